@@ -1,0 +1,1 @@
+"""mtlattack: how badly can a multi-task vision model be hurt?"""

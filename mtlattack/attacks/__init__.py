@@ -1,0 +1,24 @@
+"""Threats, aggregators, step rules, and the attacks made of them."""
+
+from mtlattack.attacks.aggregators import Aggregator, LinearAggregator, create_aggregator, list_aggregators
+from mtlattack.attacks.attack import Attack
+from mtlattack.attacks.cost import Cost
+from mtlattack.attacks.registry import create_attack, list_attacks
+from mtlattack.attacks.steps import StepRule, create_step, list_steps, step_options
+from mtlattack.attacks.threat import Threat
+
+__all__ = [
+    "Aggregator",
+    "Attack",
+    "Cost",
+    "LinearAggregator",
+    "StepRule",
+    "Threat",
+    "create_aggregator",
+    "create_attack",
+    "create_step",
+    "list_aggregators",
+    "list_attacks",
+    "list_steps",
+    "step_options",
+]

@@ -1,0 +1,61 @@
+"""What an aggregator is: T losses become one direction of ascent, and one score an image."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor
+
+from mtlattack.attacks.gradients import TaskGradients
+
+# A loss below this counts as this: an image without valid pixels has loss 0, and 1/0 would poison the sum.
+LOSS_FLOOR = 1e-8
+
+
+@dataclass(frozen=True)
+class Aggregator(ABC):
+    """How the losses of the tasks it looks at are balanced against each other, image by image."""
+
+    kind: ClassVar[str]
+    needs_task: ClassVar[bool] = False
+
+    @property
+    def name(self) -> str:
+        """The name that `create_aggregator` takes."""
+        return self.kind
+
+    def tasks(self, names: Sequence[str]) -> tuple[str, ...]:
+        """Those of a model's tasks that it looks at (T of them); the others cost no backward pass."""
+        return tuple(names)
+
+    @abstractmethod
+    def score(self, losses: Tensor) -> Tensor:
+        """What it ascends, from losses `[B, T]` to `[B]`: by this the best point and the best restart are kept."""
+
+    @abstractmethod
+    def direction(self, gradients: TaskGradients) -> Tensor:
+        """The direction of ascent, `[B, 3, H, W]`; its length has no meaning."""
+
+    @abstractmethod
+    def backward_passes(self, num_tasks: int) -> int:
+        """Backward passes a step for a model of so many tasks."""
+
+
+class LinearAggregator(Aggregator):
+    """A weighted sum of the task gradients: one backward pass of Σ_i w_i L_i, whatever the number of tasks."""
+
+    @abstractmethod
+    def weights(self, losses: Tensor) -> Tensor:
+        """Weights `[B, T]` from detached losses `[B, T]`, per image."""
+
+    def direction(self, gradients: TaskGradients) -> Tensor:
+        return gradients.weighted(self.weights(gradients.losses))
+
+    def backward_passes(self, num_tasks: int) -> int:
+        return 1
+
+
+def log_score(losses: Tensor) -> Tensor:
+    """Σ_i log L_i, `[B, T]` to `[B]`: no task can dominate by its scale."""
+    return losses.clamp_min(LOSS_FLOOR).log().sum(1)

@@ -1,0 +1,92 @@
+"""APGD: a step size for each image, halved where it stops paying."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from mtlattack.attacks.balls import Ball
+from mtlattack.attacks.cost import Cost
+from mtlattack.attacks.noise import Noise
+from mtlattack.attacks.norms import per_image
+from mtlattack.attacks.objective import Objective
+from mtlattack.attacks.steps.base import Best, StepRule
+from mtlattack.attacks.steps.registry import STEPS
+
+_MOMENTUM = 0.75
+_RISES = 0.75
+
+
+@STEPS.register("apgd")
+@dataclass(frozen=True, kw_only=True)
+class APGD(StepRule):
+    """Auto-PGD (Croce & Hein 2020, arXiv 2003.01690, algorithm 1), every decision taken for each image by itself.
+
+    The gradient pass at a point is its evaluation, so a run of K steps costs K forward and backward passes and one
+    closing forward pass. The first run starts at the clean image, so no image ends with a score below its clean one.
+    """
+
+    kind: ClassVar[str] = "apgd"
+
+    steps: int = 20
+    step_size: float | None = None
+    restarts: int = 1
+
+    def first_step(self, eps: float) -> float:
+        return self.step_size or 2 * eps
+
+    def cost(self, backward_passes: int) -> Cost:
+        return Cost(self.restarts * (self.steps + 1), self.restarts * self.steps * backward_passes)
+
+    def run(self, objective: Objective, ball: Ball, noise: Noise) -> Tensor:
+        best = self._climb(objective, ball, ball.images)
+        for restart in range(1, self.restarts):
+            other = self._climb(objective, ball, ball.random_start(noise, restart))
+            best.offer(other.points, other.score)
+        return best.points
+
+    def _climb(self, objective: Objective, ball: Ball, points: Tensor) -> Best:
+        before = points
+        score, gradient = objective.gradient(points)
+        best, best_gradient = Best(points, score), gradient
+        step = torch.full_like(score, self.first_step(ball.eps))
+        rises = torch.zeros_like(score)
+        checkpoint, halved, best_at_checkpoint = 0, torch.zeros_like(score, dtype=torch.bool), score
+        checkpoints = frozenset(_checkpoints(self.steps))
+        for k in range(1, self.steps):
+            before, points = points, self._step(ball, points, before, gradient, step)
+            previous = score
+            score, gradient = objective.gradient(points)
+            rises += score > previous
+            best_gradient = torch.where(per_image(score > best.score), gradient, best_gradient)
+            best.offer(points, score)
+            if k in checkpoints:
+                few_rises = rises < _RISES * (k - checkpoint)
+                stuck = ~halved & (best.score == best_at_checkpoint)
+                halved = few_rises | stuck
+                step = torch.where(halved, step / 2, step)
+                points = torch.where(per_image(halved), best.points, points)
+                gradient = torch.where(per_image(halved), best_gradient, gradient)
+                score = torch.where(halved, best.score, score)
+                checkpoint, best_at_checkpoint, rises = k, best.score, torch.zeros_like(rises)
+        points = self._step(ball, points, before, gradient, step)
+        best.offer(points, objective.score(points))
+        return best
+
+    def _step(self, ball: Ball, points: Tensor, before: Tensor, gradient: Tensor, step: Tensor) -> Tensor:
+        target = ball.project(points + per_image(step) * ball.steepest(gradient))
+        if before is points:  # The first step has no past to lean on.
+            return target
+        return ball.project(points + _MOMENTUM * (target - points) + (1 - _MOMENTUM) * (points - before))
+
+
+def _checkpoints(steps: int) -> Iterator[int]:
+    """Steps after which the step size is judged: the first width is .22 of all, then .03 less each, never below .06."""
+    width, shrink, least = (max(int(part * steps), 1) for part in (0.22, 0.03, 0.06))
+    at = width
+    while at < steps:
+        yield at
+        width = max(width - shrink, least)
+        at += width

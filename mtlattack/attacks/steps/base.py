@@ -1,0 +1,65 @@
+"""What a step rule is: how directions become a perturbation."""
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from mtlattack.attacks.balls import Ball
+from mtlattack.attacks.cost import Cost
+from mtlattack.attacks.noise import Noise
+from mtlattack.attacks.norms import per_image
+from mtlattack.attacks.objective import Objective
+from mtlattack.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepRule(ABC):
+    """A way to climb an objective inside a ball. The dataclass fields of a rule are the options that it takes."""
+
+    kind: ClassVar[str]
+    # Not annotated, so not options: a rule that takes them declares fields of these names.
+    steps = 1
+    restarts = 1
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "restarts"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise InputError(f"{name} {value!r} is not a whole number ≥ 1")
+        size = getattr(self, "step_size", None)
+        if size is not None and not (isinstance(size, int | float) and 0 < size < math.inf):
+            raise InputError(f"step_size {size!r} is outside (0, ∞)")
+
+    @abstractmethod
+    def run(self, objective: Objective, ball: Ball, noise: Noise) -> Tensor:
+        """Points of `ball` with a high score, `[B, 3, H, W]`."""
+
+    @abstractmethod
+    def first_step(self, eps: float) -> float:
+        """Length of the first step in the ball's norm."""
+
+    @abstractmethod
+    def cost(self, backward_passes: int) -> Cost:
+        """Passes for each image, given the backward passes that one gradient takes."""
+
+    def config(self, eps: float) -> dict[str, Any]:
+        """The options in force at this eps, plain JSON types."""
+        options = {field.name: getattr(self, field.name) for field in fields(self)}
+        return options | ({"step_size": self.first_step(eps)} if "step_size" in options else {})
+
+
+class Best:
+    """The best point of each image over several runs."""
+
+    def __init__(self, points: Tensor, score: Tensor) -> None:
+        self.points, self.score = points, score
+
+    def offer(self, points: Tensor, score: Tensor) -> None:
+        """Take the points `[B, 3, H, W]` of those images whose `score` `[B]` is higher than any before."""
+        better = score > self.score
+        self.points = torch.where(per_image(better), points, self.points)
+        self.score = torch.where(better, score, self.score)

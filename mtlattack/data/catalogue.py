@@ -1,0 +1,46 @@
+"""Data sets by name or path."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from mtlattack.data.cache import cache_folder, find_file
+from mtlattack.data.prepared import PreparedDataset
+from mtlattack.data.rooms_files import rooms_file
+from mtlattack.errors import InputError
+from mtlattack.registry import Registry
+from mtlattack.tasks import TaskMap
+
+DATASETS: Registry[Callable[[str], Path]] = Registry("data set")
+DATASETS.register("rooms")(rooms_file)
+
+
+@DATASETS.register("nyuv2")
+def nyuv2_file(split: str) -> Path:
+    """Prepared NYUv2, if the user has prepared it."""
+    path = find_file("nyuv2.h5")
+    if path is None:
+        place = cache_folder() / "nyuv2.h5"
+        raise InputError(f"nyuv2 is not prepared: run `mtlattack data prepare nyuv2 --from FOLDER` (makes {place})")
+    return path
+
+
+def load_dataset(
+    name: str | Path,
+    split: str = "test",
+    *,
+    tasks: TaskMap | None = None,
+    limit: int | None = None,
+    ids: Sequence[str] | None = None,
+) -> PreparedDataset:
+    """A split by registered name or by the path of a prepared file; see `PreparedDataset` for the arguments.
+
+    InputError for an unknown name, a missing file, or labels that do not serve `tasks`.
+    """
+    is_path = isinstance(name, Path) or name.endswith((".h5", ".hdf5")) or "/" in name
+    path = Path(name) if is_path else DATASETS.get(str(name))(split)
+    return PreparedDataset(path, split, tasks=tasks, limit=limit, ids=ids)
+
+
+def list_datasets(pattern: str = "*") -> list[str]:
+    """Names of the data sets that match a glob."""
+    return DATASETS.names(pattern)

@@ -1,0 +1,190 @@
+"""Prepared data: one HDF5 file, one chunk an image, read lazily and safely by any number of workers."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader
+from torch.utils.data import Dataset as TorchDataset
+
+from mtlattack.data.labels import decode, stored_task
+from mtlattack.errors import InputError, UnknownNameError
+from mtlattack.tasks import Task, TaskMap
+
+FORMAT = "mtlattack-dataset"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some images with their labels: `images` float32 `[B, 3, H, W]` in [0, 1], targets by task, ids by position."""
+
+    ids: list[str]
+    images: Tensor
+    targets: dict[str, Tensor]
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same batch on another device."""
+        return Batch(self.ids, self.images.to(device), {name: t.to(device) for name, t in self.targets.items()})
+
+
+class PreparedDataset(TorchDataset[Batch]):
+    """A split of a prepared file, or some of its images.
+
+    `tasks` chooses the labels: each task is served by the stored label of its kind (and class count); by default all
+    stored labels are. Items are batches of one. Raises InputError for a file that is missing, truncated, of another
+    format, or whose labels do not match its images.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        split: str = "test",
+        *,
+        tasks: TaskMap | None = None,
+        limit: int | None = None,
+        ids: Sequence[str] | None = None,
+    ) -> None:
+        self.path, self.split = Path(path), split
+        self._file: h5py.File | None = None
+        with open_prepared(self.path) as file:
+            if split not in file:
+                raise UnknownNameError(f"split in {self.path}:", split, file)
+            group = file[split]
+            self.name = str(file.attrs["name"])
+            self.size = (int(file.attrs["height"]), int(file.attrs["width"]))
+            _check_shapes(self.path, group, self.size)
+            all_ids = [x.decode() if isinstance(x, bytes) else str(x) for x in group["id"][:]]
+            self._labels = _choose_labels(self.path, group, tasks)
+            self._attributes = {name: dict(group[name].attrs) for name, _ in self._labels.values()}
+        self._index = _select(all_ids, limit, ids, self.path)
+        self.ids = [all_ids[i] for i in self._index]
+
+    @property
+    def tasks(self) -> dict[str, Task]:
+        """The tasks whose targets the items carry, by name."""
+        return {name: task for name, (_, task) in self._labels.items()}
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def __getitem__(self, position: int) -> Batch:
+        group, row = self._group(), self._index[position]
+        try:
+            image = torch.from_numpy(group["image"][row]).permute(2, 0, 1).float() / 255
+            targets = {
+                name: decode(task, group[stored][row], self._attributes[stored])
+                for name, (stored, task) in self._labels.items()
+            }
+        except (OSError, InputError) as error:
+            raise InputError(f"{self.path}: image {self.ids[position]!r} of {self.split}: {error}") from None
+        return Batch([self.ids[position]], image[None], {name: target[None] for name, target in targets.items()})
+
+    def fingerprint(self) -> str:
+        """SHA-256 over ids, images and all stored labels of these images, in order; independent of compression."""
+        digest, group = hashlib.sha256(), self._group()
+        names = sorted(name for name in group if name != "id")
+        for identity, row in zip(self.ids, self._index, strict=True):
+            digest.update(identity.encode() + b"\0")
+            for name in names:
+                _digest_array(digest, name, group[name], row)
+        return digest.hexdigest()
+
+    def _group(self) -> h5py.Group:
+        # Opened at first use, so that every worker process has a handle of its own.
+        if self._file is None:
+            self._file = open_prepared(self.path)
+        return self._file[self.split]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_file": None}
+
+
+def open_prepared(path: Path) -> h5py.File:
+    """Open a prepared file for reading; InputError says what is wrong with it."""
+    if not path.is_file():
+        raise InputError(f"no data file {path}")
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise InputError(f"{path} is truncated or no HDF5 file ({error})") from None
+    found = file.attrs.get("format"), file.attrs.get("format_version")
+    if found != (FORMAT, FORMAT_VERSION):
+        file.close()
+        raise InputError(f"{path} has format {found[0]!r} version {found[1]}, expected {FORMAT!r} {FORMAT_VERSION}")
+    return file
+
+
+def loader(
+    dataset: TorchDataset[Batch], batch_size: int, *, workers: int = 0, shuffle_seed: int | None = None
+) -> DataLoader[Batch]:
+    """Batches of `dataset` in order, or shuffled by a seed; `workers` processes read ahead."""
+    generator = None if shuffle_seed is None else torch.Generator().manual_seed(shuffle_seed)
+    return DataLoader(
+        dataset,
+        batch_size=batch_size,
+        shuffle=generator is not None,
+        num_workers=workers,
+        collate_fn=join_batches,
+        generator=generator,
+    )
+
+
+def join_batches(batches: Sequence[Batch]) -> Batch:
+    """Several batches of the same tasks as one."""
+    ids = [identity for batch in batches for identity in batch.ids]
+    images = torch.cat([batch.images for batch in batches])
+    return Batch(ids, images, {name: torch.cat([b.targets[name] for b in batches]) for name in batches[0].targets})
+
+
+def _check_shapes(path: Path, group: h5py.Group, size: tuple[int, int]) -> None:
+    for required in ("image", "id"):
+        if required not in group:
+            raise InputError(f"{path}: split {group.name} has no data set {required!r}")
+    count = len(group["id"])
+    for name, label in group.items():
+        expected = (count,) if name == "id" else (count, *size)
+        if label.shape[: len(expected)] != expected:
+            raise InputError(f"{path}: {label.name} has shape {label.shape}, expected {expected} as the images have")
+
+
+def _choose_labels(path: Path, group: h5py.Group, tasks: TaskMap | None) -> dict[str, tuple[str, Task]]:
+    """Task name → (stored label, task), for the tasks asked for or for every stored label that bears a task's name."""
+    stored = {name: stored_task(name, group[name]) for name in group if name not in ("image", "id")}
+    if tasks is None:
+        return {name: (name, task) for name, task in stored.items() if task is not None and task.name == name}
+    chosen = {}
+    for name, task in tasks.items():
+        matches = [label for label, candidate in stored.items() if candidate == task]
+        if not matches:
+            labels = ", ".join(f"{label} {t.channels} channels" for label, t in stored.items() if t) or "none"
+            raise InputError(f"{path} has no label for {task}; it has: {labels}")
+        chosen[name] = (matches[0], task)
+    return chosen
+
+
+def _select(all_ids: list[str], limit: int | None, ids: Sequence[str] | None, path: Path) -> list[int]:
+    rows = {identity: row for row, identity in enumerate(all_ids)}
+    if len(rows) != len(all_ids):
+        raise InputError(f"{path} has an image id twice")
+    for identity in ids or ():
+        if identity not in rows:
+            raise UnknownNameError(f"image id in {path}:", identity, rows)
+    if limit is not None and limit < 1:
+        raise InputError(f"limit {limit}, expected at least 1")
+    chosen = list(range(len(all_ids))) if ids is None else [rows[identity] for identity in ids]
+    return chosen[:limit]
+
+
+def _digest_array(digest: Any, name: str, array: h5py.Dataset, row: int) -> None:
+    values: NDArray[Any] = np.ascontiguousarray(array[row])
+    little_endian = values.astype(values.dtype.newbyteorder("<"))
+    digest.update(f"{name}:{little_endian.dtype.str}:{values.shape}:{array.attrs.get('scale', 1)}\0".encode())
+    digest.update(little_endian.tobytes())

@@ -1,0 +1,60 @@
+"""The rooms data set as prepared files: the test split ships, the training split is rendered when first asked for."""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mtlattack.data import rooms
+from mtlattack.data.cache import cache_folder, find_file
+from mtlattack.data.writing import DEPTH_LABEL, NORMALS_LABEL, Label, PreparedWriter, segmentation_label
+from mtlattack.errors import UnknownNameError
+from mtlattack.progress import progress_bar
+
+SPLIT_SIZES = {"train": 8000, "test": 256}
+_FILES = {"train": f"rooms-v{rooms.SCENE_VERSION}-train.h5", "test": f"rooms-v{rooms.SCENE_VERSION}.h5"}
+_LABELS = {
+    "segmentation": segmentation_label(rooms.CLASSES),
+    "depth": DEPTH_LABEL,
+    "normals": NORMALS_LABEL,
+    "edge_texture": Label("uint16", attributes={"scale": rooms.EDGE_SCALE}),
+    "keypoints2d": Label("uint16", attributes={"scale": rooms.KEYPOINT_SCALE}),
+}
+
+
+def rooms_file(split: str) -> Path:
+    """Prepared file that holds a split of rooms, rendered into the cache if it is nowhere yet (some minutes)."""
+    if split not in _FILES:
+        raise UnknownNameError("split of rooms", split, _FILES)
+    return find_file(_FILES[split]) or write_rooms(cache_folder() / _FILES[split], split)
+
+
+def write_rooms(path: Path, split: str, count: int | None = None) -> Path:
+    """Render the first `count` images of a split (default: all) on all cores into a prepared file."""
+    count = SPLIT_SIZES[split] if count is None else count
+    ids = [f"{split}-{index:05d}" for index in range(count)]
+    header = {"name": "rooms", "size": (rooms.HEIGHT, rooms.WIDTH), "license": "MIT", "citation": "mtlattack rooms v1"}
+    with (
+        PreparedWriter(path, **header, compression=9 if split == "test" else 4) as writer,  # type: ignore[arg-type]
+        progress_bar(f"rendering rooms {split}", count) as bar,
+    ):
+        writer.add_split(split, ids, _LABELS)
+        for index, arrays in enumerate(_render_all(split, count)):
+            writer.write(split, index, arrays)
+            bar.advance()
+    return path
+
+
+def _render_all(split: str, count: int) -> Iterator[dict[str, NDArray[np.generic]]]:
+    render = partial(rooms.render, split=split)
+    if count < 64:
+        yield from map(render, range(count))
+        return
+    # Spawned, not forked: a fork would copy the threads' locks of torch and HDF5.
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
+        yield from pool.map(render, range(count), chunksize=16)

@@ -1,0 +1,101 @@
+"""Checkpoints: safetensors, the network's description in the header, the file's hash in its name."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from mtlattack.errors import InputError
+from mtlattack.models.network import MultiTaskNetwork, create_network
+
+SUFFIX = ".safetensors"
+_HEADER = "mtlattack"
+_FORMAT_VERSION = 1
+_HASHED_NAME = re.compile(r"^(?P<name>.+)-(?P<hash>[0-9a-f]{8})\.safetensors$")
+
+
+def save_checkpoint(
+    network: MultiTaskNetwork, folder: Path, name: str, *, dtype: torch.dtype = torch.float32,
+    provenance: Mapping[str, Any] | None = None,
+) -> Path:  # fmt: skip
+    """Write `folder/name-<hash>.safetensors` and return its path.
+
+    Floating-point weights are stored as `dtype`; `provenance` (recipe, seed, data fingerprint…) goes to the header.
+    """
+    description = {
+        "format_version": _FORMAT_VERSION,
+        "network": network.config.model_dump(),
+        "provenance": dict(provenance or {}),
+    }
+    weights = {key: _stored(value, dtype) for key, value in network.state_dict().items()}
+    data = save(weights, {_HEADER: json.dumps(description)})
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}-{hashlib.sha256(data).hexdigest()[:8]}{SUFFIX}"
+    path.write_bytes(data)
+    return path
+
+
+def load_checkpoint(path: str | Path) -> MultiTaskNetwork:
+    """The network stored at `path`, in eval mode and float32.
+
+    InputError for a file that is missing, truncated, not ours, or whose content does not match the hash in its name.
+    """
+    path = Path(path)
+    description = read_description(path)
+    network = create_network(description["network"])
+    with safe_open(path, "pt") as file:
+        weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
+    try:
+        network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in weights.items()})
+    except RuntimeError as error:
+        raise InputError(f"{path}: weights do not fit the network it describes: {error}") from None
+    return network.eval()
+
+
+def read_description(path: str | Path) -> dict[str, Any]:
+    """The header of a checkpoint: `network`, `provenance`, `format_version`. Checks the hash in the name."""
+    path = Path(path)
+    _check_hash(path)
+    try:
+        with safe_open(path, "pt") as file:
+            header = (file.metadata() or {}).get(_HEADER)
+    except SafetensorError as error:
+        raise InputError(f"{path} is truncated or no safetensors file ({error})") from None
+    if header is None:
+        raise InputError(f"{path} has no mtlattack description in its header; bring foreign weights with models.wrap")
+    description: dict[str, Any] = json.loads(header)
+    if description.get("format_version") != _FORMAT_VERSION:
+        found = description.get("format_version")
+        raise InputError(f"{path} has checkpoint format {found}, expected {_FORMAT_VERSION}")
+    return description
+
+
+def checkpoint_name(path: Path) -> str:
+    """The model's name without hash and suffix."""
+    match = _HASHED_NAME.match(path.name)
+    return match["name"] if match else path.stem
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check_hash(path: Path) -> None:
+    if not path.is_file():
+        raise InputError(f"no checkpoint file {path}")
+    match = _HASHED_NAME.match(path.name)
+    if match and file_hash(path)[:8] != match["hash"]:
+        raise InputError(f"{path} was changed: its content has hash {file_hash(path)[:8]}, its name {match['hash']}")
+
+
+def _stored(value: Tensor, dtype: torch.dtype) -> Tensor:
+    return value.detach().to(dtype if value.is_floating_point() else value.dtype).contiguous()

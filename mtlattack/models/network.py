@@ -1,0 +1,111 @@
+"""The zoo's network: a backbone cut into stages, shared as a layout says, with one head a task."""
+
+import copy
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from torch import Tensor, nn
+
+from mtlattack.errors import InputError
+from mtlattack.models.backbones import Backbone, create_backbone
+from mtlattack.models.heads import HEADS
+from mtlattack.models.layouts import Layout, parse_layout
+from mtlattack.tasks import Task, task_from_config
+
+OptionValue = int | float | bool | list[int] | list[float]
+
+
+class NetworkConfig(BaseModel):
+    """Everything needed to build a network without its weights; stands as JSON in a checkpoint's header."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tasks: list[dict[str, Any]] = Field(min_length=1, description="Task.config() of each task, in order")
+    backbone: str = Field(description="timm name")
+    backbone_options: dict[str, OptionValue] = Field(default_factory=dict, description="numbers for timm")
+    output_stride: Literal[8, 16, 32] = 8
+    layout: str = Field("shared", description="shared, separate, or a tree as models.layouts writes it")
+    head: str = "light"
+    head_width: int = Field(48, ge=1, le=4096)
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+
+class MultiTaskNetwork(nn.Module):
+    """RGB images `[B, 3, H, W]` in [0, 1] → `{task: [B, channels, H, W]}`; normalisation happens inside.
+
+    Stage `s` holds one copy of the backbone's stage per group of the layout's partition; a task's features come from
+    the groups it belongs to, so tasks share exactly the stages in which they share a group.
+    """
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.config = config
+        tasks = [task_from_config(entry) for entry in config.tasks]
+        self.tasks: dict[str, Task] = {task.name: task for task in tasks}
+        if len(self.tasks) != len(tasks):
+            raise InputError(f"a network predicts each task once, got {', '.join(task.name for task in tasks)}")
+        backbone = create_backbone(
+            config.backbone, output_stride=config.output_stride, options=config.backbone_options
+        )
+        self.layout = parse_layout(config.layout, list(self.tasks), len(backbone.stages))
+        self.stages = _grow_tree(backbone, self.layout)
+        head = HEADS.get(config.head)
+        self.heads = nn.ModuleDict(
+            {
+                name: head(backbone.channels, backbone.strides, config.head_width, task.channels)
+                for name, task in self.tasks.items()
+            }
+        )
+        self.register_buffer("mean", torch.tensor(config.mean).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(config.std).view(3, 1, 1), persistent=False)
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """Predictions by task, at the images' own size."""
+        size = (images.shape[-2], images.shape[-1])
+        paths = self._features((images - self.mean) / self.std)
+        return {name: self.heads[name](paths[name], size) for name in self.tasks}
+
+    def _features(self, x: Tensor) -> dict[str, list[Tensor]]:
+        """Each task's features, finest first; a shared stage runs once."""
+        paths: dict[str, list[Tensor]] = {name: [] for name in self.tasks}
+        for partition, copies in zip(self.layout.partitions, self.stages, strict=True):
+            for group, stage in zip(partition, copies, strict=True):  # type: ignore[arg-type]
+                path = paths[group[0]]
+                features = stage(path[-1] if path else x)
+                for name in group:
+                    paths[name] = [*paths[name], *features]
+        return paths
+
+
+def create_network(config: NetworkConfig | Mapping[str, Any]) -> MultiTaskNetwork:
+    """An untrained network from its description; InputError names the field that is wrong."""
+    try:
+        parsed = config if isinstance(config, NetworkConfig) else NetworkConfig.model_validate(dict(config))
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"]))
+        raise InputError(f"network description: {field}: {first['msg']} (got {first['input']!r})") from None
+    return MultiTaskNetwork(parsed)
+
+
+def _grow_tree(backbone: Backbone, layout: Layout) -> nn.ModuleList:
+    """One copy of each stage per group; copies start from weights of their own, not from the first one's."""
+    stages = nn.ModuleList()
+    for partition, stage in zip(layout.partitions, backbone.stages, strict=True):
+        copies = [stage] + [_reinitialised(stage) for _ in partition[1:]]
+        stages.append(nn.ModuleList(copies))
+    return stages
+
+
+def _reinitialised(stage: nn.Module) -> nn.Module:
+    twin = copy.deepcopy(stage)
+    for module in twin.modules():
+        # Convolutions are drawn anew as timm draws them (He, fan-out); other layers start from constants.
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        elif isinstance(module, nn.Linear):
+            nn.init.trunc_normal_(module.weight, std=0.02)
+    return twin

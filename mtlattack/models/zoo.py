@@ -1,0 +1,32 @@
+"""The models that ship, by name: `<data>-<backbone>.<layout>`."""
+
+from pathlib import Path
+
+from mtlattack.errors import UnknownNameError
+from mtlattack.models.checkpoints import SUFFIX, checkpoint_name, load_checkpoint
+from mtlattack.models.network import MultiTaskNetwork
+from mtlattack.registry import match_names
+
+WEIGHTS = Path(__file__).parent / "weights"
+
+
+def list_models(pattern: str = "*") -> list[str]:
+    """Names of the shipped models that match a glob, in natural order."""
+    return match_names(list(_files()), pattern)
+
+
+def model_path(name: str) -> Path:
+    """Checkpoint file of a shipped model; UnknownNameError with the nearest name otherwise."""
+    files = _files()
+    if name not in files:
+        raise UnknownNameError("model", name, files)
+    return files[name]
+
+
+def create_model(name: str) -> MultiTaskNetwork:
+    """A shipped model with its trained weights, in eval mode."""
+    return load_checkpoint(model_path(name))
+
+
+def _files() -> dict[str, Path]:
+    return {checkpoint_name(path): path for path in sorted(WEIGHTS.glob(f"*{SUFFIX}"))}

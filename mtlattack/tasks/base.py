@@ -1,0 +1,91 @@
+"""What a task is: a loss per image, additive statistics per image, and metrics computed from their sums."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mtlattack.errors import InputError
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One number that a task is judged by: its unit and whether more is better."""
+
+    name: str
+    unit: str
+    higher_is_better: bool
+
+
+class Task(ABC):
+    """One thing predicted from an image.
+
+    Predictions are `[B, channels, H, W]`; targets have the shape and dtype that the task's page says. Losses are
+    means over the valid pixels of each image, and 0 (with zero gradient) for an image that has none.
+
+    `statistics` are additive: summed over any set of images they give every metric of that set, so subsets, shards,
+    batch sizes and bootstrap resamples need no second pass. Column 0 is always the number of valid pixels.
+    """
+
+    kind: ClassVar[str]
+    metric_table: ClassVar[tuple[Metric, ...]]
+
+    @property
+    def name(self) -> str:
+        """Key of this task in predictions, targets and evidence."""
+        return self.kind
+
+    @property
+    @abstractmethod
+    def channels(self) -> int:
+        """Output channels of a head for this task."""
+
+    @property
+    @abstractmethod
+    def statistics_names(self) -> tuple[str, ...]:
+        """Names of the S columns of `statistics`."""
+
+    @abstractmethod
+    def loss(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """Differentiable loss per image, `[B]`, non-negative."""
+
+    @abstractmethod
+    def statistics(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """Additive statistics per image, `[B, S]` float32 (counts stay exact below 2²⁴ pixels an image)."""
+
+    @abstractmethod
+    def metrics(self, statistics_sum: NDArray[np.floating[Any]]) -> dict[str, NDArray[np.float64]]:
+        """Metrics from summed statistics `[..., S]`, each `[...]`; NaN where no valid pixel was seen."""
+
+    def config(self) -> dict[str, Any]:
+        """What `create_task` needs to make this task again; plain JSON types."""
+        return {"kind": self.kind, **asdict(self)}  # type: ignore[call-overload]
+
+
+def check_aligned(task: Task, prediction: Tensor, target: Tensor) -> None:
+    """Refuse a prediction that is not `[B, channels, H, W]` over the target's batch and pixels."""
+    batch, (height, width) = target.shape[0], target.shape[-2:]
+    expected = (batch, task.channels, height, width)
+    if tuple(prediction.shape) != expected:
+        raise InputError(f"{task.name}: prediction has shape {tuple(prediction.shape)}, expected {expected}")
+
+
+def masked_mean(values: Tensor, valid: Tensor) -> Tensor:
+    """Mean of `values` `[B, H, W]` over each image's valid pixels, `[B]`; 0 where an image has none."""
+    total = torch.where(valid, values, 0.0).sum((1, 2))
+    return total / valid.sum((1, 2)).clamp_min(1)
+
+
+def divide(numerator: NDArray[Any], denominator: NDArray[Any]) -> NDArray[np.float64]:
+    """Elementwise quotient in float64, NaN where the denominator is 0."""
+    numerator, denominator = np.asarray(numerator, np.float64), np.asarray(denominator, np.float64)
+    shape = np.broadcast_shapes(numerator.shape, denominator.shape)
+    return np.divide(numerator, denominator, out=np.full(shape, np.nan), where=denominator != 0)
+
+
+TaskMap = Mapping[str, Task]

@@ -1,0 +1,86 @@
+"""Surface normals in the camera's frame: x right, y down, z forward."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mtlattack.tasks.base import Metric, Task, check_aligned, divide, masked_mean
+from mtlattack.tasks.registry import TASKS
+
+_LIMITS = (11.25, 22.5, 30.0)
+_BINS_PER_DEGREE = 2
+_BINS = 180 * _BINS_PER_DEGREE
+
+
+@TASKS.register("normals")
+@dataclass(frozen=True)
+class Normals(Task):
+    """1 − cos of the angle; predictions and targets `[B, 3, H, W]`, predictions of any length, target 0 is invalid.
+
+    The median comes from a histogram of half-degree bins, interpolated inside the bin it falls in, so it is off by
+    at most 0.5° whatever the distribution. A prediction of length 0 has no direction and counts as 90° off.
+    """
+
+    kind: ClassVar[str] = "normals"
+    metric_table: ClassVar[tuple[Metric, ...]] = (
+        Metric("angle_mean", "°", False),
+        Metric("angle_median", "°", False),
+        Metric("within_11.25", "%", True),
+        Metric("within_22.5", "%", True),
+        Metric("within_30", "%", True),
+    )
+
+    @property
+    def channels(self) -> int:
+        return 3
+
+    @property
+    def statistics_names(self) -> tuple[str, ...]:
+        return ("pixels", "angle_sum", *(f"within_{x:g}" for x in _LIMITS), *(f"bin_{i}" for i in range(_BINS)))
+
+    def loss(self, prediction: Tensor, target: Tensor) -> Tensor:
+        check_aligned(self, prediction, target)
+        cosine = (prediction * target).sum(1) / (_length(prediction) * _length(target))
+        return masked_mean(1 - cosine, _valid(target)).clamp_min(0)
+
+    def statistics(self, prediction: Tensor, target: Tensor) -> Tensor:
+        check_aligned(self, prediction, target)
+        valid = _valid(target)
+        # atan2 keeps its precision at 0° and 180°, where arccos loses half the digits.
+        sine = torch.linalg.cross(prediction, target, dim=1).norm(dim=1)
+        angle = torch.rad2deg(torch.atan2(sine, (prediction * target).sum(1)))
+        angle = torch.where((prediction == 0).all(1), 90.0, angle)
+        columns = [torch.ones_like(angle), angle, *(angle <= limit for limit in _LIMITS)]
+        sums = torch.stack([torch.where(valid, column, 0).sum((1, 2)).float() for column in columns], 1)
+        bins = (angle * _BINS_PER_DEGREE).long().clamp_max(_BINS - 1).flatten(1)
+        histogram = angle.new_zeros(len(angle), _BINS).scatter_add_(1, bins, valid.flatten(1).to(angle.dtype))
+        return torch.cat([sums, histogram.float()], 1)
+
+    def metrics(self, statistics_sum: NDArray[np.floating[Any]]) -> dict[str, NDArray[np.float64]]:
+        sums = np.asarray(statistics_sum, np.float64)
+        pixels, angle, *within = np.moveaxis(sums[..., :5], -1, 0)
+        result = {"angle_mean": divide(angle, pixels), "angle_median": _median(sums[..., 5:])}
+        return result | {f"within_{x:g}": 100 * divide(n, pixels) for x, n in zip(_LIMITS, within, strict=True)}
+
+
+def _length(vectors: Tensor) -> Tensor:
+    """Lengths `[B, H, W]`, kept from 0; written out because a norm over three strided values is slow."""
+    return (vectors * vectors).sum(1).clamp_min(1e-12).sqrt()
+
+
+def _valid(target: Tensor) -> Tensor:
+    return (target != 0).any(1)
+
+
+def _median(histogram: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Median angle in degrees of histograms `[..., bins]`, linear inside the bin."""
+    cumulative = histogram.cumsum(-1)
+    half = cumulative[..., -1:] / 2
+    index = (cumulative < half).sum(-1, keepdims=True).clip(max=_BINS - 1)
+    inside = np.take_along_axis(histogram, index, -1)
+    before = np.take_along_axis(cumulative, index, -1) - inside
+    return ((index + divide(half - before, inside)) / _BINS_PER_DEGREE)[..., 0]

@@ -1,0 +1,28 @@
+"""The tasks that there are, by kind."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mtlattack.errors import InputError
+from mtlattack.registry import Registry
+from mtlattack.tasks.base import Task
+
+TASKS: Registry[type[Task]] = Registry("task")
+
+
+def create_task(kind: str, **options: Any) -> Task:
+    """The task called `kind`, e.g. `create_task("segmentation", classes=13)`; InputError for wrong options."""
+    try:
+        return TASKS.get(kind)(**options)
+    except TypeError as error:
+        raise InputError(f"task {kind!r}: {error}") from None
+
+
+def task_from_config(config: Mapping[str, Any]) -> Task:
+    """The task that `Task.config` described."""
+    return create_task(**config)
+
+
+def list_tasks(pattern: str = "*") -> list[str]:
+    """Names of the tasks that match a glob."""
+    return TASKS.names(pattern)

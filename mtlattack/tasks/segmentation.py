@@ -1,0 +1,72 @@
+"""Semantic segmentation: one class a pixel."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mtlattack.errors import InputError
+from mtlattack.tasks.base import Metric, Task, check_aligned, divide, masked_mean
+from mtlattack.tasks.registry import TASKS
+
+
+@TASKS.register("segmentation")
+@dataclass(frozen=True)
+class Segmentation(Task):
+    """Cross entropy over `classes` logits; targets are int64 `[B, H, W]`, `ignore` marks unlabelled pixels.
+
+    mIoU averages over the classes that occur in the labels: one that the predictions never hit counts as 0, one
+    that the labels never show is left out, so clean and attacked runs average over the same classes.
+    """
+
+    kind: ClassVar[str] = "segmentation"
+    metric_table: ClassVar[tuple[Metric, ...]] = (Metric("miou", "%", True), Metric("pixel_accuracy", "%", True))
+
+    classes: int
+    ignore: int = 255
+
+    def __post_init__(self) -> None:
+        if self.classes < 2:
+            raise InputError(f"segmentation: {self.classes} classes, expected at least 2")
+
+    @property
+    def channels(self) -> int:
+        return self.classes
+
+    @property
+    def statistics_names(self) -> tuple[str, ...]:
+        counts = (f"{name}_{c}" for name in ("tp", "fp", "fn") for c in range(self.classes))
+        return ("pixels", *counts)
+
+    def loss(self, prediction: Tensor, target: Tensor) -> Tensor:
+        check_aligned(self, prediction, target)
+        values = F.cross_entropy(prediction, target, ignore_index=self.ignore, reduction="none")
+        return masked_mean(values, target != self.ignore)
+
+    def statistics(self, prediction: Tensor, target: Tensor) -> Tensor:
+        check_aligned(self, prediction, target)
+        valid = target != self.ignore
+        predicted = torch.where(valid, prediction.argmax(1), self.classes)
+        actual = torch.where(valid, target, self.classes)
+        hit = torch.where(predicted == actual, actual, self.classes)
+        tp, n_predicted, n_actual = (self._count(labels) for labels in (hit, predicted, actual))
+        pixels = valid.sum((1, 2)).unsqueeze(1)
+        return torch.cat([pixels, tp, n_predicted - tp, n_actual - tp], 1).float()
+
+    def _count(self, labels: Tensor) -> Tensor:
+        """Pixels of each class in each image, `[B, classes]`; the label `classes` is dropped."""
+        counts = labels.new_zeros(labels.shape[0], self.classes + 1)
+        flat = labels.flatten(1)
+        return counts.scatter_add_(1, flat, torch.ones_like(flat))[:, :-1]
+
+    def metrics(self, statistics_sum: NDArray[np.floating[Any]]) -> dict[str, NDArray[np.float64]]:
+        tp, fp, fn = np.split(np.asarray(statistics_sum, np.float64)[..., 1:], 3, axis=-1)
+        occurs = tp + fn > 0
+        iou = np.where(occurs, divide(tp, tp + fp + fn), 0.0)
+        miou = divide(iou.sum(-1), occurs.sum(-1))
+        accuracy = divide(tp.sum(-1), (tp + fn).sum(-1))
+        return {"miou": 100 * miou, "pixel_accuracy": 100 * accuracy}

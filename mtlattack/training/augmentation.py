@@ -1,0 +1,86 @@
+"""Augmentation of an image together with its labels: what is done to a pixel is done to what it means."""
+
+import hashlib
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from mtlattack.data import Batch
+from mtlattack.tasks import Task, TaskMap
+
+Labels = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Random mirror, zoom (crop and enlarge by up to `zoom`) and colour jitter (by up to `colour`)."""
+
+    mirror: bool = True
+    zoom: float = 1.5
+    colour: float = 0.2
+
+    def __call__(self, image: Tensor, labels: Labels, tasks: TaskMap, generator: torch.Generator) -> tuple[Tensor, Labels]:
+        """An image `[3, H, W]` in [0, 1] and its labels, changed at random; the given tensors are not."""
+        u = torch.rand(9, generator=generator)
+        if u[0] < 0.75:
+            factor = 1 + (self.zoom - 1) * float(u[1])
+            image, labels = zoom(image, labels, tasks, factor, (float(u[2]), float(u[3])))
+        if self.mirror and u[4] < 0.5:
+            image, labels = mirror(image, labels, tasks)
+        gain, shift = 1 + self.colour * (2 * u[5:8] - 1), self.colour * (u[8] - 0.5)
+        return (image * gain.view(3, 1, 1) + shift).clamp(0, 1), labels
+
+
+class AugmentedDataset(Dataset[Batch]):
+    """A data set whose images change with `epoch`, by (seed, epoch, image id) alone: not by order or worker."""
+
+    def __init__(self, dataset: Dataset[Batch], tasks: TaskMap, augmentation: Augmentation, seed: int) -> None:
+        self.dataset, self.tasks, self.augmentation, self.seed = dataset, dict(tasks), augmentation, seed
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return len(self.dataset)  # type: ignore[arg-type]
+
+    def __getitem__(self, position: int) -> Batch:
+        batch = self.dataset[position]
+        digest = hashlib.sha256(f"{self.seed}:{self.epoch}:{batch.ids[0]}".encode()).digest()
+        generator = torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)
+        labels = {name: batch.targets[name][0] for name in self.tasks}
+        image, labels = self.augmentation(batch.images[0], labels, self.tasks, generator)
+        return Batch(batch.ids, image[None], {name: label[None] for name, label in labels.items()})
+
+
+def mirror(image: Tensor, labels: Labels, tasks: TaskMap) -> tuple[Tensor, Labels]:
+    """Left-right mirror; the x component of normals changes its sign."""
+    flipped = {name: label.flip(-1) for name, label in labels.items()}
+    for name, task in tasks.items():
+        if task.kind == "normals":
+            flipped[name] = flipped[name] * flipped[name].new_tensor([-1.0, 1.0, 1.0]).view(3, 1, 1)
+    return image.flip(-1), flipped
+
+
+def zoom(
+    image: Tensor, labels: Labels, tasks: TaskMap, factor: float, position: tuple[float, float]
+) -> tuple[Tensor, Labels]:
+    """Crop a window of 1/`factor` of the sides at a relative `position` and enlarge it to the full size.
+
+    Things look `factor` times nearer, so depth is divided by it. Labels come from the nearest pixel: no class, invalid
+    mark or normal is blended.
+    """
+    height, width = image.shape[-2:]
+    h, w = round(height / factor), round(width / factor)
+    top, left = round(position[0] * (height - h)), round(position[1] * (width - w))
+    window = (..., slice(top, top + h), slice(left, left + w))
+    enlarged = F.interpolate(image[window][None], (height, width), mode="bilinear", align_corners=False)[0]
+    size = (height, width)
+    return enlarged, {name: _enlarge(tasks[name], label[window], size, factor) for name, label in labels.items()}
+
+
+def _enlarge(task: Task, label: Tensor, size: tuple[int, int], factor: float) -> Tensor:
+    rows = (torch.arange(size[0]) * label.shape[-2]) // size[0]
+    columns = (torch.arange(size[1]) * label.shape[-1]) // size[1]
+    enlarged = label[..., rows, :][..., columns]
+    return enlarged / factor if task.kind == "depth" else enlarged

@@ -1,0 +1,56 @@
+"""Recipes: everything that makes a checkpoint, as a TOML file."""
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mtlattack.errors import InputError, UnknownNameError
+from mtlattack.registry import match_names
+
+RECIPES = Path(__file__).parent / "recipes"
+
+
+class Recipe(BaseModel):
+    """How a network is trained. Network fields are those of `models.NetworkConfig`, its tasks come from the data."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(description="name of the checkpoint")
+    data: str = Field(description="data set by name or path; its `train` split is used")
+    tasks: list[str] = Field(min_length=1, description="labels of the data to train on")
+    network: dict[str, Any] = Field(description="backbone, layout, head…")
+    task_weights: dict[str, float] = Field(default_factory=dict, description="factor on a task's loss, default 1")
+    epochs: int = Field(ge=1)
+    batch_size: int = Field(16, ge=1)
+    learning_rate: float = Field(2e-3, gt=0, description="peak of a one-cycle schedule with AdamW")
+    weight_decay: float = Field(1e-2, ge=0)
+    zoom: float = Field(1.5, ge=1)
+    colour: float = Field(0.2, ge=0, le=1)
+    mirror: bool = True
+    precision: Literal["float32", "bfloat16"] = "bfloat16"
+    stored_dtype: Literal["float32", "float16"] = "float16"
+    seed: int = 0
+    license: str = "MIT"
+
+
+def load_recipe(name: str) -> Recipe:
+    """A recipe by name, or by the path of a TOML file; InputError names the field that is wrong."""
+    path = Path(name) if name.endswith(".toml") else RECIPES / f"{name}.toml"
+    if not path.is_file():
+        if name.endswith(".toml"):
+            raise InputError(f"no recipe file {path}")
+        raise UnknownNameError("recipe", name, list_recipes())
+    try:
+        return Recipe.model_validate(tomllib.loads(path.read_text()))
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{path}: {error}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise InputError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']} (got {first['input']!r})") from None
+
+
+def list_recipes(pattern: str = "*") -> list[str]:
+    """Names of the recipes that ship and match a glob."""
+    return match_names([path.stem for path in RECIPES.glob("*.toml")], pattern)

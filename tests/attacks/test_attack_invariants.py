@@ -1,0 +1,223 @@
+"""What every attack keeps, whatever its parts: one table of attacks, every invariant over all of it."""
+
+from dataclasses import dataclass, field
+
+import pytest
+import torch
+from attack_toys import Counted, ToyNet, losses_of, toy_batch
+from torch import nn
+
+from mtlattack.attacks import Attack, Cost, create_aggregator, create_attack
+
+EPS = {"linf": 8 / 255, "l2": 0.3}
+
+
+@dataclass(frozen=True)
+class Case:
+    name: str
+    norm: str = "linf"
+    random: bool = False
+    options: dict = field(default_factory=dict)
+
+    def attack(self, **more) -> Attack:
+        return create_attack(self.name, norm=self.norm, eps=EPS[self.norm], **self.options, **more)
+
+    def __str__(self) -> str:
+        return "-".join([self.name, self.norm, *(f"{key}{value}" for key, value in self.options.items())])
+
+
+STEPS = [
+    ("fgsm", False, {}),
+    ("bim", False, {"steps": 5}),
+    ("pgd", True, {"steps": 5}),
+    ("pgd", True, {"steps": 3, "restarts": 2}),
+    ("mim", False, {"steps": 5}),
+    ("apgd", False, {"steps": 10}),
+    ("apgd", True, {"steps": 5, "restarts": 3}),
+]
+AGGREGATORS = ["single:depth", "total", "signsum", "dgba"]
+CASES = [
+    Case(f"{step}-{aggregator}", norm, random, options)
+    for step, random, options in STEPS
+    for aggregator in AGGREGATORS
+    for norm in EPS
+]
+every_attack = pytest.mark.parametrize("case", CASES, ids=str)
+
+
+def state(model: nn.Module) -> dict:
+    """All that an attack could leave behind in a model, by value."""
+    return {
+        "modes": [module.training for module in model.modules()],
+        "flags": [parameter.requires_grad for parameter in model.parameters()],
+        "grads": [None if p.grad is None else p.grad.tolist() for p in model.parameters()],
+        "values": [value.tolist() for value in model.state_dict().values()],
+    }
+
+
+def training_model() -> ToyNet:
+    model = ToyNet().train()
+    model.norm.eval()
+    model.stem.grad = torch.ones_like(model.stem)
+    return model
+
+
+@every_attack
+def test_result_is_inside_ball_and_box_to_the_last_float(case):
+    images, targets = toy_batch()
+    result = case.attack()(ToyNet(), images, targets)
+    delta = result.double() - images.double()
+    size = delta.abs().flatten(1).amax(1) if case.norm == "linf" else delta.flatten(1).norm(dim=1)
+    assert (size <= EPS[case.norm]).all()
+    assert (size > 0.2 * EPS[case.norm]).all()
+    assert result.min() >= 0 and result.max() <= 1
+    assert result.dtype == torch.float32 and result.shape == images.shape
+    assert not result.requires_grad and result.grad_fn is None
+
+
+@every_attack
+def test_score_rises(case):
+    images, targets = toy_batch()
+    model, aggregator = ToyNet(), create_aggregator(case.name.partition("-")[2])
+    columns = [list(model.tasks).index(name) for name in aggregator.tasks(list(model.tasks))]
+    result = case.attack()(model, images, targets)
+    clean, hurt = (aggregator.score(torch.stack(losses_of(model, x, targets), 1)[:, columns]) for x in (images, result))
+    assert hurt.mean() > clean.mean()
+    if case.name.startswith("apgd"):
+        assert (hurt >= clean).all()
+
+
+@every_attack
+def test_model_and_arguments_are_untouched(case):
+    model, (images, targets) = training_model(), toy_batch(4)
+    before, pixels, labels = state(model), images.clone(), {name: value.clone() for name, value in targets.items()}
+    result = case.attack()(model, images, targets)
+    assert state(model) == before
+    assert torch.equal(images, pixels) and not images.requires_grad and images.grad is None
+    assert all(torch.equal(targets[name], labels[name]) for name in labels)
+    assert result.data_ptr() != images.data_ptr()
+
+
+@every_attack
+def test_result_does_not_depend_on_the_batch(case):
+    model, (images, targets) = ToyNet(), toy_batch(16)
+    attack, ids = case.attack(), [f"room-{i}" for i in range(16)]
+    together = attack(model, images, targets, ids)
+    assert torch.equal(attack(model, images, targets, ids), together)
+    alone = [attack(model, images[[i]], {k: v[[i]] for k, v in targets.items()}, [ids[i]]) for i in range(0, 16, 3)]
+    assert torch.equal(torch.cat(alone), together[::3])
+    order = torch.randperm(16, generator=torch.Generator().manual_seed(1))
+    shuffled = {name: value[order] for name, value in targets.items()}
+    assert torch.equal(attack(model, images[order], shuffled, [ids[i] for i in order]), together[order])
+
+
+@every_attack
+def test_seed_and_ids_matter_only_where_there_is_chance(case):
+    model, (images, targets) = ToyNet(), toy_batch(4)
+    result = case.attack()(model, images, targets)
+    assert torch.equal(case.attack(seed=0)(model, images, targets, [0, 1, 2, 3]), result)
+    assert torch.equal(case.attack(seed=0)(model, images, targets, torch.arange(4)), result)
+    if not case.random:
+        assert torch.equal(case.attack(seed=1)(model, images, targets, list("abcd")), result)
+    elif case.name.startswith("pgd"):
+        assert not torch.equal(case.attack(seed=1)(model, images, targets), result)
+        assert not torch.equal(case.attack(seed=0)(model, images, targets, list("abcd")), result)
+
+
+@every_attack
+def test_passes_are_those_that_the_attack_says(case):
+    model, (images, targets) = Counted(ToyNet()), toy_batch(2)
+    attack = case.attack()
+    attack(model, images, targets)
+    assert Cost(model.forwards, model.backwards["images"]) == attack.cost(3)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "cost"),
+    [
+        ("fgsm-total", {}, Cost(1, 1)),
+        ("bim-dgba", {"steps": 7}, Cost(7, 7)),
+        ("pgd-dgba", {}, Cost(20, 20)),
+        ("pgd-single:depth", {"steps": 4, "restarts": 3}, Cost(15, 12)),
+        ("mim-signsum", {"steps": 4}, Cost(4, 12)),
+        ("apgd-dgba", {}, Cost(21, 20)),
+        ("apgd-signsum", {"steps": 4, "restarts": 2}, Cost(10, 24)),
+    ],
+)
+def test_cost(name, options, cost):
+    assert create_attack(name, eps=0.1, **options).cost(3) == cost
+
+
+def test_single_does_not_reach_other_heads():
+    model, (images, targets) = Counted(ToyNet()), toy_batch(2)
+    create_attack("bim-single:depth", eps=0.1, steps=4)(model, images, targets)
+    assert model.backwards == {"images": 4, "segmentation": 0, "depth": 4, "normals": 0}
+
+
+def test_signsum_reaches_one_head_a_pass():
+    model, (images, targets) = Counted(ToyNet()), toy_batch(2)
+    create_attack("bim-signsum", eps=0.1, steps=4)(model, images, targets)
+    assert model.backwards == {"images": 12, "segmentation": 4, "depth": 4, "normals": 4}
+
+
+@pytest.mark.parametrize("failing_call", [1, 2, 5])
+def test_model_is_restored_when_it_raises(failing_call):
+    class Failing(ToyNet):
+        calls = 0
+
+        def forward(self, images):
+            self.calls += 1
+            if self.calls == failing_call:
+                raise RuntimeError("out of memory")
+            return super().forward(images)
+
+    model, (images, targets) = Failing().train(), toy_batch(2)
+    model.norm.eval()
+    before = state(model)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        create_attack("apgd-dgba", eps=0.1, steps=4)(model, images, targets)
+    assert state(model) == before
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode, torch.enable_grad])
+@pytest.mark.parametrize("name", ["apgd-dgba", "pgd-signsum"])
+def test_works_under_any_grad_mode(name, mode):
+    attack = create_attack(name, eps=0.1, steps=4)
+    expected = attack(ToyNet(), *toy_batch(2))
+    model = ToyNet()
+    with mode():
+        images, targets = toy_batch(2)
+        assert torch.equal(attack(model, images, targets), expected)
+
+
+def test_images_that_require_grad_are_only_read():
+    images, targets = toy_batch(2)
+    leaf = images.clone().requires_grad_()
+    result = create_attack("pgd-dgba", eps=0.1, steps=2)(ToyNet(), leaf, targets)
+    assert not result.requires_grad and leaf.grad is None and leaf.requires_grad
+    assert torch.equal(result, create_attack("pgd-dgba", eps=0.1, steps=2)(ToyNet(), images, targets))
+
+
+def test_model_runs_in_eval_mode_without_parameter_gradients():
+    class Watching(ToyNet):
+        seen = ()
+
+        def forward(self, images):
+            self.seen += ((any(m.training for m in self.modules()), any(p.requires_grad for p in self.parameters())),)
+            return super().forward(images)
+
+    model = Watching().train()
+    create_attack("apgd-total", eps=0.1, steps=3)(model, *toy_batch(2))
+    assert model.seen == ((False, False),) * 4
+
+
+def test_non_finite_gradients_do_not_reach_the_image():
+    class Overflowing(ToyNet):
+        def forward(self, images):
+            predictions = super().forward(images)
+            return predictions | {"depth": predictions["depth"] + (images[:, :1, 3:4, 3:4] * 0).sqrt()}
+
+    images, targets = toy_batch(2)
+    for norm in EPS:
+        result = create_attack("pgd-dgba", norm=norm, eps=0.1, steps=2)(Overflowing(), images, targets)
+        assert result.isfinite().all() and not torch.equal(result, images)
