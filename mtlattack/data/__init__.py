@@ -2,6 +2,23 @@
 
 from mtlattack.data.catalogue import list_datasets, load_dataset
 from mtlattack.data.prepared import Batch, PreparedDataset, join_batches, loader
+from mtlattack.data.preview import preview
 from mtlattack.data.rooms_files import write_rooms
+from mtlattack.data.sources import list_sources, prepare, prepare_nyuv2
+from mtlattack.data.verify import Verification, verify
 
-__all__ = ["Batch", "PreparedDataset", "join_batches", "list_datasets", "load_dataset", "loader", "write_rooms"]
+__all__ = [
+    "Batch",
+    "PreparedDataset",
+    "Verification",
+    "join_batches",
+    "list_datasets",
+    "list_sources",
+    "load_dataset",
+    "loader",
+    "prepare",
+    "prepare_nyuv2",
+    "preview",
+    "verify",
+    "write_rooms",
+]

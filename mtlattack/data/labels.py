@@ -37,7 +37,7 @@ def class_count(label: h5py.Dataset) -> int:
 def decode(task: Task, raw: NDArray[Any], attributes: Mapping[str, Any]) -> Tensor:
     """A stored label of one image as the task's target: int64 classes, or float32 in the task's unit.
 
-    Raises InputError for a class number the task does not have.
+    Raises InputError for a class number the task does not have, and for a label without the `scale` that it needs.
     """
     if isinstance(task, Segmentation):
         wrong = raw[(raw >= task.classes) & (raw != task.ignore)]
@@ -46,4 +46,6 @@ def decode(task: Task, raw: NDArray[Any], attributes: Mapping[str, Any]) -> Tens
         return torch.from_numpy(raw.astype(np.int64))
     if task.kind == "normals":
         return torch.from_numpy(raw.astype(np.float32).transpose(2, 0, 1) / 127)
+    if "scale" not in attributes:
+        raise InputError(f"{task.name} has no attribute 'scale'")
     return torch.from_numpy(raw.astype(np.float32) * np.float32(attributes["scale"]))

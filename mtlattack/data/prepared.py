@@ -88,14 +88,25 @@ class PreparedDataset(TorchDataset[Batch]):
         return Batch([self.ids[position]], image[None], {name: target[None] for name, target in targets.items()})
 
     def fingerprint(self) -> str:
-        """SHA-256 over ids, images and all stored labels of these images, in order; independent of compression."""
+        """SHA-256 over ids, images and all stored labels of these images, in order; independent of compression.
+
+        Raises InputError for an image that cannot be read.
+        """
         digest, group = hashlib.sha256(), self._group()
         names = sorted(name for name in group if name != "id")
         for identity, row in zip(self.ids, self._index, strict=True):
             digest.update(identity.encode() + b"\0")
             for name in names:
-                _digest_array(digest, name, group[name], row)
+                try:
+                    _digest_array(digest, name, group[name], row)
+                except OSError as error:
+                    raise InputError(f"{self.path}: {name} of image {identity!r} of {self.split}: {error}") from None
         return digest.hexdigest()
+
+    def class_names(self, task: str) -> list[str] | None:
+        """Names of the classes of one of `tasks`, a segmentation; None if the file holds their number alone."""
+        names = self._attributes[self._labels[task][0]].get("classes")
+        return None if names is None or np.ndim(names) == 0 else [str(name) for name in names]
 
     def _group(self) -> h5py.Group:
         # Opened at first use, so that every worker process has a handle of its own.

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtlattack.data.prepared import FORMAT, FORMAT_VERSION
+from mtlattack.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,13 @@ class PreparedWriter:
     ) -> None:
         self.path, self._size, self._compression = path, size, compression
         self._partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = h5py.File(self._partial, "w")
+        if path.is_dir():
+            raise InputError(f"{path} is a folder, expected a file to write")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = h5py.File(self._partial, "w")
+        except OSError as error:
+            raise InputError(f"cannot write {path} ({error})") from None
         height, width = size
         self._file.attrs.update(
             format=FORMAT, format_version=FORMAT_VERSION, name=name, height=height, width=width, license=license,
@@ -55,22 +61,26 @@ class PreparedWriter:
         for name, label in {"image": Label("uint8", (3,)), **labels}.items():
             shape = (len(ids), *self._size, *label.channels)
             dataset = group.create_dataset(
-                name, shape, label.dtype, chunks=(1, *shape[1:]), compression="gzip", compression_opts=self._compression,
-                shuffle=True,
+                name, shape, label.dtype, chunks=(1, *shape[1:]), shuffle=True, compression="gzip",
+                compression_opts=self._compression,
             )  # fmt: skip
             dataset.attrs.update(label.attributes)
 
     def write(self, split: str, row: int, arrays: Mapping[str, NDArray[np.generic]]) -> None:
         """Store image number `row` of a split with its labels."""
-        for name, array in arrays.items():
-            self._file[split][name][row] = array
+        try:
+            for name, array in arrays.items():
+                self._file[split][name][row] = array
+        except OSError as error:
+            raise InputError(f"cannot write {self.path} ({error})") from None
 
     def __enter__(self) -> "PreparedWriter":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self._file.close()
-        if kind is None:
-            os.replace(self._partial, self.path)
-        else:
+        try:
+            self._file.close()
+            if kind is None:
+                os.replace(self._partial, self.path)
+        finally:
             self._partial.unlink(missing_ok=True)

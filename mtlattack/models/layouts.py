@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from mtlattack.errors import InputError
+from mtlattack.registry import match_names
 
 Partition = tuple[tuple[str, ...], ...]
 
@@ -69,3 +70,8 @@ def parse_layout(text: str, tasks: Sequence[str], stages: int) -> Layout:
     if layout.stages != stages:
         raise InputError(f"layout {text!r} has {layout.stages} stages, the backbone has {stages}")
     return layout
+
+
+def list_layouts(pattern: str = "*") -> list[str]:
+    """Layouts that go by a name whatever the tasks; any other tree is written out."""
+    return match_names(list(NAMED_LAYOUTS), pattern)

@@ -16,7 +16,7 @@ def mix(weights: Tensor, values: Tensor) -> Tensor:
 class ToyNet(nn.Module):
     """Segmentation, depth and normals on one shared layer, with modes and flags that an attack could disturb."""
 
-    def __init__(self, width: int = 6) -> None:
+    def __init__(self, width: int = 4) -> None:
         super().__init__()
         self.tasks: Mapping[str, Task] = {"segmentation": Segmentation(4), "depth": Depth(), "normals": Normals()}
         generator = torch.Generator().manual_seed(3)

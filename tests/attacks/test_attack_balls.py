@@ -60,6 +60,15 @@ def test_l2_projection_is_exact(eps, seed, scale):
     assert torch.allclose(result.double(), (images.double() + full).clamp(0, 1), atol=2e-7, rtol=0)
 
 
+def test_l2_border_does_not_depend_on_how_a_sum_is_rounded():
+    for seed in range(50):
+        images = images_with_corners(seed)[1:]
+        points = (images + 0.1 * torch.randn(images.shape, generator=torch.Generator().manual_seed(seed))).clamp(0, 1)
+        eps = (points.double() - images.double()).norm().item()
+        result = Threat("l2", eps).ball(images).project(points)
+        assert math.sqrt(math.fsum(d * d for d in (result.double() - images.double()).flatten().tolist())) <= eps
+
+
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 def test_projection_keeps_what_is_inside(norm):
     images = 0.5 + 0.1 * torch.rand(3, 3, 4, 4)

@@ -1,0 +1,99 @@
+"""`mtlattack run`: attack a model, print what each task lost, keep record and evidence."""
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+
+from mtlattack.data import load_dataset
+from mtlattack.errors import InputError
+from mtlattack.evaluation import Suite, evaluate, load_suite
+from mtlattack.evaluation.suites import first_problem
+from mtlattack.evaluation.tables import WIDTH, render
+from mtlattack.models import resolve_model
+
+
+def run(
+    suite: Annotated[str, typer.Argument(help="Suite by name, or a TOML file.")] = "quick",
+    model: Annotated[str | None, typer.Option(help="Zoo name, .safetensors file, or module:factory.")] = None,
+    checkpoint: Annotated[Path | None, typer.Option(help="Weights for module:factory.")] = None,
+    data: Annotated[str | None, typer.Option(help="Data set by name, or a prepared .h5 file.")] = None,
+    attacks: Annotated[str | None, typer.Option(help="Names or globs, comma-separated; none: clean only.")] = None,
+    eps: Annotated[str | None, typer.Option(help="Comma-separated; l_inf in levels of 255, l_2 as it is.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Only the first so many images.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Images at a time.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps; default: the best there is.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Of the random starts.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the run; default: runs/<suite>-<model>.")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Drop what an earlier run left in the folder.")] = False,
+) -> None:
+    """Attack a model and print how much each task lost. A run that was stopped goes on where it was."""
+    changes: dict[str, Any] = {
+        "attacks": None if attacks is None else _names(attacks),
+        "eps": None if eps is None else _numbers(eps),
+        "limit": limit,
+        "batch_size": batch_size,
+        "seed": seed,
+    }
+    chosen, overrides = override(load_suite(suite), changes)
+    reference = model or (str(checkpoint) if checkpoint else chosen.model)
+    if reference is None:
+        raise InputError(f"suite {chosen.name!r} names no model; give one with --model")
+    network, name = resolve_model(reference, checkpoint if model else None)
+    images = load_dataset(data or chosen.data, chosen.split, tasks=network.tasks, limit=chosen.limit)  # type: ignore[arg-type]
+    folder = out or Path("runs") / re.sub(r"[^\w.-]+", "_", f"{chosen.name}-{name}")
+    attack_list = chosen.create_attacks(network.tasks)  # type: ignore[arg-type]
+    if fresh:
+        _drop(folder)
+    evidence = evaluate(
+        network,  # type: ignore[arg-type]
+        images,
+        attack_list,
+        path=folder / "evidence.h5",
+        name=name,
+        suite={"name": chosen.name, "version": chosen.version, "overrides": overrides},
+        batch_size=chosen.batch_size,
+        device=device,
+        seed=chosen.seed,
+    )
+    report = evidence.report()
+    _write(folder / "record.json", report.record.model_dump_json(indent=1) + "\n")
+    console = Console(width=max(WIDTH, Console().width) if not Console().is_terminal else None, highlight=False)
+    console.print(render(report.record))
+    console.print(f"{folder}/record.json, {folder}/evidence.h5", soft_wrap=True)
+
+
+def override(suite: Suite, changes: dict[str, Any]) -> tuple[Suite, dict[str, Any]]:
+    """The suite with what the user asked for otherwise, and these changes alone; InputError for a value out of range."""
+    wanted = {key: value for key, value in changes.items() if value is not None and value != getattr(suite, key)}
+    try:
+        return Suite.model_validate(suite.model_dump() | wanted), wanted
+    except ValidationError as error:
+        raise InputError(f"--{first_problem(error).replace('_', '-')}") from None
+
+
+def _names(text: str) -> list[str]:
+    return [] if text == "none" else [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise InputError(f"--eps {text!r}, expected numbers like 4,8 (levels of 255)") from None
+
+
+def _drop(folder: Path) -> None:
+    for name in ("evidence.h5", "record.json"):
+        (folder / name).unlink(missing_ok=True)
+
+
+def _write(path: Path, text: str) -> None:
+    """Whole or not at all."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text)
+    os.replace(partial, path)

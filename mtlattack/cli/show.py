@@ -1,0 +1,63 @@
+"""`mtlattack show`: tables and pictures of runs, side by side."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from mtlattack.errors import InputError
+from mtlattack.evaluation import Record, read_evidence
+from mtlattack.evaluation.comparison import render_comparison
+from mtlattack.evaluation.plots import plot_record
+from mtlattack.evaluation.tables import WIDTH, render, to_csv, to_markdown
+
+
+class Format(StrEnum):
+    """How results are written."""
+
+    TABLE = "table"
+    MARKDOWN = "markdown"
+    JSON = "json"
+    CSV = "csv"
+
+
+def show(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of runs, or their evidence files.")],
+    plots: Annotated[Path | None, typer.Option(help="Folder for pictures.")] = None,
+    format: Annotated[Format, typer.Option(help="How to print.")] = Format.TABLE,
+) -> None:
+    """Print the results of finished runs, recomputed from their evidence; several are compared side by side."""
+    records = [load_record(run) for run in runs]
+    console = Console(width=None if Console().is_terminal else WIDTH, highlight=False)
+    if format is Format.TABLE:
+        for record in records:
+            console.print(render(record))
+        if len(records) > 1:
+            console.print(render_comparison(records))
+    elif format is Format.JSON:
+        texts = [record.model_dump_json(indent=1) for record in records]
+        print(texts[0] if len(texts) == 1 else "[" + ",\n".join(texts) + "]")
+    elif format is Format.MARKDOWN:
+        print("\n".join(to_markdown(record) for record in records))
+    else:
+        print(_join_csv([to_csv(record) for record in records]), end="")
+    if plots is not None:
+        for run, record in zip(runs, records, strict=True):
+            path = plot_record(record, plots / f"{(run if run.is_dir() else run.parent).resolve().name}.png")
+            console.print(f"{path}", soft_wrap=True)
+
+
+def load_record(run: Path) -> Record:
+    """The record of a run, computed from its evidence."""
+    path = run / "evidence.h5" if run.is_dir() else run
+    if not path.is_file():
+        raise InputError(f"no run at {run}: expected a folder with evidence.h5, or such a file")
+    record: Record = read_evidence(path).report().record
+    return record
+
+
+def _join_csv(tables: list[str]) -> str:
+    """One heading above all lines."""
+    return tables[0] + "".join(table.split("\n", 1)[1] for table in tables[1:])

@@ -1,0 +1,193 @@
+"""Reading a prepared file from end to end: what is in it, and everything that is wrong with it."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from mtlattack.data.labels import IGNORE, stored_task
+from mtlattack.data.prepared import PreparedDataset, open_prepared
+from mtlattack.errors import InputError, UnknownNameError
+from mtlattack.progress import progress_bar
+from mtlattack.tasks import Depth, Heatmap, Normals, Segmentation, Task, list_tasks
+
+_ATTRIBUTES = ("name", "height", "width", "license", "citation")
+_UNIT_TOLERANCE = 0.02
+"""A unit vector rounded to 1/127 a component is off by at most √3/254 = 0.007."""
+_STORED: dict[str, tuple[str, tuple[int, ...]]] = {
+    "image": ("uint8", (3,)),
+    "segmentation": ("uint8", ()),
+    "depth": ("uint16", ()),
+    "normals": ("int8", (3,)),
+    "edge_texture": ("uint16", ()),
+    "keypoints2d": ("uint16", ()),
+}
+"""dtype and trailing dimensions, behind `[N, H, W]`, of images and of the label of each kind of task."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One fault of a prepared file: in which split, data set and image it is (empty where it is in none), and what."""
+
+    split: str
+    dataset: str
+    image: str
+    what: str
+
+    def __str__(self) -> str:
+        place = "/".join(part for part in (self.split, self.dataset) if part)
+        image = f"image {self.image!r}" if self.image else ""
+        return ": ".join(part for part in (" ".join(part for part in (place, image) if part), self.what) if part)
+
+
+@dataclass(frozen=True)
+class SplitReport:
+    """A split: its number of images, the names of its labels, and its fingerprint (None if it has problems)."""
+
+    name: str
+    images: int
+    labels: list[str]
+    fingerprint: str | None
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What a prepared file holds and what is wrong with it."""
+
+    path: Path
+    name: str
+    size: tuple[int, int] | None
+    splits: list[SplitReport] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.problems
+
+
+def verify(path: str | Path) -> Verification:
+    """Read every image and label of a prepared file and check it against the format.
+
+    Raises InputError where there is nothing to read: no such file, a truncated one, no HDF5, another format or version.
+    """
+    path = Path(path)
+    with open_prepared(path) as file:
+        attributes = file.attrs
+        problems = [Problem("", "", "", f"no attribute {name!r}") for name in _ATTRIBUTES if name not in attributes]
+        size = _size(file)
+        if size is None:
+            problems.append(Problem("", "", "", "height and width are no positive numbers"))
+        groups = {name: item for name, item in file.items() if isinstance(item, h5py.Group)}
+        problems += [Problem(name, "", "", "is no split (a group)") for name in file if name not in groups]
+        if not groups:
+            problems.append(Problem("", "", "", "no split"))
+        result = Verification(path, str(attributes.get("name", "")), size, [], problems)
+        for name, group in groups.items():
+            problems += _check_split(name, group, size)
+            labels = sorted(label for label in group if label not in ("image", "id"))
+            count = len(group["id"]) if _is_list(group.get("id")) else 0
+            result.splits.append(SplitReport(name, count, labels, _fingerprint(path, name, problems)))
+    return result
+
+
+def _size(file: h5py.File) -> tuple[int, int] | None:
+    try:
+        height, width = int(file.attrs["height"]), int(file.attrs["width"])
+    except (KeyError, TypeError, ValueError):
+        return None
+    return (height, width) if height > 0 and width > 0 else None
+
+
+def _is_list(item: Any) -> bool:
+    return isinstance(item, h5py.Dataset) and item.ndim == 1
+
+
+def _fingerprint(path: Path, split: str, problems: list[Problem]) -> str | None:
+    if any(problem.split in ("", split) for problem in problems):
+        return None
+    return PreparedDataset(path, split).fingerprint()
+
+
+def _check_split(split: str, group: h5py.Group, size: tuple[int, int] | None) -> list[Problem]:
+    """Problems of one split: of its ids, then of each of its data sets, then of each image."""
+    try:
+        if not _is_list(group.get("id")):
+            return [Problem(split, "id", "", "missing, or no list")]
+        ids = [x.decode() if isinstance(x, bytes) else str(x) for x in group["id"][:]]
+    except (OSError, UnicodeDecodeError) as error:
+        return [Problem(split, "id", "", f"cannot be read ({error})")]
+    problems = [Problem(split, "id", x, f"there {times} times") for x, times in Counter(ids).items() if times > 1]
+    names = [name for name in group if name != "id"]
+    if not ids:
+        problems.append(Problem(split, "id", "", "no images"))
+    if "image" not in names:
+        problems.append(Problem(split, "image", "", "missing"))
+    if not set(names) - {"image"}:
+        problems.append(Problem(split, "", "", "no label"))
+    with progress_bar(f"verifying {split}", len(ids) * len(names), "arrays") as bar:
+        for name in names:
+            task, faults = _check_layout(name, group[name], (len(ids), *size) if size else None)
+            problems += [Problem(split, name, "", fault) for fault in faults]
+            if faults:
+                bar.advance(len(ids))
+                continue
+            for row, identity in enumerate(ids):
+                fault = _check_array(task, group[name], row)
+                if fault:
+                    problems.append(Problem(split, name, identity, fault))
+                bar.advance()
+    return problems
+
+
+def _check_layout(
+    name: str, item: h5py.Dataset | h5py.Group, expected: tuple[int, ...] | None
+) -> tuple[Task | None, list[str]]:
+    """The task that a data set serves (None for images) and what is wrong with its name, dtype, shape, attributes."""
+    if not isinstance(item, h5py.Dataset):
+        return None, ["is no data set"]
+    task = None
+    if name != "image":
+        try:
+            task = stored_task(name, item)
+        except InputError:
+            return None, ["no attribute 'classes'"]
+        except (TypeError, ValueError):
+            return None, [f"attribute 'classes' is {item.attrs['classes']!r}, expected names or their number"]
+        if task is None:
+            return None, [str(UnknownNameError("task", name, list_tasks()))]
+    dtype, channels = _STORED[task.kind if task else "image"]
+    faults = []
+    if item.dtype != dtype:
+        faults.append(f"holds {item.dtype}, expected {dtype}")
+    if expected and item.shape != (*expected, *channels):
+        faults.append(f"has shape {item.shape}, expected {(*expected, *channels)}")
+    if isinstance(task, Depth | Heatmap):
+        scale = item.attrs.get("scale")
+        if scale is None:
+            faults.append("no attribute 'scale'")
+        elif not (np.issubdtype(np.asarray(scale).dtype, np.number) and np.ndim(scale) == 0 and 0 < scale < np.inf):
+            faults.append(f"scale is {scale!r}, expected a positive number")
+    return task, faults
+
+
+def _check_array(task: Task | None, dataset: h5py.Dataset, row: int) -> str | None:
+    """What is wrong with one image or label, if anything."""
+    try:
+        raw = dataset[row]
+    except OSError as error:
+        return f"cannot be read ({error})"
+    if isinstance(task, Segmentation):
+        wrong = raw[(raw >= task.classes) & (raw != IGNORE)]
+        return f"class {wrong[0]}, expected 0 to {task.classes - 1} or {IGNORE}" if wrong.size else None
+    if isinstance(task, Heatmap):
+        highest = raw.max() * float(dataset.attrs["scale"])
+        return f"value {highest:.3g}, expected at most 1" if highest > 1 + 1e-6 else None
+    if isinstance(task, Normals):
+        length = np.linalg.norm(raw.astype(np.float64), axis=-1) / 127
+        off = length[(length != 0) & (np.abs(length - 1) > _UNIT_TOLERANCE)]
+        return f"a normal of length {off[0]:.3f}, expected 1 or 0" if off.size else None
+    return None

@@ -1,0 +1,31 @@
+"""Several runs side by side: one line an attack and ε, one column a run."""
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.table import Table
+
+from mtlattack.evaluation.record import AttackResult, Interval, Record
+from mtlattack.evaluation.tables import WIDTH, threat_text
+
+
+def render_comparison(records: Sequence[Record]) -> Table:
+    """ARP with its interval for every attack that occurs in any of the runs."""
+    table = Table(box=box.SIMPLE_HEAD, title="arp, side by side", title_justify="left", width=WIDTH, pad_edge=False)
+    table.add_column("attack", no_wrap=True)
+    for record in records:
+        table.add_column(f"{record.model['name']}\n{record.data['name']} ({record.data['images']})", justify="right")
+    columns = [{_label(result): result.arp for result in record.attacks} for record in records]
+    for label in dict.fromkeys(name for column in columns for name in column):
+        table.add_row(" ".join(label), *(_cell(column.get(label)) for column in columns))
+    return table
+
+
+def _label(result: AttackResult) -> tuple[str, str]:
+    return result.name, threat_text(result)
+
+
+def _cell(interval: Interval | None) -> str:
+    if interval is None or interval.value is None:
+        return "–"
+    return f"{100 * interval.value:+.0f}% [{100 * (interval.low or 0):+.0f}, {100 * (interval.high or 0):+.0f}]"

@@ -1,0 +1,75 @@
+"""What a run ran on: devices, versions, and the identity of weights."""
+
+import hashlib
+import os
+import platform
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Any
+
+import torch
+from torch import nn
+
+from mtlattack.errors import InputError
+
+_VERSIONED = ("mtlattack", "torch", "timm", "numpy")
+
+
+def choose_device(name: str | None = None) -> torch.device:
+    """The device called `name` if it is here, by default the best there is: CUDA, MPS, CPU."""
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name is None:
+        return torch.device(next(kind for kind in ("cuda", "mps", "cpu") if available[kind]))
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise InputError(f"unknown device {name!r}; here: {_present(available)}") from None
+    if not available.get(device.type, False) or (device.index or 0) >= max(1, torch.cuda.device_count()):
+        raise InputError(f"device {name!r} is not here; here: {_present(available)}")
+    return device
+
+
+def numeric_environment(device: torch.device) -> dict[str, Any]:
+    """What can change a number: versions, device, arithmetic, threads."""
+    versions = {name: version(name) for name in _VERSIONED}
+    return {
+        "versions": {"python": platform.python_version(), **versions},
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        "dtype": "float32",
+        "tf32": torch.backends.cuda.matmul.allow_tf32 or torch.backends.cudnn.allow_tf32,
+        "threads": torch.get_num_threads(),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+    }
+
+
+def circumstances() -> dict[str, Any]:
+    """What changes no number: when, on what system, by what command."""
+    command = " ".join([os.path.basename(sys.argv[0]), *sys.argv[1:]])
+    return {
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cpus": os.cpu_count(),
+        "command": command,
+    }
+
+
+def weights_digest(model: object) -> str:
+    """SHA-256 over names, types, shapes and values of a module's weights and buffers."""
+    digest = hashlib.sha256()
+    if isinstance(model, nn.Module):
+        for name, tensor in sorted(model.state_dict().items()):
+            values = tensor.detach().cpu().contiguous()
+            digest.update(f"{name}:{values.dtype}:{tuple(values.shape)}\0".encode())
+            digest.update(values.flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def describe_model(model: object, name: str | None = None) -> dict[str, Any]:
+    """Name, identity and size of a model, for the record."""
+    parameters = sum(p.numel() for p in model.parameters()) if isinstance(model, nn.Module) else 0
+    return {"name": name or type(model).__name__, "sha256": weights_digest(model), "parameters": parameters}
+
+
+def _present(available: dict[str, bool]) -> str:
+    return ", ".join(kind for kind, here in available.items() if here)

@@ -1,0 +1,63 @@
+"""Pictures of a record: how each task and the whole fall as ε grows."""
+
+from collections import defaultdict
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from mtlattack.errors import InputError
+from mtlattack.evaluation.record import AttackResult, Record
+from mtlattack.evaluation.tables import headline
+from mtlattack.tasks import task_from_config
+
+_STYLES = {"fgsm": ":", "bim": "-.", "pgd": "--", "mim": "-.", "apgd": "-"}
+
+
+def plot_record(record: Record, path: Path) -> Path:
+    """One panel a task (its mean relative change) and one for the mean log loss ratio, against ε; one line an attack."""
+    if not record.attacks:
+        raise InputError(f"{record.model['name']}: a clean run has nothing to plot")
+    names = [task_from_config(config).name for config in record.tasks]
+    figure = Figure(figsize=(4.2 * ((len(names) + 2) // 2), 7.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(2, (len(names) + 2) // 2).ravel()
+    curves: dict[str, list[AttackResult]] = defaultdict(list)
+    for result in record.attacks:
+        curves[result.name].append(result)
+    colours = _colours([name.split("-", 1)[1] for name in curves])
+    for axis, task in zip(axes, names, strict=False):
+        for name, results in curves.items():
+            points = [(_levels(r), 100 * change) for r in results if (change := r.task_change[task]) is not None]
+            _line(axis, name, points, colours)
+        axis.set(title=task, ylabel="relative change, %")
+    for name, results in curves.items():
+        points = [(_levels(r), r.log_ratio.value) for r in results if r.log_ratio.value is not None]
+        _line(axes[len(names)], name, points, colours)
+    axes[len(names)].set(title="all tasks", ylabel="mean log loss ratio")
+    for axis in axes[: len(names) + 1]:
+        axis.set_xlabel("ε · 255" if record.attacks[0].norm == "linf" else "ε")
+        axis.grid(alpha=0.3)
+    for axis in axes[len(names) + 1 :]:
+        axis.axis("off")
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=6, fontsize=8, frameon=False)
+    figure.suptitle("\n".join(headline(record)), fontsize=10)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=110)
+    return path
+
+
+def _line(axis: Axes, name: str, points: list[tuple[float, float]], colours: dict[str, str]) -> None:
+    step, aggregator = name.split("-", 1)
+    x, y = zip(*sorted(points), strict=True) if points else ((), ())
+    axis.plot(x, y, _STYLES.get(step, "-"), color=colours[aggregator], marker=".", label=name, linewidth=1.3)
+
+
+def _colours(aggregators: list[str]) -> dict[str, str]:
+    return {name: f"C{i}" for i, name in enumerate(dict.fromkeys(aggregators))}
+
+
+def _levels(result: AttackResult) -> float:
+    return result.eps * 255 if result.norm == "linf" else result.eps

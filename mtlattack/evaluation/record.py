@@ -1,0 +1,62 @@
+"""The record: what a run says of itself, recomputed from the evidence; its schema is the documentation."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+FORMAT = "mtlattack-record"
+FORMAT_VERSION = 1
+
+Metrics = dict[str, dict[str, float | None]]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Interval(_Part):
+    """A number measured on the images as they are, with its 95 % bootstrap interval over images."""
+
+    value: float | None = Field(description="null where it is undefined")
+    low: float | None
+    high: float | None
+
+
+class AttackResult(_Part):
+    """What one attack at one ε did."""
+
+    name: str
+    norm: str
+    eps: float = Field(description="in image units: pixels are in [0, 1]")
+    config: dict[str, Any] = Field(description="everything that makes the attack, defaults spelled out")
+    forward_passes: int = Field(description="for each image")
+    backward_passes: int = Field(description="for each image")
+    metrics: Metrics = Field(description="by task and metric")
+    relative: Metrics = Field(description="(value − clean)/|clean|, negative is worse")
+    task_change: dict[str, float | None] = Field(description="mean relative change over a task's metrics")
+    arp: Interval = Field(description="average relative performance: mean of task_change")
+    loss_change: Interval = Field(description="mean relative loss change over images and tasks")
+    log_ratio: Interval = Field(description="mean log loss ratio over images and tasks")
+    worst: Interval = Field(description="the lowest task_change")
+    worst_task: str
+    max_linf: float = Field(description="largest l_inf norm of a perturbation that occurred")
+    max_l2: float = Field(description="largest l_2 norm of a perturbation that occurred")
+    seconds: float = Field(description="attacking and measuring all images")
+
+
+class Record(_Part):
+    """One run: what was attacked, with what, on what, and the results."""
+
+    format: Literal["mtlattack-record"] = "mtlattack-record"
+    format_version: Literal[1] = 1
+    suite: dict[str, Any] | None = Field(description="name and version; null for a run outside a suite")
+    model: dict[str, Any] = Field(description="name, SHA-256 of the weights, number of parameters")
+    data: dict[str, Any] = Field(description="name, split, images, SHA-256 of ids, images and labels")
+    tasks: list[dict[str, Any]]
+    seed: int
+    batch_size: int
+    bootstrap: dict[str, int] = Field(description="resamples and seed of the intervals")
+    environment: dict[str, Any] = Field(description="versions, device, dtype, threads, command, time of start")
+    clean: Metrics
+    clean_losses: dict[str, float | None] = Field(description="mean loss by task")
+    attacks: list[AttackResult]

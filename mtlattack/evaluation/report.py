@@ -1,0 +1,101 @@
+"""The report: evidence → record, and the record as tables."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mtlattack.evaluation.change import Change, measure_change, resampling_weights, weighted_metrics
+from mtlattack.evaluation.evidence import Evidence, Outcome
+from mtlattack.evaluation.record import AttackResult, Interval, Metrics, Record
+from mtlattack.evaluation.tables import render_text
+
+RESAMPLES = 1000
+BOOTSTRAP_SEED = 0
+
+
+@dataclass(frozen=True)
+class Report:
+    """A record that prints as tables of 100 columns."""
+
+    record: Record
+
+    @staticmethod
+    def from_evidence(evidence: Evidence) -> "Report":
+        """Compute everything that a record holds from the evidence alone."""
+        plan, tasks = evidence.plan, evidence.tasks
+        weights = resampling_weights(len(evidence.ids), RESAMPLES, BOOTSTRAP_SEED)
+        clean_metrics = weighted_metrics(evidence.clean, tasks, weights)
+        attacks = [
+            _attack_result(
+                planned, outcome, measure_change(evidence.clean, clean_metrics, outcome, tasks, weights)
+            )
+            for planned, outcome in zip(plan["attacks"], evidence.attacked, strict=True)
+        ]
+        losses = {
+            name: _number(_valid_mean(evidence.clean.losses[:, i], evidence.clean.statistics[name][:, 0] > 0))
+            for i, name in enumerate(tasks)
+        }
+        return Report(
+            Record(
+                suite=plan["suite"],
+                model=plan["model"],
+                data=plan["data"],
+                tasks=plan["tasks"],
+                seed=plan["seed"],
+                batch_size=plan["batch_size"],
+                bootstrap={"resamples": RESAMPLES, "seed": BOOTSTRAP_SEED},
+                environment=evidence.environment | plan["environment"],
+                clean=_first(clean_metrics),
+                clean_losses=losses,
+                attacks=attacks,
+            )
+        )
+
+    def __str__(self) -> str:
+        return render_text(self.record)
+
+
+def _attack_result(planned: dict[str, Any], outcome: Outcome, change: Change) -> AttackResult:
+    config = planned["config"]
+    task_change = {name: _number(values[0]) for name, values in change.tasks.items()}
+    return AttackResult(
+        name=config["name"],
+        norm=config["norm"],
+        eps=config["eps"],
+        config=config,
+        forward_passes=planned["forward_passes"],
+        backward_passes=planned["backward_passes"],
+        metrics=_first(change.metrics),
+        relative=_first(change.relative),
+        task_change=task_change,
+        arp=_interval(change.arp),
+        loss_change=_interval(change.loss_change),
+        log_ratio=_interval(change.log_ratio),
+        worst=_interval(change.worst),
+        worst_task=min(task_change, key=lambda name: task_change[name] if task_change[name] is not None else np.inf),
+        max_linf=float(outcome.perturbation[:, 0].max()),
+        max_l2=float(outcome.perturbation[:, 1].max()),
+        seconds=float(outcome.seconds.sum()),
+    )
+
+
+def _interval(values: NDArray[np.float64]) -> Interval:
+    """The value itself stands first, the resamples behind it."""
+    resampled = values[1:][np.isfinite(values[1:])]
+    low, high = np.percentile(resampled, [2.5, 97.5]) if resampled.size else (np.nan, np.nan)
+    return Interval(value=_number(values[0]), low=_number(low), high=_number(high))
+
+
+def _first(values: dict[str, dict[str, NDArray[np.float64]]]) -> Metrics:
+    return {task: {name: _number(array[0]) for name, array in metrics.items()} for task, metrics in values.items()}
+
+
+def _valid_mean(values: NDArray[np.float64], valid: NDArray[np.bool_]) -> float:
+    return float(values[valid].mean()) if valid.any() else float("nan")
+
+
+def _number(value: Any) -> float | None:
+    """JSON has no NaN: undefined is null."""
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,95 @@
+"""Suites: versioned TOML files that say what is run, so that numbers compare."""
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from mtlattack.attacks import Attack, create_attack, list_attacks
+from mtlattack.errors import InputError, UnknownNameError
+from mtlattack.registry import match_names
+from mtlattack.tasks import TaskMap
+
+SUITES = Path(__file__).parent / "suites"
+LEVELS = 255
+
+
+class Suite(BaseModel):
+    """What a benchmark run consists of. For l_inf, `eps` counts grey levels of 255; for l_2 it is the norm itself."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    version: int = Field(ge=1, description="raised whenever numbers would change")
+    description: str
+    model: str | None = Field(None, description="model to run when none is given")
+    data: str
+    split: str = "test"
+    limit: int | None = Field(None, ge=1, description="only the first so many images")
+    batch_size: int = Field(16, ge=1)
+    seed: int = Field(0, ge=0)
+    norm: Literal["linf", "l2"] = "linf"
+    eps: list[float] = Field(min_length=1)
+    attacks: list[str] = Field(description="names, or globs over the names for the model's tasks; empty: clean only")
+    options: dict[str, dict[str, Any]] = Field(default_factory=dict, description="options by step rule")
+
+    @model_validator(mode="after")
+    def _check_eps(self) -> "Suite":
+        highest = LEVELS if self.norm == "linf" else float("inf")
+        for eps in self.eps:
+            if not 0 < eps <= highest:
+                raise ValueError(f"eps {eps:g} is outside (0, {highest:g}] for {self.norm}")
+        if len(set(self.eps)) != len(self.eps):
+            raise ValueError(f"eps {self.eps} holds a value twice")
+        return self
+
+    def create_attacks(self, tasks: TaskMap) -> list[Attack]:
+        """The attacks on a model with these tasks: every ε of every attack, in the suite's order."""
+        names = expand_names(self.attacks, tasks)
+        scale = LEVELS if self.norm == "linf" else 1
+        return [self._create(name, eps / scale) for eps in self.eps for name in names]
+
+    def _create(self, name: str, eps: float) -> Attack:
+        options = self.options.get(name.partition("-")[0], {})
+        return create_attack(name, eps=eps, norm=self.norm, seed=self.seed, **options)
+
+
+def expand_names(patterns: list[str], tasks: TaskMap) -> list[str]:
+    """Attack names for globs, each name once, in the order of the globs; UnknownNameError for one that matches none."""
+    known = list_attacks(tasks=list(tasks))
+    chosen: dict[str, None] = {}
+    for pattern in patterns:
+        matches = match_names(known, pattern)
+        if not matches:
+            raise UnknownNameError("attack", pattern, known)
+        chosen.update(dict.fromkeys(matches))
+    return list(chosen)
+
+
+def load_suite(name: str) -> Suite:
+    """A suite by name, or by the path of a TOML file; InputError names the field that is wrong."""
+    path = Path(name) if name.endswith(".toml") else SUITES / f"{name}.toml"
+    if not path.is_file():
+        if name.endswith(".toml"):
+            raise InputError(f"no suite file {path}")
+        raise UnknownNameError("suite", name, list_suites())
+    try:
+        return Suite.model_validate(tomllib.loads(path.read_text()))
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{path}: {error}") from None
+    except ValidationError as error:
+        raise InputError(f"{path}: {first_problem(error)}") from None
+
+
+def list_suites(pattern: str = "*") -> list[str]:
+    """Names of the suites that ship and match a glob."""
+    return match_names([path.stem for path in SUITES.glob("*.toml")], pattern)
+
+
+def first_problem(error: ValidationError) -> str:
+    """The first thing that a schema found wrong, in one line."""
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'content'}: {first['msg']} (got {first['input']!r})"
+
+

@@ -1,0 +1,196 @@
+"""A record as tables: for the terminal at 100 columns, as Markdown, as CSV."""
+
+import csv
+import io
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from mtlattack.evaluation.record import AttackResult, Interval, Record
+from mtlattack.tasks import Task, task_from_config
+
+WIDTH = 100
+# A line under the headings and nothing between the columns: 100 columns are few.
+_RULE = box.Box("    \n    \n ── \n    \n    \n    \n    \n    \n".replace("─ ", "──"))
+# The metric that stands for a task where there is room for one only; all of them are in the record.
+HEADLINES = {"segmentation": "miou", "depth": "rel_error", "normals": "angle_mean"}
+_SHORT_TITLES = {"edge_texture": "edges", "keypoints2d": "keypoints", "segmentation": "segment."}
+
+
+@dataclass(frozen=True)
+class Summary:
+    """One of the four numbers that sum up an attack: where it is kept, and whether a strong attack makes it small."""
+
+    title: str
+    of: Callable[[AttackResult], Interval]
+    strong_is_low: bool
+    percent: bool
+
+
+SUMMARIES = (
+    Summary("arp %", lambda r: r.arp, True, True),
+    Summary("loss change %", lambda r: r.loss_change, False, True),
+    Summary("log loss ratio", lambda r: r.log_ratio, False, False),
+    Summary("worst task %", lambda r: r.worst, True, True),
+)
+
+
+def render(record: Record) -> RenderableType:
+    """Header, and for each ε two tables: what became of the tasks, and how strong the attacks are."""
+    parts: list[RenderableType] = [Text(line) for line in headline(record)]
+    tasks = [task_from_config(config) for config in record.tasks]
+    if not record.attacks:
+        parts.append(_task_table(record, tasks, [], "clean"))
+    for threat, results in by_threat(record.attacks).items():
+        parts += [_task_table(record, tasks, results, threat), _summary_table(results, threat)]
+    if record.attacks:
+        parts.append(Text("★ strongest in its column · brackets: 95 % bootstrap interval over images · passes: forward+backward"))
+    return Group(*parts)
+
+
+def render_text(record: Record) -> str:
+    """`render` as plain text of 100 columns."""
+    console = Console(width=WIDTH, file=io.StringIO(), color_system=None)
+    with console.capture() as capture:
+        console.print(render(record))
+    return "\n".join(line.rstrip() for line in capture.get().splitlines())
+
+
+def headline(record: Record) -> list[str]:
+    """What was run, in two lines."""
+    suite = f"suite {record.suite['name']} v{record.suite['version']}" if record.suite else "no suite"
+    data, model = record.data, record.model
+    return [
+        f"{suite} · {model['name']} ({model['parameters'] / 1e6:.2f} M parameters, {model['sha256'][:8]})",
+        f"{data['images']} images of {data['name']} {data['split']} ({data['fingerprint'][:8]}), seed {record.seed}",
+    ]
+
+
+def by_threat(results: Iterable[AttackResult]) -> dict[str, list[AttackResult]]:
+    """Results grouped by norm and ε, in the order in which these first occur."""
+    groups: dict[str, list[AttackResult]] = {}
+    for result in results:
+        groups.setdefault(threat_text(result), []).append(result)
+    return groups
+
+
+def threat_text(result: AttackResult) -> str:
+    """`linf 4/255` or `l2 0.5`."""
+    return f"linf {result.eps * 255:g}/255" if result.norm == "linf" else f"{result.norm} {result.eps:g}"
+
+
+def headline_metric(task: Task) -> str:
+    """Name of the metric that stands for the task."""
+    return HEADLINES.get(task.kind, task.metric_table[0].name)
+
+
+def to_markdown(record: Record) -> str:
+    """The tables as Markdown, one pair a threat."""
+    lines = [*headline(record), ""]
+    tasks = [task_from_config(config) for config in record.tasks]
+    for threat, results in by_threat(record.attacks).items():
+        titles = ["attack", *(f"{task.name} {headline_metric(task)}" for task in tasks)]
+        titles += [summary.title for summary in SUMMARIES] + ["forward + backward"]
+        lines += [f"**{threat}**", "", "| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]
+        clean = ["clean", *(_clean_cell(record, task) for task in tasks), *[""] * (len(SUMMARIES) + 1)]
+        lines.append("| " + " | ".join(clean) + " |")
+        for result in results:
+            cells = [result.name, *(_task_cell(result, task) for task in tasks)]
+            cells += [_summary_cell(summary, result, results) for summary in SUMMARIES] + [_cost(result)]
+            lines.append("| " + " | ".join(cells) + " |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def to_csv(record: Record) -> str:
+    """One line a number: model, data, attack, norm, eps, task, quantity, value, low, high."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["model", "data", "attack", "norm", "eps", "task", "quantity", "value", "low", "high"])
+    place = [record.model["name"], record.data["name"]]
+    for task, metrics in record.clean.items():
+        for name, value in metrics.items():
+            writer.writerow([*place, "clean", "", 0, task, name, value, "", ""])
+    for result in record.attacks:
+        attack = [*place, result.name, result.norm, result.eps]
+        for kind, table in (("", result.metrics), ("relative ", result.relative)):
+            for task, metrics in table.items():
+                for name, value in metrics.items():
+                    writer.writerow([*attack, task, kind + name, value, "", ""])
+        for summary in SUMMARIES:
+            interval = summary.of(result)
+            writer.writerow([*attack, "all", summary.title, interval.value, interval.low, interval.high])
+    return out.getvalue()
+
+
+def _task_table(record: Record, tasks: list[Task], results: list[AttackResult], threat: str) -> Table:
+    title = f"{threat}: the tasks"
+    table = Table(box=_RULE, title=title, title_justify="left", padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("attack", no_wrap=True)
+    for task in tasks:
+        metric = next(m for m in task.metric_table if m.name == headline_metric(task))
+        unit = f" {metric.unit}" if metric.unit else ""
+        title = _SHORT_TITLES.get(task.kind, task.name)
+        arrow = "↑" if metric.higher_is_better else "↓"
+        table.add_column(f"{title}\n{metric.name}{unit} {arrow}", justify="right", no_wrap=True)
+    table.add_row("clean", *(_clean_cell(record, task) for task in tasks))
+    for result in results:
+        table.add_row(result.name, *(_task_cell(result, task) for task in tasks))
+    return table
+
+
+def _summary_table(results: list[AttackResult], threat: str) -> Table:
+    title = f"{threat}: the attacks"
+    table = Table(box=_RULE, title=title, title_justify="left", padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("attack", no_wrap=True)
+    for summary in SUMMARIES:
+        table.add_column(summary.title, justify="right", no_wrap=True)
+    table.add_column("passes", justify="right", no_wrap=True)
+    for result in results:
+        cells = (_summary_cell(summary, result, results) for summary in SUMMARIES)
+        table.add_row(result.name, *cells, _cost(result))
+    return table
+
+
+def _clean_cell(record: Record, task: Task) -> str:
+    return _short(record.clean[task.name][headline_metric(task)])
+
+
+def _task_cell(result: AttackResult, task: Task) -> str:
+    name = headline_metric(task)
+    change = result.relative[task.name][name]
+    return f"{_short(result.metrics[task.name][name])} {_percent(change):>6}"
+
+
+def _summary_cell(summary: Summary, result: AttackResult, rivals: list[AttackResult]) -> str:
+    interval = summary.of(result)
+    value, low, high = (_compact(x, summary.percent) for x in (interval.value, interval.low, interval.high))
+    return ("★" if _is_strongest(summary, result, rivals) else "") + f"{value} [{low},{high}]"
+
+
+def _is_strongest(summary: Summary, result: AttackResult, rivals: list[AttackResult]) -> bool:
+    values = [summary.of(rival).value for rival in rivals]
+    known = [value for value in values if value is not None]
+    own = summary.of(result).value
+    return len(rivals) > 1 and own is not None and own == (min(known) if summary.strong_is_low else max(known))
+
+
+def _cost(result: AttackResult) -> str:
+    return f"{result.forward_passes}+{result.backward_passes}"
+
+
+def _compact(value: float | None, percent: bool) -> str:
+    return "–" if value is None else f"{100 * value:.0f}" if percent else f"{value:.2f}"
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{100 * value:+.0f}%"
+
+
+def _short(value: float | None) -> str:
+    """Three significant digits without an exponent."""
+    return "–" if value is None else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}" if abs(value) >= 1 else f"{value:.3f}"

@@ -1,0 +1,19 @@
+"""What tests of all folders share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of real data that is no part of the project; tests that need it are skipped where it is not at hand.
+
+    `$MTLATTACK_SHARED_DATA`, or `shared/data` beside the checkout.
+    """
+    beside = Path(__file__).parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("MTLATTACK_SHARED_DATA") or beside)
+    if not folder.is_dir():
+        pytest.skip(f"no real data in {folder} (set MTLATTACK_SHARED_DATA)")
+    return folder

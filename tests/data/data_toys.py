@@ -1,0 +1,55 @@
+"""Small prepared files of random content, with a label of every kind."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mtlattack.data.writing import DEPTH_LABEL, NORMALS_LABEL, Label, PreparedWriter, segmentation_label
+
+SIZE = (12, 16)
+CLASSES = ("wall", "floor", "lamp")
+LABELS = {
+    "segmentation": segmentation_label(CLASSES),
+    "segmentation5": Label("uint8", attributes={"classes": 5, "ignore": 255}),
+    "depth": DEPTH_LABEL,
+    "normals": NORMALS_LABEL,
+    "edge_texture": Label("uint16", attributes={"scale": 1 / 1000}),
+    "keypoints2d": Label("uint16", attributes={"scale": 1 / 2000}),
+}
+
+Arrays = dict[str, np.ndarray[Any, Any]]
+
+
+def toy_arrays(seed: int) -> Arrays:
+    """One image with all labels in the stored form, some pixels unlabelled in each."""
+    draw = np.random.default_rng(seed)
+    normals = draw.normal(size=(*SIZE, 3))
+    normals /= np.linalg.norm(normals, axis=-1, keepdims=True)
+    arrays: Arrays = {
+        "image": draw.integers(0, 256, (*SIZE, 3)).astype(np.uint8),
+        "segmentation": draw.integers(0, 3, SIZE).astype(np.uint8),
+        "segmentation5": draw.integers(0, 5, SIZE).astype(np.uint8),
+        "depth": draw.integers(500, 9000, SIZE).astype(np.uint16),
+        "normals": np.rint(normals * 127).astype(np.int8),
+        "edge_texture": draw.integers(0, 1001, SIZE).astype(np.uint16),
+        "keypoints2d": draw.integers(0, 2001, SIZE).astype(np.uint16),
+    }
+    arrays["segmentation"][0] = arrays["segmentation5"][1] = 255
+    arrays["depth"][2] = arrays["normals"][3] = 0
+    return arrays
+
+
+def toy_ids(count: int, split: str) -> list[str]:
+    return [f"{split}-{number}" for number in range(count)]
+
+
+def write_toy(path: Path, count: int = 5, compression: int = 4) -> Path:
+    """A prepared file of `count` training images and `count` test images."""
+    header: dict[str, Any] = {"name": "toy", "size": SIZE, "license": "MIT", "citation": "none"}
+    with PreparedWriter(path, **header, compression=compression) as writer:
+        for first, split in ((0, "train"), (1000, "test")):
+            writer.add_split(split, toy_ids(count, split), LABELS)
+            for row in range(count):
+                writer.write(split, row, toy_arrays(first + row))
+    return path

@@ -1,0 +1,233 @@
+"""Prepared files: what is written is what is read, by any number of workers; a wrong file gives one clear line."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import torch
+from data_toys import CLASSES, LABELS, SIZE, toy_arrays, toy_ids, write_toy
+
+from mtlattack.data import Batch, PreparedDataset, list_datasets, load_dataset, loader
+from mtlattack.data.writing import PreparedWriter
+from mtlattack.errors import InputError, UnknownNameError
+from mtlattack.tasks import Depth, Segmentation
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_toy(tmp_path_factory.mktemp("toy") / "toy.h5")
+
+
+@pytest.fixture
+def copy(toy: Path, tmp_path: Path) -> Path:
+    """A copy of the toy file, to be spoiled."""
+    return Path(shutil.copy(toy, tmp_path / "copy.h5"))
+
+
+def equal(a: Batch, b: Batch) -> bool:
+    same_labels = a.targets.keys() == b.targets.keys() and all(torch.equal(a.targets[k], b.targets[k]) for k in a.targets)
+    return a.ids == b.ids and torch.equal(a.images, b.images) and same_labels
+
+
+def test_every_label_comes_back_in_its_unit(toy: Path) -> None:
+    data = load_dataset(toy, tasks=None)
+    assert (data.name, data.size, len(data), data.ids) == ("toy", SIZE, 5, toy_ids(5, "test"))
+    assert set(data.tasks) == {"segmentation", "depth", "normals", "edge_texture", "keypoints2d"}
+    for position in range(5):
+        raw, batch = toy_arrays(1000 + position), data[position]
+        expected = {
+            "segmentation": torch.from_numpy(raw["segmentation"].astype(np.int64)),
+            "depth": torch.from_numpy(raw["depth"].astype(np.float32)) * 0.001,
+            "normals": torch.from_numpy(raw["normals"].astype(np.float32)).permute(2, 0, 1) / 127,
+            "edge_texture": torch.from_numpy(raw["edge_texture"].astype(np.float32)) / 1000,
+            "keypoints2d": torch.from_numpy(raw["keypoints2d"].astype(np.float32)) / 2000,
+        }
+        assert torch.equal(batch.images[0], torch.from_numpy(raw["image"]).permute(2, 0, 1) / 255)
+        for name, target in expected.items():
+            assert batch.targets[name].dtype == target.dtype
+            torch.testing.assert_close(batch.targets[name][0], target, rtol=1e-6, atol=1e-7)
+
+
+def test_class_names_are_kept(toy: Path) -> None:
+    data = load_dataset(toy, tasks={"segmentation": Segmentation(3), "fine": Segmentation(5)})
+    assert data.class_names("segmentation") == list(CLASSES)
+    assert data.class_names("fine") is None
+
+
+def test_task_chooses_the_label_of_its_class_count(toy: Path) -> None:
+    data = load_dataset(toy, tasks={"segmentation": Segmentation(5)})
+    assert torch.equal(data[0].targets["segmentation"][0], torch.from_numpy(toy_arrays(1000)["segmentation5"]).long())
+    assert list(data[0].targets) == ["segmentation"]
+
+
+def test_workers_give_the_same_batches(toy: Path) -> None:
+    data = load_dataset(toy)
+    data[0]  # the handle of this process must not travel into the workers
+    alone, together = (list(loader(data, 2, workers=workers)) for workers in (0, 2))
+    assert [len(batch.ids) for batch in alone] == [2, 2, 1]
+    assert all(equal(a, b) for a, b in zip(alone, together, strict=True))
+
+
+def test_shuffle_depends_on_the_seed_alone(toy: Path) -> None:
+    data = load_dataset(toy)
+    orders = [[x for batch in loader(data, 2, shuffle_seed=seed) for x in batch.ids] for seed in (1, 1, 2)]
+    assert orders[0] == orders[1] != orders[2]
+    assert sorted(orders[0]) == sorted(data.ids)
+
+
+def test_limit_and_ids(toy: Path) -> None:
+    assert load_dataset(toy, limit=2).ids == ["test-0", "test-1"]
+    assert load_dataset(toy, limit=99).ids == toy_ids(5, "test")
+    some = load_dataset(toy, "train", ids=["train-3", "train-0"])
+    assert some.ids == ["train-3", "train-0"]
+    assert equal(some[0], load_dataset(toy, "train")[3])
+    assert load_dataset(toy, "train", ids=["train-3", "train-0"], limit=1).ids == ["train-3"]
+
+
+def test_wrong_names_say_what_was_meant(toy: Path) -> None:
+    with pytest.raises(UnknownNameError, match="'tset'; did you mean 'test'"):
+        load_dataset(toy, "tset")
+    with pytest.raises(UnknownNameError, match="'test-7'; did you mean 'test-"):
+        load_dataset(toy, ids=["test-7"])
+    with pytest.raises(UnknownNameError, match="unknown data set 'room'; did you mean 'rooms'"):
+        load_dataset("room")
+    with pytest.raises(UnknownNameError, match="split of rooms 'val'"):
+        load_dataset("rooms", "val")
+    with pytest.raises(InputError, match="limit 0, expected at least 1"):
+        load_dataset(toy, limit=0)
+    with pytest.raises(InputError, match="has no label for .*classes=7.*it has: .*segmentation5 5 channels"):
+        load_dataset(toy, tasks={"segmentation": Segmentation(7)})
+    assert list_datasets() == ["nyuv2", "rooms"]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.02, 0.5, 0.99])
+def test_truncated_file(copy: Path, share: float) -> None:
+    copy.write_bytes(copy.read_bytes()[: int(copy.stat().st_size * share)])
+    with pytest.raises(InputError, match="copy.h5 is truncated or no HDF5 file"):
+        load_dataset(copy)
+
+
+def test_missing_and_foreign_files(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no data file .*nowhere.h5"):
+        load_dataset(tmp_path / "nowhere.h5")
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file.attrs["format"] = "something"
+    with pytest.raises(InputError, match="other.h5 has format 'something' version None, expected 'mtlattack-dataset' 1"):
+        load_dataset(tmp_path / "other.h5")
+
+
+def test_label_of_another_size_is_named(copy: Path) -> None:
+    with h5py.File(copy, "a") as file:
+        del file["test/depth"]
+        file["test/depth"] = np.ones((5, 12, 15), np.uint16)
+    with pytest.raises(InputError, match=r"/test/depth has shape \(5, 12, 15\), expected \(5, 12, 16\)"):
+        load_dataset(copy)
+    assert len(load_dataset(copy, "train")) == 5
+
+
+def test_faults_of_one_image_name_it(copy: Path) -> None:
+    with h5py.File(copy, "a") as file:
+        file["test/segmentation"][3, 0, 0] = 3
+        del file["test/depth"].attrs["scale"]
+    data = load_dataset(copy, tasks={"segmentation": Segmentation(3)})
+    data[2]
+    with pytest.raises(InputError, match="image 'test-3' of test: class 3 in a segmentation of 3 classes"):
+        data[3]
+    with pytest.raises(InputError, match="image 'test-0' of test: depth has no attribute 'scale'"):
+        load_dataset(copy, tasks={"depth": Depth()})[0]
+
+
+def test_id_that_is_there_twice(copy: Path) -> None:
+    with h5py.File(copy, "a") as file:
+        file["test/id"][1] = "test-0"
+    with pytest.raises(InputError, match="an image id twice"):
+        load_dataset(copy)
+
+
+def test_fingerprint_is_of_the_content(toy: Path, tmp_path: Path) -> None:
+    whole = load_dataset(toy).fingerprint()
+    assert load_dataset(write_toy(tmp_path / "packed.h5", compression=9)).fingerprint() == whole
+    ids = toy_ids(5, "test")
+    assert load_dataset(toy, ids=ids).fingerprint() == whole
+    others = [
+        load_dataset(toy, limit=4).fingerprint(),
+        load_dataset(toy, ids=[*reversed(ids)]).fingerprint(),
+        load_dataset(toy, "train").fingerprint(),
+    ]
+    assert len({whole, *others}) == 4
+    # Tasks choose what is read, not what the data are.
+    assert load_dataset(toy, tasks={"depth": Depth()}).fingerprint() == whole
+
+
+def _flip(name: str) -> Callable[[h5py.Group], None]:
+    def change(group: h5py.Group) -> None:
+        values = group[name][4]
+        values.flat[-1] ^= 1
+        group[name][4] = values
+
+    return change
+
+
+def _rename(group: h5py.Group) -> None:
+    group["id"][4] = "test-x"
+
+
+def _rescale(group: h5py.Group) -> None:
+    group["depth"].attrs["scale"] = 0.002
+
+
+def _remove(group: h5py.Group) -> None:
+    del group["keypoints2d"]
+
+
+@pytest.mark.parametrize(
+    "change", [*map(_flip, ["image", *LABELS]), _rename, _rescale, _remove], ids=["image", *LABELS, "id", "scale", "label"]
+)
+def test_fingerprint_changes_with(change: Callable[[h5py.Group], None], toy: Path, copy: Path) -> None:
+    with h5py.File(copy, "a") as file:
+        change(file["test"])
+    assert load_dataset(copy).fingerprint() != load_dataset(toy).fingerprint()
+
+
+def test_writer_leaves_nothing_behind_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "half.h5"
+    with (
+        pytest.raises(KeyboardInterrupt),
+        PreparedWriter(path, name="half", size=SIZE, license="", citation="") as writer,
+    ):
+        writer.add_split("test", ["a"], LABELS)
+        raise KeyboardInterrupt
+    assert not list(path.parent.iterdir())
+
+
+def test_writer_keeps_the_old_file_on_an_error(toy: Path, copy: Path) -> None:
+    with pytest.raises(RuntimeError), PreparedWriter(copy, name="new", size=SIZE, license="", citation=""):
+        raise RuntimeError
+    assert copy.read_bytes() == toy.read_bytes()
+    assert list(copy.parent.iterdir()) == [copy]
+
+
+def test_writer_names_a_place_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="cannot write .*x.h5"):
+        PreparedWriter(tmp_path / "file" / "x.h5", name="x", size=SIZE, license="", citation="")
+    with pytest.raises(InputError, match="is a folder, expected a file"):
+        PreparedWriter(tmp_path, name="x", size=SIZE, license="", citation="")
+
+
+def test_real_file_opens_as_it_is(shared_data: Path) -> None:
+    path = shared_data / "nyuv2" / "nyuv2-120x160.h5"
+    sizes = {split: len(PreparedDataset(path, split)) for split in ("train", "test")}
+    assert sizes == {"train": 795, "test": 654}
+    data = load_dataset(path, limit=3)
+    assert set(data.tasks) == {"segmentation", "depth", "normals"}
+    for classes, last in ((13, "window"), (40, "otherprop")):
+        chosen = load_dataset(path, limit=3, tasks={"segmentation": Segmentation(classes)})
+        names = chosen.class_names("segmentation")
+        assert names is not None and len(names) == classes and names[-1] == last
+        labels = torch.cat([chosen[k].targets["segmentation"] for k in range(3)])
+        assert labels.shape == (3, 120, 160) and labels[labels != 255].max() < classes
+    assert labels[labels != 255].max() > 12
