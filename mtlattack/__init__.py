@@ -1,11 +1,11 @@
 """mtlattack: how badly can a multi-task vision model be hurt?
 
-    import mtlattack as mta
+import mtlattack as mta
 
-    model = mta.create_model("rooms-resnet10t.shared")
-    data = mta.load_dataset("rooms", split="test")
-    attack = mta.create_attack("apgd-dgba", eps=8 / 255, steps=20)
-    print(mta.evaluate(model, data, [attack]).report())
+model = mta.create_model("rooms-resnet10t.shared")
+data = mta.load_dataset("rooms", split="test")
+attack = mta.create_attack("apgd-dgba", eps=8 / 255, steps=20)
+print(mta.evaluate(model, data, [attack]).report())
 """
 
 from mtlattack.attacks import Attack, Threat, create_attack, list_attacks

@@ -68,7 +68,7 @@ def run(
 
 
 def override(suite: Suite, changes: dict[str, Any]) -> tuple[Suite, dict[str, Any]]:
-    """The suite with what the user asked for otherwise, and these changes alone; InputError for a value out of range."""
+    """The suite with what the user asked for otherwise, and these changes alone; InputError for a wrong value."""
     wanted = {key: value for key, value in changes.items() if value is not None and value != getattr(suite, key)}
     try:
         return Suite.model_validate(suite.model_dump() | wanted), wanted

@@ -112,9 +112,11 @@ _PAINTERS: dict[str, Callable[[PreparedDataset, str, NDArray[Any]], _Column]] = 
 
 def class_colours(count: int) -> Array:
     """Colours `[count, 3]` in [0, 1] for class numbers; the first 20 are told apart at a glance, any number works."""
-    pairs, more, most = (colormaps[name](np.arange(20))[:, :3] for name in ("tab20", "tab20b", "tab20c"))
+    pairs, more, most = (
+        colormaps[name](np.arange(n))[:, :3] for name, n in (("tab20", 20), ("tab20b", 20), ("Dark2", 7))
+    )
     # The dark one of each pair first: few classes get strong colours. Light greys would read as "no label".
-    palette = np.concatenate([pairs[::2], pairs[1::2], more, most[::-1]])
+    palette = np.concatenate([pairs[::2], pairs[1::2], more, most])
     palette = palette[(np.ptp(palette, axis=1) > 0.02) | (palette.max(1) < 0.6)]
     return np.resize(palette, (count, 3)).astype(np.float64)
 

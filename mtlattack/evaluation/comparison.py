@@ -2,16 +2,15 @@
 
 from collections.abc import Sequence
 
-from rich import box
 from rich.table import Table
 
 from mtlattack.evaluation.record import AttackResult, Interval, Record
-from mtlattack.evaluation.tables import WIDTH, threat_text
+from mtlattack.evaluation.tables import compact_interval, threat_text
 
 
 def render_comparison(records: Sequence[Record]) -> Table:
     """ARP with its interval for every attack that occurs in any of the runs."""
-    table = Table(box=box.SIMPLE_HEAD, title="arp, side by side", title_justify="left", width=WIDTH, pad_edge=False)
+    table = Table(box=None, title="arp %, side by side", title_justify="left", padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("attack", no_wrap=True)
     for record in records:
         table.add_column(f"{record.model['name']}\n{record.data['name']} ({record.data['images']})", justify="right")
@@ -28,4 +27,4 @@ def _label(result: AttackResult) -> tuple[str, str]:
 def _cell(interval: Interval | None) -> str:
     if interval is None or interval.value is None:
         return "–"
-    return f"{100 * interval.value:+.0f}% [{100 * (interval.low or 0):+.0f}, {100 * (interval.high or 0):+.0f}]"
+    return compact_interval(interval, percent=True)

@@ -119,7 +119,9 @@ class EvidenceFile:
             for name in job_names(plan):
                 missing = int((file[name]["done"][:] == 0).sum())
                 if missing:
-                    raise InputError(f"{self.path} is not finished: {name} lacks {missing} images; run it again to go on")
+                    raise InputError(
+                        f"{self.path} is not finished: {name} lacks {missing} images; run it again to go on"
+                    )
                 outcomes.append(_read_outcome(file[name], tasks))
             ids = [x.decode() for x in file["id"][:]]
         return Evidence(plan, environment, ids, tasks, outcomes[0], outcomes[1:])

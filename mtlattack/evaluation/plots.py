@@ -16,7 +16,7 @@ _STYLES = {"fgsm": ":", "bim": "-.", "pgd": "--", "mim": "-.", "apgd": "-"}
 
 
 def plot_record(record: Record, path: Path) -> Path:
-    """One panel a task (its mean relative change) and one for the mean log loss ratio, against ε; one line an attack."""
+    """A panel a task (mean relative change) and one for the mean log loss ratio, against ε; one line an attack."""
     if not record.attacks:
         raise InputError(f"{record.model['name']}: a clean run has nothing to plot")
     names = [task_from_config(config).name for config in record.tasks]

@@ -28,9 +28,7 @@ class Report:
         weights = resampling_weights(len(evidence.ids), RESAMPLES, BOOTSTRAP_SEED)
         clean_metrics = weighted_metrics(evidence.clean, tasks, weights)
         attacks = [
-            _attack_result(
-                planned, outcome, measure_change(evidence.clean, clean_metrics, outcome, tasks, weights)
-            )
+            _attack_result(planned, outcome, measure_change(evidence.clean, clean_metrics, outcome, tasks, weights))
             for planned, outcome in zip(plan["attacks"], evidence.attacked, strict=True)
         ]
         losses = {
@@ -74,7 +72,7 @@ def _attack_result(planned: dict[str, Any], outcome: Outcome, change: Change) ->
         loss_change=_interval(change.loss_change),
         log_ratio=_interval(change.log_ratio),
         worst=_interval(change.worst),
-        worst_task=min(task_change, key=lambda name: task_change[name] if task_change[name] is not None else np.inf),
+        worst_task=min(change.tasks, key=lambda name: float(np.nan_to_num(change.tasks[name][0], nan=np.inf))),
         max_linf=float(outcome.perturbation[:, 0].max()),
         max_l2=float(outcome.perturbation[:, 1].max()),
         seconds=float(outcome.seconds.sum()),

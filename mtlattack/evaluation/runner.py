@@ -60,12 +60,21 @@ def evaluate(
 
 
 def make_plan(
-    model: Model, data: PreparedDataset, attacks: Sequence[Attack], *, name: str | None, suite: Mapping[str, Any] | None,
-    batch_size: int, device: torch.device, seed: int,
-) -> dict[str, Any]:  # fmt: skip
+    model: Model,
+    data: PreparedDataset,
+    attacks: Sequence[Attack],
+    *,
+    name: str | None,
+    suite: Mapping[str, Any] | None,
+    batch_size: int,
+    device: torch.device,
+    seed: int,
+) -> dict[str, Any]:
     """Everything that determines a run's numbers, as plain JSON: two runs with equal plans end with equal numbers."""
     if data.tasks != dict(model.tasks):
-        raise InputError(f"the data gives labels for {', '.join(data.tasks)}, the model predicts {', '.join(model.tasks)}")
+        raise InputError(
+            f"the data gives labels for {', '.join(data.tasks)}, the model predicts {', '.join(model.tasks)}"
+        )
     costs = [attack.cost(len(model.tasks)) for attack in attacks]
     return {
         "suite": dict(suite) if suite else None,
@@ -105,7 +114,12 @@ def measure(model: Model, images: Tensor, targets: Mapping[str, Tensor]) -> tupl
 
 
 def _run(
-    model: Model, data: PreparedDataset, attacks: Sequence[Attack], plan: dict[str, Any], path: Path, device: torch.device
+    model: Model,
+    data: PreparedDataset,
+    attacks: Sequence[Attack],
+    plan: dict[str, Any],
+    path: Path,
+    device: torch.device,
 ) -> Evidence:
     file = _open_or_create(path, plan, data.ids)
     done = file.done()
@@ -128,9 +142,7 @@ def _run(
     return file.read()
 
 
-def _run_batch(
-    model: Model, batch: Batch, attack: Attack | None, file: EvidenceFile, job: str, rows: slice
-) -> None:
+def _run_batch(model: Model, batch: Batch, attack: Attack | None, file: EvidenceFile, job: str, rows: slice) -> None:
     started = time.perf_counter()
     try:
         images = attack(model, batch.images, batch.targets, batch.ids) if attack else batch.images
@@ -160,6 +172,6 @@ def _open_or_create(path: Path, plan: dict[str, Any], ids: list[str]) -> Evidenc
     differing = [key for key, value in plan.items() if file.plan().get(key) != value]
     if differing:
         raise InputError(
-            f"{path} holds another run (other {', '.join(differing)}); start it anew with --fresh or choose another --out"
+            f"{path} holds another run (other {', '.join(differing)}); start anew with --fresh or choose another --out"
         )
     return file

@@ -91,5 +91,3 @@ def first_problem(error: ValidationError) -> str:
     """The first thing that a schema found wrong, in one line."""
     first = error.errors()[0]
     return f"{'.'.join(map(str, first['loc'])) or 'content'}: {first['msg']} (got {first['input']!r})"
-
-

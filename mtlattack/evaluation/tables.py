@@ -5,7 +5,6 @@ import io
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -14,8 +13,6 @@ from mtlattack.evaluation.record import AttackResult, Interval, Record
 from mtlattack.tasks import Task, task_from_config
 
 WIDTH = 100
-# A line under the headings and nothing between the columns: 100 columns are few.
-_RULE = box.Box("    \n    \n ── \n    \n    \n    \n    \n    \n".replace("─ ", "──"))
 # The metric that stands for a task where there is room for one only; all of them are in the record.
 HEADLINES = {"segmentation": "miou", "depth": "rel_error", "normals": "angle_mean"}
 _SHORT_TITLES = {"edge_texture": "edges", "keypoints2d": "keypoints", "segmentation": "segment."}
@@ -41,14 +38,16 @@ SUMMARIES = (
 
 def render(record: Record) -> RenderableType:
     """Header, and for each ε two tables: what became of the tasks, and how strong the attacks are."""
-    parts: list[RenderableType] = [Text(line) for line in headline(record)]
+    parts: list[RenderableType] = [*(Text(line) for line in headline(record)), Text()]
     tasks = [task_from_config(config) for config in record.tasks]
     if not record.attacks:
         parts.append(_task_table(record, tasks, [], "clean"))
     for threat, results in by_threat(record.attacks).items():
-        parts += [_task_table(record, tasks, results, threat), _summary_table(results, threat)]
+        parts += [_task_table(record, tasks, results, threat), Text(), _summary_table(results, threat), Text()]
     if record.attacks:
-        parts.append(Text("★ strongest in its column · brackets: 95 % bootstrap interval over images · passes: forward+backward"))
+        parts.append(
+            Text("★ strongest in its column · brackets: 95 % bootstrap interval over images · passes: forward+backward")
+        )
     return Group(*parts)
 
 
@@ -81,6 +80,12 @@ def by_threat(results: Iterable[AttackResult]) -> dict[str, list[AttackResult]]:
 def threat_text(result: AttackResult) -> str:
     """`linf 4/255` or `l2 0.5`."""
     return f"linf {result.eps * 255:g}/255" if result.norm == "linf" else f"{result.norm} {result.eps:g}"
+
+
+def compact_interval(interval: Interval, *, percent: bool) -> str:
+    """`-152 [-160,-141]` in per cent, or `0.51 [0.49,0.53]`."""
+    value, low, high = (_compact(x, percent) for x in (interval.value, interval.low, interval.high))
+    return f"{value} [{low},{high}]"
 
 
 def headline_metric(task: Task) -> str:
@@ -129,7 +134,7 @@ def to_csv(record: Record) -> str:
 
 def _task_table(record: Record, tasks: list[Task], results: list[AttackResult], threat: str) -> Table:
     title = f"{threat}: the tasks"
-    table = Table(box=_RULE, title=title, title_justify="left", padding=(0, 1, 0, 0), pad_edge=False)
+    table = Table(box=None, title=title, title_justify="left", padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("attack", no_wrap=True)
     for task in tasks:
         metric = next(m for m in task.metric_table if m.name == headline_metric(task))
@@ -145,7 +150,7 @@ def _task_table(record: Record, tasks: list[Task], results: list[AttackResult], 
 
 def _summary_table(results: list[AttackResult], threat: str) -> Table:
     title = f"{threat}: the attacks"
-    table = Table(box=_RULE, title=title, title_justify="left", padding=(0, 1, 0, 0), pad_edge=False)
+    table = Table(box=None, title=title, title_justify="left", padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("attack", no_wrap=True)
     for summary in SUMMARIES:
         table.add_column(summary.title, justify="right", no_wrap=True)
@@ -168,8 +173,8 @@ def _task_cell(result: AttackResult, task: Task) -> str:
 
 def _summary_cell(summary: Summary, result: AttackResult, rivals: list[AttackResult]) -> str:
     interval = summary.of(result)
-    value, low, high = (_compact(x, summary.percent) for x in (interval.value, interval.low, interval.high))
-    return ("★" if _is_strongest(summary, result, rivals) else "") + f"{value} [{low},{high}]"
+    star = "★" if _is_strongest(summary, result, rivals) else ""
+    return star + compact_interval(interval, percent=summary.percent)
 
 
 def _is_strongest(summary: Summary, result: AttackResult, rivals: list[AttackResult]) -> bool:
@@ -193,4 +198,12 @@ def _percent(value: float | None) -> str:
 
 def _short(value: float | None) -> str:
     """Three significant digits without an exponent."""
-    return "–" if value is None else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}" if abs(value) >= 1 else f"{value:.3f}"
+    return (
+        "–"
+        if value is None
+        else f"{value:.1f}"
+        if abs(value) >= 10
+        else f"{value:.2f}"
+        if abs(value) >= 1
+        else f"{value:.3f}"
+    )

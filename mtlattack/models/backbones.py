@@ -37,7 +37,9 @@ class Backbone:
         self.stages, self.channels, self.strides = list(stages), list(channels), list(strides)
 
 
-def create_backbone(name: str, *, output_stride: int = 32, options: Mapping[str, OptionValue] | None = None) -> Backbone:
+def create_backbone(
+    name: str, *, output_stride: int = 32, options: Mapping[str, OptionValue] | None = None
+) -> Backbone:
     """An untrained timm network by name, as stages.
 
     Networks that timm runs as a list of layers are cut after every feature level; any other one stays whole (one
@@ -49,7 +51,8 @@ def create_backbone(name: str, *, output_stride: int = 32, options: Mapping[str,
     for key, value in (options or {}).items():
         _check_option(name, key, value)
     network = _create_timm(name, output_stride, dict(options or {}))
-    channels, strides = network.feature_info.channels(), network.feature_info.reduction()
+    info: Any = network.feature_info
+    channels, strides = info.channels(), info.reduction()
     if isinstance(network, FeatureListNet):
         return Backbone(_cut(network), channels, strides)
     return Backbone([network], channels, strides)

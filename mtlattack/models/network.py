@@ -40,6 +40,9 @@ class MultiTaskNetwork(nn.Module):
     the groups it belongs to, so tasks share exactly the stages in which they share a group.
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
         self.config = config
@@ -47,9 +50,7 @@ class MultiTaskNetwork(nn.Module):
         self.tasks: dict[str, Task] = {task.name: task for task in tasks}
         if len(self.tasks) != len(tasks):
             raise InputError(f"a network predicts each task once, got {', '.join(task.name for task in tasks)}")
-        backbone = create_backbone(
-            config.backbone, output_stride=config.output_stride, options=config.backbone_options
-        )
+        backbone = create_backbone(config.backbone, output_stride=config.output_stride, options=config.backbone_options)
         self.layout = parse_layout(config.layout, list(self.tasks), len(backbone.stages))
         self.stages = _grow_tree(backbone, self.layout)
         head = HEADS.get(config.head)
@@ -72,7 +73,7 @@ class MultiTaskNetwork(nn.Module):
         """Each task's features, finest first; a shared stage runs once."""
         paths: dict[str, list[Tensor]] = {name: [] for name in self.tasks}
         for partition, copies in zip(self.layout.partitions, self.stages, strict=True):
-            for group, stage in zip(partition, copies, strict=True):  # type: ignore[arg-type]
+            for group, stage in zip(partition, copies, strict=True):  # type: ignore[call-overload]
                 path = paths[group[0]]
                 features = stage(path[-1] if path else x)
                 for name in group:

@@ -42,7 +42,9 @@ def _from_factory(reference: str, checkpoint: Path | None) -> nn.Module:
     network = factory()
     tasks = getattr(network, "tasks", None)
     if not isinstance(network, nn.Module) or not tasks or not all(isinstance(t, Task) for t in tasks.values()):
-        raise InputError(f"{reference} gives {type(network).__name__}, expected an nn.Module with tasks; see models.wrap")
+        raise InputError(
+            f"{reference} gives {type(network).__name__}, expected an nn.Module with tasks; see models.wrap"
+        )
     if checkpoint is not None:
         _load_weights(network, checkpoint)
     return network.eval()

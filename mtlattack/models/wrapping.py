@@ -15,6 +15,9 @@ Outputs = Mapping[str, str | int]
 class WrappedModel(nn.Module):
     """A foreign module behind the contract: RGB in [0, 1] in, one prediction a task out."""
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(
         self, module: nn.Module, tasks: TaskMap, mean: Sequence[float], std: Sequence[float], outputs: Outputs
     ) -> None:

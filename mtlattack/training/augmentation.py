@@ -22,7 +22,9 @@ class Augmentation:
     zoom: float = 1.5
     colour: float = 0.2
 
-    def __call__(self, image: Tensor, labels: Labels, tasks: TaskMap, generator: torch.Generator) -> tuple[Tensor, Labels]:
+    def __call__(
+        self, image: Tensor, labels: Labels, tasks: TaskMap, generator: torch.Generator
+    ) -> tuple[Tensor, Labels]:
         """An image `[3, H, W]` in [0, 1] and its labels, changed at random; the given tensors are not."""
         u = torch.rand(9, generator=generator)
         if u[0] < 0.75:

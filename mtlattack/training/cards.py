@@ -9,10 +9,19 @@ from mtlattack.training.recipes import Recipe
 
 
 def card(
-    recipe: Recipe, network: MultiTaskNetwork, path: Path, metrics: Mapping[str, Mapping[str, float | None]], facts: dict[str, Any]
+    recipe: Recipe,
+    network: MultiTaskNetwork,
+    path: Path,
+    metrics: Mapping[str, Mapping[str, float | None]],
+    facts: dict[str, Any],
 ) -> str:
     """The card of the checkpoint at `path` as Markdown; `metrics` by task are of the stored weights."""
-    lines = [f"# {recipe.name}", "", f"`{path.name}`, {path.stat().st_size / 1e6:.2f} MB, {recipe.stored_dtype} on disk", ""]
+    lines = [
+        f"# {recipe.name}",
+        "",
+        f"`{path.name}`, {path.stat().st_size / 1e6:.2f} MB, {recipe.stored_dtype} on disk",
+        "",
+    ]
     lines += ["| task | metric | clean, test |", "|---|---|---|"]
     for task in network.tasks.values():
         for metric in task.metric_table:

@@ -48,7 +48,9 @@ def load_recipe(name: str) -> Recipe:
         raise InputError(f"{path}: {error}") from None
     except ValidationError as error:
         first = error.errors()[0]
-        raise InputError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']} (got {first['input']!r})") from None
+        raise InputError(
+            f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']} (got {first['input']!r})"
+        ) from None
 
 
 def list_recipes(pattern: str = "*") -> list[str]:

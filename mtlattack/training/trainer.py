@@ -14,7 +14,7 @@ from mtlattack.data import Batch, PreparedDataset, load_dataset, loader
 from mtlattack.errors import InputError
 from mtlattack.models import MultiTaskNetwork, NetworkConfig, create_network
 from mtlattack.progress import progress_bar
-from mtlattack.training.augmentation import AugmentedDataset, Augmentation
+from mtlattack.training.augmentation import Augmentation, AugmentedDataset
 from mtlattack.training.recipes import Recipe
 
 
@@ -87,7 +87,9 @@ def training_data(recipe: Recipe, data: str | None = None, limit: int | None = N
     everything = load_dataset(data or recipe.data, "train", limit=limit)
     missing = [name for name in recipe.tasks if name not in everything.tasks]
     if missing:
-        raise InputError(f"{everything.path} has no labels for {', '.join(missing)}; it has {', '.join(everything.tasks)}")
+        raise InputError(
+            f"{everything.path} has no labels for {', '.join(missing)}; it has {', '.join(everything.tasks)}"
+        )
     tasks = {name: everything.tasks[name] for name in recipe.tasks}
     return load_dataset(data or recipe.data, "train", tasks=tasks, limit=limit)
 

@@ -28,7 +28,9 @@ def copy(toy: Path, tmp_path: Path) -> Path:
 
 
 def equal(a: Batch, b: Batch) -> bool:
-    same_labels = a.targets.keys() == b.targets.keys() and all(torch.equal(a.targets[k], b.targets[k]) for k in a.targets)
+    same_labels = a.targets.keys() == b.targets.keys() and all(
+        torch.equal(a.targets[k], b.targets[k]) for k in a.targets
+    )
     return a.ids == b.ids and torch.equal(a.images, b.images) and same_labels
 
 
@@ -115,7 +117,9 @@ def test_missing_and_foreign_files(tmp_path: Path) -> None:
         load_dataset(tmp_path / "nowhere.h5")
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file.attrs["format"] = "something"
-    with pytest.raises(InputError, match="other.h5 has format 'something' version None, expected 'mtlattack-dataset' 1"):
+    with pytest.raises(
+        InputError, match="other.h5 has format 'something' version None, expected 'mtlattack-dataset' 1"
+    ):
         load_dataset(tmp_path / "other.h5")
 
 
@@ -184,7 +188,9 @@ def _remove(group: h5py.Group) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [*map(_flip, ["image", *LABELS]), _rename, _rescale, _remove], ids=["image", *LABELS, "id", "scale", "label"]
+    "change",
+    [*map(_flip, ["image", *LABELS]), _rename, _rescale, _remove],
+    ids=["image", *LABELS, "id", "scale", "label"],
 )
 def test_fingerprint_changes_with(change: Callable[[h5py.Group], None], toy: Path, copy: Path) -> None:
     with h5py.File(copy, "a") as file:

@@ -1,5 +1,7 @@
 """Rays against convex primitives: each gives the interval [near, far] of the ray's parameter that lies inside."""
 
+from typing import Any
+
 import numpy as np
 
 from mtlattack.data.rooms.scene import Channels, Item, Vec
@@ -28,7 +30,7 @@ def _slab(low: float, high: float, origin: np.ndarray | float, inverse: np.ndarr
     return np.minimum(a, b), np.maximum(a, b)
 
 
-def box_interval(low: Vec, high: Vec, origin: tuple, inverse: Channels) -> Interval:
+def box_interval(low: Vec, high: Vec, origin: tuple[Any, ...], inverse: Channels) -> Interval:
     """The interval inside an axis-aligned box; `inverse` is 1/direction. Empty if near > far."""
     near, far = _slab(low[0], high[0], origin[0], inverse[0])
     for axis in (1, 2):
@@ -46,7 +48,9 @@ def _quadratic(a: np.ndarray, b: np.ndarray, c: np.ndarray | float) -> Interval:
     return np.where(miss, FAR, (-b - root) / a), np.where(miss, -FAR, (root - b) / a)
 
 
-def _scaled(low: Vec, high: Vec, origin: tuple, direction: Channels, axes: tuple[int, ...]) -> list[tuple]:
+def _scaled(
+    low: Vec, high: Vec, origin: tuple[Any, ...], direction: Channels, axes: tuple[int, ...]
+) -> list[tuple[Any, ...]]:
     """Origin and direction along `axes` in units in which the inscribed ellipse is the unit circle."""
     pairs = []
     for axis in axes:
@@ -56,7 +60,7 @@ def _scaled(low: Vec, high: Vec, origin: tuple, direction: Channels, axes: tuple
     return pairs
 
 
-def cylinder_interval(low: Vec, high: Vec, origin: tuple, direction: Channels, inverse: Channels) -> Interval:
+def cylinder_interval(low: Vec, high: Vec, origin: tuple[Any, ...], direction: Channels, inverse: Channels) -> Interval:
     """The interval inside the vertical elliptic cylinder inscribed in the box."""
     (ox, dx), (oz, dz) = _scaled(low, high, origin, direction, (0, 2))
     near, far = _quadratic(dx * dx + dz * dz + 1e-18, ox * dx + oz * dz, ox * ox + oz * oz - 1.0)
@@ -64,13 +68,15 @@ def cylinder_interval(low: Vec, high: Vec, origin: tuple, direction: Channels, i
     return np.maximum(near, a), np.minimum(far, b)
 
 
-def ellipsoid_interval(low: Vec, high: Vec, origin: tuple, direction: Channels) -> Interval:
+def ellipsoid_interval(low: Vec, high: Vec, origin: tuple[Any, ...], direction: Channels) -> Interval:
     """The interval inside the ellipsoid inscribed in the box."""
     (ox, dx), (oy, dy), (oz, dz) = _scaled(low, high, origin, direction, (0, 1, 2))
     return _quadratic(dx * dx + dy * dy + dz * dz, ox * dx + oy * dy + oz * dz, ox * ox + oy * oy + oz * oz - 1.0)
 
 
-def interval(shape: str, low: Vec, high: Vec, origin: tuple, direction: Channels, inverse: Channels) -> Interval:
+def interval(
+    shape: str, low: Vec, high: Vec, origin: tuple[Any, ...], direction: Channels, inverse: Channels
+) -> Interval:
     """The interval inside a primitive of the given shape."""
     if shape == "box":
         return box_interval(low, high, origin, inverse)

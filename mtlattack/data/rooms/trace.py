@@ -1,6 +1,7 @@
 """Which surface each ray meets first, where, and with what normal and colour."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -113,7 +114,7 @@ def cast(scene: Scene, rows: np.ndarray, columns: np.ndarray) -> tuple[Channels,
     return direction, depth, owner
 
 
-def _wall_surface(scene: Scene, which: int, point: Channels) -> tuple[tuple, np.ndarray, np.ndarray]:
+def _wall_surface(scene: Scene, which: int, point: Channels) -> tuple[tuple[Any, ...], np.ndarray, np.ndarray]:
     axis, sign = which // 2, 1.0 if which % 2 == 0 else -1.0
     normal = tuple(sign if i == axis else 0.0 for i in range(3))
     u = point[2] if axis == 0 else point[0]
@@ -121,7 +122,7 @@ def _wall_surface(scene: Scene, which: int, point: Channels) -> tuple[tuple, np.
     return normal, u, v
 
 
-def _item_surface(item: Item, primitive: Primitive, point: Channels) -> tuple[tuple, np.ndarray, np.ndarray]:
+def _item_surface(item: Item, primitive: Primitive, point: Channels) -> tuple[tuple[Any, ...], np.ndarray, np.ndarray]:
     lx, lz = local_direction(item, point[0] - item.x, point[2] - item.z)
     (nx, ny, nz), u, v = surface(primitive.shape, primitive.low, primitive.high, (lx, point[1], lz))
     return (item.cos * nx + item.sin * nz, ny, item.cos * nz - item.sin * nx), u, v
