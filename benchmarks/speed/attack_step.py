@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import torch
 import typer
-from memory import peak_bytes
+from memory import FLOOR, check_available, peak_bytes
 from report import MEMORY_ATTACK, MEMORY_TARGET, TIME_TARGET, Result, plot, render
 from rich.console import Console
 from timing import time_case
@@ -42,6 +42,8 @@ def main(
 ) -> None:
     """Time pgd-dgba and apgd-dgba against the floor, interleaved, and compare APGD's peak memory with the floor's."""
     chosen = choose_device(device)
+    if memory:
+        check_available(chosen)
     threads = threads or torch.get_num_threads()
     network = {"recipe": recipe, "backbone": backbone, "classes": classes}
     place = {"batch": batch, "steps": steps, "device": str(chosen), "threads": threads, "seed": seed}
@@ -58,7 +60,7 @@ def main(
             timing = time_case(workload, rounds, bar.advance)
             parameters = sum(p.numel() for p in workload.model.parameters())
             del workload
-            peaks = {work: peak_bytes(case, work) for work in ("floor", MEMORY_ATTACK)} if memory else None
+            peaks = {work: peak_bytes(case, work) for work in (FLOOR, MEMORY_ATTACK)} if memory else None
             results.append(Result(case, parameters, timing, peaks))
     Console(width=None if Console().is_terminal else 100).print(render(results))
     if json_path:
@@ -96,7 +98,10 @@ def _document(result: Result) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
+    app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
+    app.command()(main)
     try:
-        typer.run(main)
+        app()
     except InputError as error:
-        sys.exit(f"error: {error}")
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

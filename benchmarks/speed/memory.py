@@ -1,56 +1,70 @@
-"""Peak memory of one piece of work, in a fresh process, above what model and batch hold.
+"""Peak memory of one piece of work, in a fresh process, above what stays when it is done.
 
-On the CPU: the resident-set peak (`ru_maxrss`), because it also sees what oneDNN allocates behind torch's back, with
-glibc told to map every large block, so that a freed tensor leaves the resident set at once and the peak is what is alive.
-On CUDA: the peak of torch's own allocator.
+The work runs once to load code and fill caches; then the high-water mark is reset and it runs again. On the CPU that is
+the kernel's mark of the resident set (`VmHWM`), for it also sees what oneDNN allocates behind torch's back; glibc is
+told to map every large block, so that a freed tensor leaves the resident set at once and the peak is what is alive.
+(`ru_maxrss` will not do: a process inherits its parent's.) On CUDA it is the mark of torch's own allocator.
 """
 
 import json
 import os
-import resource
 import subprocess
 import sys
+from pathlib import Path
 
 import torch
 from workload import Case, Workload
 
-# Blocks of this many bytes and more are mapped, never taken from a heap that stays resident; glibc's own threshold drifts.
+from mtlattack.errors import InputError
+
+FLOOR = "floor"
+
+_RESET = Path("/proc/self/clear_refs")
+# Blocks of so many bytes and more are mapped, never taken from a heap that stays resident; by itself glibc adapts.
 _MAPPED = {"MALLOC_MMAP_THRESHOLD_": "65536", "MALLOC_MMAP_MAX_": "1000000"}
-_CORNER = 32  # pixels: enough for every stage of a stride-32 backbone
+
+
+def check_available(device: torch.device) -> None:
+    """InputError where peak memory cannot be measured."""
+    if device.type != "cuda" and not (device.type == "cpu" and os.access(_RESET, os.W_OK)):
+        raise InputError(f"peak memory on {device.type} is measured on Linux with /proc only: add --no-memory")
 
 
 def peak_bytes(case: Case, work: str) -> int:
-    """Peak bytes of `work` (`floor`, or the name of an attack) above the baseline."""
+    """Peak bytes of `work` (`FLOOR`, or the name of an attack) above model and batch."""
     command = [sys.executable, __file__, json.dumps(case.config()), work]
     process = subprocess.run(command, env=os.environ | _MAPPED, stdout=subprocess.PIPE, text=True, check=True)
     return int(process.stdout)
 
 
-def _measure(case: Case, work: str) -> int:
+def _measure(case: Case, name: str) -> int:
     workload = Workload(case)
-    _do(workload.corner(_CORNER), work)  # Loads code and starts threads, which is no cost of the work.
+    work = workload.forward_backward if name == FLOOR else workload.attacking(name)
+    work()
     workload.synchronise()
-    before = _peak(workload.device, start=True)
-    _do(workload, work)
+    before = _reset_peak(workload.device)
+    work()
     workload.synchronise()
     return _peak(workload.device) - before
 
 
-def _do(workload: Workload, work: str) -> None:
-    if work == "floor":
-        workload.forward_backward()
-        workload.forward_backward()
-    else:
-        workload.run_attack(workload.attack(work))
-
-
-def _peak(device: torch.device, start: bool = False) -> int:
+def _reset_peak(device: torch.device) -> int:
+    """Bytes held now; from here on the peak counts anew."""
     if device.type == "cuda":
-        if start:
-            torch.cuda.reset_peak_memory_stats(device)
-        return torch.cuda.max_memory_allocated(device)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak
+        torch.cuda.reset_peak_memory_stats(device)
+        return torch.cuda.memory_allocated(device)
+    _RESET.write_text("5")
+    return _status("VmRSS")
+
+
+def _peak(device: torch.device) -> int:
+    return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else _status("VmHWM")
+
+
+def _status(field: str) -> int:
+    """A size from the kernel's table of this process, which is in KiB."""
+    lines = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return 1024 * int(lines[field].split()[0])
 
 
 if __name__ == "__main__":

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from memory import FLOOR
 from rich.table import Table
 from timing import ATTACKS, Spread, Timing
 from workload import Case
@@ -17,7 +19,7 @@ MEMORY_ATTACK = "apgd-dgba"
 
 @dataclass(frozen=True)
 class Result:
-    """What was measured of one case; `memory` holds peak bytes of `floor` and of `MEMORY_ATTACK`, if measured."""
+    """What was measured of one case; `memory` holds peak bytes of `FLOOR` and of `MEMORY_ATTACK`, if measured."""
 
     case: Case
     parameters: int
@@ -27,7 +29,7 @@ class Result:
     @property
     def memory_ratio(self) -> float | None:
         """Peak of the attack over that of the floor."""
-        return self.memory[MEMORY_ATTACK] / self.memory["floor"] if self.memory else None
+        return self.memory[MEMORY_ATTACK] / self.memory[FLOOR] if self.memory else None
 
     def ratios(self) -> dict[str, Spread]:
         """Every time ratio by what it compares; the second kind only where an attack has passes beside its steps."""
@@ -48,12 +50,13 @@ def render(results: list[Result]) -> Table:
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     for result in results:
-        floor = f"{1000 * sorted(result.timing.floor)[len(result.timing.floor) // 2]:.1f} ms"
+        floor = f"{1000 * median(result.timing.floor):.1f} ms"
         for title, ratio in result.ratios().items():
             spread = f"{ratio.low:.3f}–{ratio.high:.3f}"
-            table.add_row(result.case.title, title, floor, f"{ratio.median:.3f}", spread, *_verdict(ratio.median, TIME_TARGET))
+            row = (result.case.title, title, floor, f"{ratio.median:.3f}", spread)
+            table.add_row(*row, *_verdict(ratio.median, TIME_TARGET))
         if result.memory and result.memory_ratio:
-            floor = f"{result.memory['floor'] / 2**20:.0f} MiB"
+            floor = f"{result.memory[FLOOR] / 2**20:.0f} MiB"
             row = (result.case.title, f"{MEMORY_ATTACK} peak memory", floor, f"{result.memory_ratio:.3f}", "")
             table.add_row(*row, *_verdict(result.memory_ratio, MEMORY_TARGET))
         table.add_section()

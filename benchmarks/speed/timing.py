@@ -31,8 +31,7 @@ class Timing:
     forward: list[float]
     step: dict[str, list[float]]
     steps: int
-    closing: dict[str, int]
-    """Forward passes of each attack that have no backward pass."""
+    closing: dict[str, int]  # forward passes of each attack that no backward pass follows
 
     def against_floor(self, attack: str) -> Spread:
         """Time of a step over that of a floor pass, each round by itself."""
@@ -48,27 +47,29 @@ class Timing:
 def time_case(workload: Workload, rounds: int, advance: Callable[[], None]) -> Timing:
     """`rounds` rounds of floor, forward, attack, attack after one to warm up; `advance` is called after each."""
     steps = workload.case.steps
-    attacks = {name: workload.attack(name) for name in ATTACKS}
-    costs = {name: attack.cost(workload.case.tasks) for name, attack in attacks.items()}
-    floor, forward = [], []
-    step: dict[str, list[float]] = {name: [] for name in attacks}
-    for number in range(rounds + 1):
-        seconds = {"floor": _seconds(workload, workload.forward_backward, steps)}
-        seconds["forward"] = _seconds(workload, workload.forward, steps)
-        for name, attack in attacks.items():
-            seconds[name] = _seconds(workload, lambda attack=attack: workload.run_attack(attack), 1)
+    contestants = {
+        "floor": (workload.forward_backward, steps),
+        "forward": (workload.forward, steps),
+        **{name: (workload.attacking(name), 1) for name in ATTACKS},
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    for _ in range(rounds + 1):
+        for name, (work, times) in contestants.items():
+            seconds[name].append(_seconds(workload, work, times) / steps)
         advance()
-        if number == 0:
-            continue
-        floor.append(seconds["floor"] / steps)
-        forward.append(seconds["forward"] / steps)
-        for name in attacks:
-            step[name].append(seconds[name] / steps)
-    closing = {name: cost.forward - cost.backward for name, cost in costs.items()}
-    return Timing(floor, forward, step, steps, closing)
+    counted = {name: values[1:] for name, values in seconds.items()}
+    costs = {name: workload.attack(name).cost(workload.case.tasks) for name in ATTACKS}
+    return Timing(
+        floor=counted.pop("floor"),
+        forward=counted.pop("forward"),
+        step=counted,
+        steps=steps,
+        closing={name: cost.forward - cost.backward for name, cost in costs.items()},
+    )
 
 
 def _seconds(workload: Workload, work: Callable[[], None], times: int) -> float:
+    """Wall-clock time of `times` runs of the work."""
     workload.synchronise()
     start = time.perf_counter()
     for _ in range(times):

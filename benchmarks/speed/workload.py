@@ -1,6 +1,6 @@
-"""What is measured: one network on one batch of valid random labels, and the passes that the attacks are held against."""
+"""What is measured: one network on one batch, attacks, and the passes that they are held against."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -61,9 +61,14 @@ class Workload:
         """The attack by name, at the case's number of steps."""
         return create_attack(name, eps=EPS, steps=self.case.steps, seed=self.case.seed)
 
-    def run_attack(self, attack: Attack) -> None:
-        """The whole attack on the batch."""
-        attack(self.model, self.images, self.targets)
+    def attacking(self, name: str) -> Callable[[], None]:
+        """What runs the whole attack on the batch."""
+        attack = self.attack(name)
+
+        def run() -> None:
+            attack(self.model, self.images, self.targets)
+
+        return run
 
     def forward(self) -> None:
         """One forward pass with its losses, nothing kept for a backward pass."""
@@ -81,14 +86,6 @@ class Workload:
             torch.cuda.synchronize(self.device)
         elif self.device.type == "mps":
             torch.mps.synchronize()
-
-    def corner(self, pixels: int) -> "Workload":
-        """The same network on one image's corner: touches the same code with next to no memory."""
-        small = object.__new__(Workload)
-        small.case, small.device, small.model = self.case, self.device, self.model
-        small.images = self.images[:1, :, :pixels, :pixels].clone()
-        small.targets = {name: target[:1, ..., :pixels, :pixels].clone() for name, target in self.targets.items()}
-        return small
 
     def _loss(self, images: Tensor) -> Tensor:
         predictions = self.model(images)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mtlattack.data import list_datasets, load_dataset, prepare, preview, verify
+from mtlattack.data import load_dataset, prepare, preview, verify
 from mtlattack.errors import InputError
 
 app = typer.Typer(help="Prepare, verify and preview data sets.", no_args_is_help=True)
@@ -28,12 +28,17 @@ def prepare_data(
 
 @app.command("verify")
 def verify_data(
-    data: Annotated[str, typer.Argument(help="Prepared .h5 file, or a data set by name.")],
+    data: Annotated[str, typer.Argument(help="Data set by name, or a prepared .h5 file.")],
 ) -> None:
     """Read a prepared file from end to end; every problem is a line, and any makes the exit code 2."""
-    verification = verify(load_dataset(data).path if data in list_datasets() else data)
-    print(verification)
-    if verification.problems:
+    is_path = data.endswith((".h5", ".hdf5")) or "/" in data
+    verification = verify(data if is_path else load_dataset(data).path)
+    for split in verification.splits:
+        state = f"fingerprint {split.fingerprint}" if split.fingerprint else "damaged"
+        print(f"{split.name}: {split.images} images with {', '.join(split.labels)}, {state}")
+    for problem in verification.problems:
+        print(problem)
+    if not verification.ok:
         raise typer.Exit(2)
 
 

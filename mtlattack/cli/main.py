@@ -4,9 +4,14 @@ import sys
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from mtlattack.cli import data, listing, run, show, train
 from mtlattack.errors import InputError
+
+# Click's class, which typer brings in a place that depends on its version.
+_UsageError: type[Exception] = typer.BadParameter.__bases__[0]
+_INTERRUPTED = 130
 
 app = typer.Typer(
     name="mtlattack",
@@ -25,16 +30,22 @@ app.add_typer(data.app, name="data")
 def main() -> None:
     """Run the command line; a user's mistake is one line on standard error and exit code 2."""
     try:
-        app()
+        # Not standalone: typer would print a box for a wrong option, and swallow an interrupt.
+        code = app(standalone_mode=False)
     except InputError as error:
-        message = " ".join(str(error).split())
-        Console(stderr=True, soft_wrap=True, highlight=False).print(f"[red]error:[/red] {_plain(message)}")
-        sys.exit(2)
-    except KeyboardInterrupt:
+        code = _complain(str(error))
+    except _UsageError as error:
+        code = _complain(error.format_message())  # type: ignore[attr-defined]
+    except (KeyboardInterrupt, typer.Abort):
+        code = _INTERRUPTED
+    if code == _INTERRUPTED:
         print("stopped; what was measured is kept, the same command goes on from here", file=sys.stderr)
-        sys.exit(130)
+    sys.exit(code)
 
 
-def _plain(text: str) -> str:
-    """Brackets are not markup here."""
-    return text.replace("[", r"\[")
+def _complain(message: str) -> int:
+    """One line on standard error (none without a message: the help was printed instead), and the exit code."""
+    if message:
+        text = Text.assemble(("error:", "red"), " ", " ".join(message.split()))
+        Console(stderr=True, highlight=False).print(text, soft_wrap=True)
+    return 2

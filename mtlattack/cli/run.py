@@ -47,8 +47,6 @@ def run(
     images = load_dataset(data or chosen.data, chosen.split, tasks=network.tasks, limit=chosen.limit)  # type: ignore[arg-type]
     folder = out or Path("runs") / re.sub(r"[^\w.-]+", "_", f"{chosen.name}-{name}")
     attack_list = chosen.create_attacks(network.tasks)  # type: ignore[arg-type]
-    if fresh:
-        _drop(folder)
     evidence = evaluate(
         network,  # type: ignore[arg-type]
         images,
@@ -59,6 +57,7 @@ def run(
         batch_size=chosen.batch_size,
         device=device,
         seed=chosen.seed,
+        fresh=fresh,
     )
     report = evidence.report()
     _write(folder / "record.json", report.record.model_dump_json(indent=1) + "\n")
@@ -73,7 +72,7 @@ def override(suite: Suite, changes: dict[str, Any]) -> tuple[Suite, dict[str, An
     try:
         return Suite.model_validate(suite.model_dump() | wanted), wanted
     except ValidationError as error:
-        raise InputError(f"--{first_problem(error).replace('_', '-')}") from None
+        raise InputError(first_problem(error)) from None
 
 
 def _names(text: str) -> list[str]:
@@ -85,11 +84,6 @@ def _numbers(text: str) -> list[float]:
         return [float(part) for part in text.split(",")]
     except ValueError:
         raise InputError(f"--eps {text!r}, expected numbers like 4,8 (levels of 255)") from None
-
-
-def _drop(folder: Path) -> None:
-    for name in ("evidence.h5", "record.json"):
-        (folder / name).unlink(missing_ok=True)
 
 
 def _write(path: Path, text: str) -> None:

@@ -1,5 +1,6 @@
 """`mtlattack show`: tables and pictures of runs, side by side."""
 
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -46,7 +47,7 @@ def show(
     if plots is not None:
         for run, record in zip(runs, records, strict=True):
             path = plot_record(record, plots / f"{(run if run.is_dir() else run.parent).resolve().name}.png")
-            console.print(f"{path}", soft_wrap=True)
+            print(path, file=sys.stderr)  # standard output may be JSON or CSV
 
 
 def load_record(run: Path) -> Record:

@@ -26,11 +26,11 @@ def train_recipe(
     """
     chosen = load_recipe(recipe)
     console = Console(highlight=False, soft_wrap=True)
+    dataset = training_data(chosen, data, limit)
     out.mkdir(parents=True, exist_ok=True)
     state = train(
         chosen, out / f"{chosen.name}.state.pt", data=data, limit=limit, workers=workers, report=console.print
     )
-    dataset = training_data(chosen, data, limit)
     provenance = {"recipe": chosen.model_dump(), "train_fingerprint": dataset.fingerprint(), "images": len(dataset)}
     dtype = getattr(torch, chosen.stored_dtype)
     path = save_checkpoint(state.network, out, chosen.name, dtype=dtype, provenance=provenance)

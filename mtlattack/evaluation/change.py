@@ -26,7 +26,7 @@ class Change:
     """How an attack changed the results, each number `[R]`: one value a row of the resampling weights.
 
     `metrics` and `relative` are by task and metric; `tasks` is the mean relative change over a task's metrics (negative
-    is worse), `arp` its mean over the tasks and `worst` its minimum. `loss_change` is the mean over images, then tasks,
+    is worse), `arp` its mean over the tasks where it is defined and `worst` its minimum there. `loss_change` is the mean over images, then tasks,
     of (L' − L)/L, and `log_ratio` that of log(L'/L).
     """
 
@@ -67,7 +67,7 @@ def measure_change(
         relative=relative,
         tasks=by_task,
         arp=_mean(stacked),
-        worst=np.min(np.stack(stacked), 0),
+        worst=np.fmin.reduce(stacked),
         loss_change=_mean(_weighted_means(ratio - 1, valid, weights)),
         log_ratio=_mean(_weighted_means(np.log(ratio), valid, weights)),
     )
@@ -75,8 +75,8 @@ def measure_change(
 
 def relative_change(clean: Array, value: Array, *, higher_is_better: bool) -> Array:
     """(value − clean)/|clean|, sign turned so that negative is worse; NaN where the clean value is 0 or undefined."""
-    change = np.divide(value - clean, np.abs(clean), out=np.full(np.shape(value), np.nan), where=clean != 0)
-    return change if higher_is_better else -change
+    gain = value - clean if higher_is_better else clean - value
+    return np.divide(gain, np.abs(clean), out=np.full(np.shape(value), np.nan), where=clean != 0)
 
 
 def _loss_ratio(clean: Outcome, attacked: Outcome, tasks: Mapping[str, Task]) -> tuple[Array, NDArray[np.bool_]]:

@@ -55,10 +55,12 @@ def circumstances() -> dict[str, Any]:
 
 
 def weights_digest(model: object) -> str:
-    """SHA-256 over names, types, shapes and values of a module's weights and buffers."""
+    """SHA-256 over names, types, shapes and values of a module's weights and buffers, the unsaved ones too: a wrapped
+    model's mean and std are such."""
     digest = hashlib.sha256()
     if isinstance(model, nn.Module):
-        for name, tensor in sorted(model.state_dict().items()):
+        buffers = dict(model.named_buffers(remove_duplicate=False))
+        for name, tensor in sorted((dict(model.named_parameters(remove_duplicate=False)) | buffers).items()):
             values = tensor.detach().cpu().contiguous()
             digest.update(f"{name}:{values.dtype}:{tuple(values.shape)}\0".encode())
             digest.update(values.flatten().view(torch.uint8).numpy().tobytes())

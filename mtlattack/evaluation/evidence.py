@@ -63,11 +63,16 @@ class EvidenceFile:
 
     @staticmethod
     def create(path: Path, plan: Mapping[str, Any], environment: Mapping[str, Any], ids: list[str]) -> "EvidenceFile":
-        """Lay out the file for a plan (whole or not at all)."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        """Lay out the file for a plan (whole or not at all); InputError where it cannot be written."""
+        # One name for all processes: what a killed one left behind is overwritten.
+        partial = path.with_name(f".{path.name}.partial")
         tasks = tasks_of_plan(plan)
-        with h5py.File(partial, "w") as file:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            new = h5py.File(partial, "w")
+        except OSError as error:
+            raise InputError(f"cannot write {path} ({error})") from None
+        with new as file:
             file.attrs.update(format=FORMAT, format_version=FORMAT_VERSION)
             file.attrs["plan"] = json.dumps(plan)
             file.attrs["environment"] = json.dumps(environment)
@@ -156,7 +161,10 @@ def _open(path: Path, mode: str) -> h5py.File:
     if not path.is_file():
         raise InputError(f"no evidence file {path}")
     try:
-        file = h5py.File(path, mode)
+        # Whoever reads takes no lock: it would stop the run that writes.
+        file = h5py.File(path, mode, locking=False if mode == "r" else None)
+    except BlockingIOError:
+        raise InputError(f"{path} is being written by another run") from None
     except OSError as error:
         raise InputError(f"{path} is damaged or no HDF5 file ({error})") from None
     found = file.attrs.get("format"), file.attrs.get("format_version")

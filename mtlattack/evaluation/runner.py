@@ -1,5 +1,6 @@
 """The runner: attacks × images → evidence, batch by batch; what is done stays done."""
 
+import copy
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -40,21 +41,21 @@ def evaluate(
     batch_size: int = 16,
     device: str | None = None,
     seed: int = 0,
+    fresh: bool = False,
 ) -> Evidence:
     """Attack `model` on every image of `data` and measure what became of each task.
 
     With a `path` the evidence is written there as it comes; a run that was killed goes on where it stopped and ends
-    with the same numbers. `name`, `suite` and `seed` only stand in the record. Losses and statistics are computed in
-    float32 on the final images. InputError if `path` holds another run, labels and tasks do not fit, or the model
-    predicts something that is not finite; what is measured by then is kept.
+    with the same numbers (`fresh` starts anew instead). `name`, `suite` and `seed` only stand in the record. Losses and
+    statistics are computed in float32 on the final images. InputError if `path` holds another run, labels and tasks do
+    not fit, or the model predicts something that is not finite; what is measured by then is kept.
     """
     attacks = list(attacks)
     chosen = choose_device(device)
-    if isinstance(model, nn.Module):
-        model.to(chosen)
+    model = _working_copy(model, chosen)
     plan = make_plan(model, data, attacks, name=name, suite=suite, batch_size=batch_size, device=chosen, seed=seed)
     if path is not None:
-        return _run(model, data, attacks, plan, Path(path), chosen)
+        return _run(model, data, attacks, plan, Path(path), chosen, fresh)
     with TemporaryDirectory() as folder:
         return _run(model, data, attacks, plan, Path(folder) / "evidence.h5", chosen)
 
@@ -113,6 +114,14 @@ def measure(model: Model, images: Tensor, targets: Mapping[str, Tensor]) -> tupl
         return losses, {n: task.statistics(outputs[n], targets[n]) for n, task in model.tasks.items()}
 
 
+def _working_copy(model: Model, device: torch.device) -> Model:
+    """The caller's model stays as it is; the copy is frozen and laid out channels-last, which convolutions prefer."""
+    if not isinstance(model, nn.Module):
+        return model
+    twin: Any = copy.deepcopy(model).to(device, memory_format=torch.channels_last).eval().requires_grad_(False)  # type: ignore[call-overload]
+    return twin
+
+
 def _run(
     model: Model,
     data: PreparedDataset,
@@ -120,8 +129,9 @@ def _run(
     plan: dict[str, Any],
     path: Path,
     device: torch.device,
+    fresh: bool = False,
 ) -> Evidence:
-    file = _open_or_create(path, plan, data.ids)
+    file = _open_or_create(path, plan, data.ids, fresh)
     done = file.done()
     finished = sum(int(marks.sum()) for marks in done.values())
     jobs: list[tuple[str, Attack | None]] = list(zip(job_names(plan), [None, *attacks], strict=True))
@@ -165,8 +175,8 @@ def _norms(images: Tensor, clean: Tensor) -> NDArray[np.float64]:
     return torch.stack([delta.abs().amax(1), delta.norm(dim=1)], 1).numpy()
 
 
-def _open_or_create(path: Path, plan: dict[str, Any], ids: list[str]) -> EvidenceFile:
-    if not path.exists():
+def _open_or_create(path: Path, plan: dict[str, Any], ids: list[str], fresh: bool) -> EvidenceFile:
+    if fresh or not path.exists():
         return EvidenceFile.create(path, plan, circumstances(), ids)
     file = EvidenceFile(path)
     differing = [key for key, value in plan.items() if file.plan().get(key) != value]

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from mtlattack.attacks import Attack, create_attack, list_attacks
+from mtlattack.attacks import Attack, create_attack, create_step, list_attacks
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.registry import match_names
 from mtlattack.tasks import TaskMap
@@ -44,6 +44,12 @@ class Suite(BaseModel):
             raise ValueError(f"eps {self.eps} holds a value twice")
         return self
 
+    @model_validator(mode="after")
+    def _check_options(self) -> "Suite":
+        for step, options in self.options.items():
+            create_step(step, **options)
+        return self
+
     def create_attacks(self, tasks: TaskMap) -> list[Attack]:
         """The attacks on a model with these tasks: every ε of every attack, in the suite's order."""
         names = expand_names(self.attacks, tasks)
@@ -76,7 +82,7 @@ def load_suite(name: str) -> Suite:
         raise UnknownNameError("suite", name, list_suites())
     try:
         return Suite.model_validate(tomllib.loads(path.read_text()))
-    except tomllib.TOMLDecodeError as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"{path}: {error}") from None
     except ValidationError as error:
         raise InputError(f"{path}: {first_problem(error)}") from None
@@ -90,4 +96,6 @@ def list_suites(pattern: str = "*") -> list[str]:
 def first_problem(error: ValidationError) -> str:
     """The first thing that a schema found wrong, in one line."""
     first = error.errors()[0]
-    return f"{'.'.join(map(str, first['loc'])) or 'content'}: {first['msg']} (got {first['input']!r})"
+    if first["type"] == "value_error":  # one of ours, which says it all
+        return str(first["ctx"]["error"])
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']} (got {first['input']!r})"

@@ -94,14 +94,16 @@ def headline_metric(task: Task) -> str:
 
 
 def to_markdown(record: Record) -> str:
-    """The tables as Markdown, one pair a threat."""
+    """The tables as Markdown, one a threat; a clean run has one with the tasks alone."""
     lines = [*headline(record), ""]
     tasks = [task_from_config(config) for config in record.tasks]
-    for threat, results in by_threat(record.attacks).items():
+    for threat, results in (by_threat(record.attacks) or {"clean": []}).items():
         titles = ["attack", *(f"{task.name} {headline_metric(task)}" for task in tasks)]
-        titles += [summary.title for summary in SUMMARIES] + ["forward + backward"]
+        clean = ["clean", *(_clean_cell(record, task) for task in tasks)]
+        if results:
+            titles += [summary.title for summary in SUMMARIES] + ["forward + backward"]
+            clean += [""] * (len(SUMMARIES) + 1)
         lines += [f"**{threat}**", "", "| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]
-        clean = ["clean", *(_clean_cell(record, task) for task in tasks), *[""] * (len(SUMMARIES) + 1)]
         lines.append("| " + " | ".join(clean) + " |")
         for result in results:
             cells = [result.name, *(_task_cell(result, task) for task in tasks)]
@@ -189,11 +191,12 @@ def _cost(result: AttackResult) -> str:
 
 
 def _compact(value: float | None, percent: bool) -> str:
-    return "–" if value is None else f"{100 * value:.0f}" if percent else f"{value:.2f}"
+    # Adding 0 turns a rounded −0 into 0.
+    return "–" if value is None else f"{round(100 * value)}" if percent else f"{round(value, 2) + 0:.2f}"
 
 
 def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{100 * value:+.0f}%"
+    return "–" if value is None else f"{round(100 * value):+d}%"
 
 
 def _short(value: float | None) -> str:

@@ -4,12 +4,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import timm
+from timm.layers import Format
 from timm.models import FeatureListNet
+from timm.models.efficientnet import EfficientNetFeatures
+from timm.models.mobilenetv3 import MobileNetV3Features
 from torch import Tensor, nn
+from torchvision.ops import Permute
 
 from mtlattack.errors import InputError, UnknownNameError
 
 OptionValue = int | float | bool | Sequence[int | float]
+_LARGEST_OPTION = 4096
+_OURS = ("features_only", "in_chans", "output_stride", "pretrained")
 
 
 class Stage(nn.Module):
@@ -62,26 +68,34 @@ def _create_timm(name: str, output_stride: int, options: dict[str, Any]) -> nn.M
     stride = {} if output_stride == 32 else {"output_stride": output_stride}
     arguments = {"features_only": True, "pretrained": False, **stride, **options}
     try:
-        try:
-            # The EfficientNet family runs as a list of layers only if asked to.
-            return timm.create_model(name, feature_cls="list", **arguments)
-        except (AssertionError, TypeError, KeyError, RuntimeError, AttributeError):
-            return timm.create_model(name, **arguments)
+        network: nn.Module = timm.create_model(name, **arguments)
+        if isinstance(network, (EfficientNetFeatures, MobileNetV3Features)):
+            # These two families run as a list of layers only if asked to.
+            as_list = {"feature_cls": "list", "flatten_sequential": True}
+            network = timm.create_model(name, feature_cfg=as_list, **arguments)
+        return network
     except Exception as error:  # timm has no common error type
         raise InputError(f"backbone {name!r} with {arguments}: {error}") from None
 
 
 def _cut(network: FeatureListNet) -> list[Stage]:
-    stages, layers = [], []
+    channels_last = network.output_fmt == Format.NHWC
+    stages: list[Stage] = []
+    layers: list[nn.Module] = []
     for name, layer in network.items():
         layers.append(layer)
         if name in network.return_layers:
+            if channels_last:  # Stages meet as [B, C, H, W], whatever the network uses inside.
+                layers = [*([Permute([0, 2, 3, 1])] if stages else []), *layers, Permute([0, 3, 1, 2])]
             stages.append(Stage(layers, [len(layers) - 1]))
             layers = []
     return stages
 
 
 def _check_option(name: str, key: str, value: object) -> None:
+    if key in _OURS:
+        raise InputError(f"backbone {name!r}: option {key!r} is not free, remove it")
     values = value if isinstance(value, (list, tuple)) else [value]
-    if not all(isinstance(v, (int, float)) for v in values):
-        raise InputError(f"backbone {name!r}: option {key}={value!r}, expected a number or a list of numbers")
+    if not all(isinstance(v, (int, float)) and 0 <= v <= _LARGEST_OPTION for v in values):
+        expected = f"a number from 0 to {_LARGEST_OPTION} or a list of such"
+        raise InputError(f"backbone {name!r}: option {key}={value!r}, expected {expected}")

@@ -49,13 +49,17 @@ def load_checkpoint(path: str | Path) -> MultiTaskNetwork:
     """
     path = Path(path)
     description = read_description(path)
-    network = create_network(description["network"])
+    try:
+        network = create_network(description["network"])
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
     with safe_open(path, "pt") as file:
         weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
     try:
         network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in weights.items()})
     except RuntimeError as error:
-        raise InputError(f"{path}: weights do not fit the network it describes: {error}") from None
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: weights do not fit the network it describes: {reason}") from None
     return network.eval()
 
 
@@ -70,10 +74,20 @@ def read_description(path: str | Path) -> dict[str, Any]:
         raise InputError(f"{path} is truncated or no safetensors file ({error})") from None
     if header is None:
         raise InputError(f"{path} has no mtlattack description in its header; bring foreign weights with models.wrap")
-    description: dict[str, Any] = json.loads(header)
+    description = _parse(path, header)
     if description.get("format_version") != _FORMAT_VERSION:
         found = description.get("format_version")
         raise InputError(f"{path} has checkpoint format {found}, expected {_FORMAT_VERSION}")
+    return description
+
+
+def _parse(path: Path, header: str) -> dict[str, Any]:
+    try:
+        description = json.loads(header)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: its description is no JSON ({error})") from None
+    if not isinstance(description, dict) or not isinstance(description.get("network"), dict):
+        raise InputError(f"{path}: its description holds no network")
     return description
 
 

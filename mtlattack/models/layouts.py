@@ -25,7 +25,7 @@ class Layout:
     def __post_init__(self) -> None:
         if not self.partitions:
             raise InputError("a layout needs at least one stage")
-        tasks = sorted(self.tasks)
+        tasks = sorted(set(self.tasks))
         for stage, partition in enumerate(self.partitions):
             if sorted(task for group in partition for task in group) != tasks:
                 raise InputError(f"layout {self}: stage {stage} does not hold each of {', '.join(tasks)} once")

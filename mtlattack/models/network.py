@@ -1,8 +1,7 @@
 """The zoo's network: a backbone cut into stages, shared as a layout says, with one head a task."""
 
-import copy
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -15,12 +14,13 @@ from mtlattack.models.layouts import Layout, parse_layout
 from mtlattack.tasks import Task, task_from_config
 
 OptionValue = int | float | bool | list[int] | list[float]
+Positive = Annotated[float, Field(gt=0)]
 
 
 class NetworkConfig(BaseModel):
     """Everything needed to build a network without its weights; stands as JSON in a checkpoint's header."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     tasks: list[dict[str, Any]] = Field(min_length=1, description="Task.config() of each task, in order")
     backbone: str = Field(description="timm name")
@@ -30,7 +30,7 @@ class NetworkConfig(BaseModel):
     head: str = "light"
     head_width: int = Field(48, ge=1, le=4096)
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
-    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    std: tuple[Positive, Positive, Positive] = (0.229, 0.224, 0.225)
 
 
 class MultiTaskNetwork(nn.Module):
@@ -50,9 +50,11 @@ class MultiTaskNetwork(nn.Module):
         self.tasks: dict[str, Task] = {task.name: task for task in tasks}
         if len(self.tasks) != len(tasks):
             raise InputError(f"a network predicts each task once, got {', '.join(task.name for task in tasks)}")
-        backbone = create_backbone(config.backbone, output_stride=config.output_stride, options=config.backbone_options)
+        backbone = _backbone(config)
         self.layout = parse_layout(config.layout, list(self.tasks), len(backbone.stages))
-        self.stages = _grow_tree(backbone, self.layout)
+        # Copies come from backbones of their own, so each starts from weights that timm drew for it.
+        twins = [_backbone(config) for _ in range(max(map(len, self.layout.partitions)) - 1)]
+        self.stages = _grow_tree([backbone, *twins], self.layout)
         head = HEADS.get(config.head)
         self.heads = nn.ModuleDict(
             {
@@ -92,21 +94,13 @@ def create_network(config: NetworkConfig | Mapping[str, Any]) -> MultiTaskNetwor
     return MultiTaskNetwork(parsed)
 
 
-def _grow_tree(backbone: Backbone, layout: Layout) -> nn.ModuleList:
-    """One copy of each stage per group; copies start from weights of their own, not from the first one's."""
-    stages = nn.ModuleList()
-    for partition, stage in zip(layout.partitions, backbone.stages, strict=True):
-        copies = [stage] + [_reinitialised(stage) for _ in partition[1:]]
-        stages.append(nn.ModuleList(copies))
-    return stages
+def _backbone(config: NetworkConfig) -> Backbone:
+    return create_backbone(config.backbone, output_stride=config.output_stride, options=config.backbone_options)
 
 
-def _reinitialised(stage: nn.Module) -> nn.Module:
-    twin = copy.deepcopy(stage)
-    for module in twin.modules():
-        # Convolutions are drawn anew as timm draws them (He, fan-out); other layers start from constants.
-        if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-        elif isinstance(module, nn.Linear):
-            nn.init.trunc_normal_(module.weight, std=0.02)
-    return twin
+def _grow_tree(backbones: Sequence[Backbone], layout: Layout) -> nn.ModuleList:
+    """Per stage, one copy a group: the first group's from the first backbone, the second's from the second…"""
+    return nn.ModuleList(
+        nn.ModuleList(backbone.stages[stage] for _, backbone in zip(partition, backbones, strict=False))
+        for stage, partition in enumerate(layout.partitions)
+    )

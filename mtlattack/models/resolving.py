@@ -2,6 +2,7 @@
 
 import importlib
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import safetensors.torch
@@ -41,13 +42,17 @@ def _from_factory(reference: str, checkpoint: Path | None) -> nn.Module:
         sys.path.remove("")
     network = factory()
     tasks = getattr(network, "tasks", None)
-    if not isinstance(network, nn.Module) or not tasks or not all(isinstance(t, Task) for t in tasks.values()):
+    if not isinstance(network, nn.Module) or not _are_tasks(tasks):
         raise InputError(
             f"{reference} gives {type(network).__name__}, expected an nn.Module with tasks; see models.wrap"
         )
     if checkpoint is not None:
         _load_weights(network, checkpoint)
     return network.eval()
+
+
+def _are_tasks(tasks: object) -> bool:
+    return isinstance(tasks, Mapping) and bool(tasks) and all(isinstance(task, Task) for task in tasks.values())
 
 
 def _load_weights(network: nn.Module, path: Path) -> None:

@@ -34,6 +34,7 @@ class Task(ABC):
 
     kind: ClassVar[str]
     metric_table: ClassVar[tuple[Metric, ...]]
+    target_channels: ClassVar[tuple[int, ...]] = ()
 
     @property
     def name(self) -> str:
@@ -68,7 +69,10 @@ class Task(ABC):
 
 
 def check_aligned(task: Task, prediction: Tensor, target: Tensor) -> None:
-    """Refuse a prediction that is not `[B, channels, H, W]` over the target's batch and pixels."""
+    """Refuse a target that is not `[B, *target_channels, H, W]`, and a prediction that is not `[B, channels, H, W]`."""
+    if target.ndim != 3 + len(task.target_channels) or tuple(target.shape[1:-2]) != task.target_channels:
+        wanted = ", ".join(map(str, ("B", *task.target_channels, "H", "W")))
+        raise InputError(f"{task.name}: target has shape {tuple(target.shape)}, expected ({wanted})")
     batch, (height, width) = target.shape[0], target.shape[-2:]
     expected = (batch, task.channels, height, width)
     if tuple(prediction.shape) != expected:

@@ -21,11 +21,13 @@ _BINS = 180 * _BINS_PER_DEGREE
 class Normals(Task):
     """1 − cos of the angle; predictions and targets `[B, 3, H, W]`, predictions of any length, target 0 is invalid.
 
-    The median comes from a histogram of half-degree bins, interpolated inside the bin it falls in, so it is off by
-    at most 0.5° whatever the distribution. A prediction of length 0 has no direction and counts as 90° off.
+    The median comes from a histogram of half-degree bins: the mean of the two middle angles (the same one if the count
+    is odd), each interpolated inside its bin, so it is off by at most 0.5° whatever the distribution. A prediction of
+    length 0 has no direction and counts as 90° off.
     """
 
     kind: ClassVar[str] = "normals"
+    target_channels: ClassVar[tuple[int, ...]] = (3,)
     metric_table: ClassVar[tuple[Metric, ...]] = (
         Metric("angle_mean", "°", False),
         Metric("angle_median", "°", False),
@@ -77,10 +79,19 @@ def _valid(target: Tensor) -> Tensor:
 
 
 def _median(histogram: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Median angle in degrees of histograms `[..., bins]`, linear inside the bin."""
+    """Median angle in degrees of histograms `[..., bins]`."""
     cumulative = histogram.cumsum(-1)
-    half = cumulative[..., -1:] / 2
-    index = (cumulative < half).sum(-1, keepdims=True).clip(max=_BINS - 1)
+    count = cumulative[..., -1:]
+    # Both middle ranks: with an even count they may lie in bins far apart.
+    middle = [_ranked(histogram, cumulative, rank) for rank in (np.ceil(count / 2), np.floor(count / 2) + 1)]
+    return (middle[0] + middle[1])[..., 0] / 2
+
+
+def _ranked(
+    histogram: NDArray[np.float64], cumulative: NDArray[np.float64], rank: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The `rank`-th smallest angle (from 1), as if the angles of a bin stood evenly in it; NaN if there is none."""
+    index = (cumulative < rank).sum(-1, keepdims=True).clip(max=_BINS - 1)
     inside = np.take_along_axis(histogram, index, -1)
     before = np.take_along_axis(cumulative, index, -1) - inside
-    return ((index + divide(half - before, inside)) / _BINS_PER_DEGREE)[..., 0]
+    return (index + divide(rank - 0.5 - before, inside)) / _BINS_PER_DEGREE

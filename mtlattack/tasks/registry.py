@@ -20,6 +20,8 @@ def create_task(kind: str, **options: Any) -> Task:
 
 def task_from_config(config: Mapping[str, Any]) -> Task:
     """The task that `Task.config` described."""
+    if "kind" not in config:
+        raise InputError(f"task description {dict(config)} has no 'kind'")
     return create_task(**config)
 
 

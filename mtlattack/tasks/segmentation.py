@@ -13,6 +13,8 @@ from mtlattack.errors import InputError
 from mtlattack.tasks.base import Metric, Task, check_aligned, divide, masked_mean
 from mtlattack.tasks.registry import TASKS
 
+_MOST_CLASSES = 4096
+
 
 @TASKS.register("segmentation")
 @dataclass(frozen=True)
@@ -30,8 +32,10 @@ class Segmentation(Task):
     ignore: int = 255
 
     def __post_init__(self) -> None:
-        if self.classes < 2:
-            raise InputError(f"segmentation: {self.classes} classes, expected at least 2")
+        if not isinstance(self.classes, int) or not 2 <= self.classes <= _MOST_CLASSES:
+            raise InputError(f"segmentation: {self.classes!r} classes, expected 2 to {_MOST_CLASSES}")
+        if not isinstance(self.ignore, int):
+            raise InputError(f"segmentation: ignore={self.ignore!r}, expected a class number")
 
     @property
     def channels(self) -> int:

@@ -82,7 +82,11 @@ def zoom(
 
 
 def _enlarge(task: Task, label: Tensor, size: tuple[int, int], factor: float) -> Tensor:
-    rows = (torch.arange(size[0]) * label.shape[-2]) // size[0]
-    columns = (torch.arange(size[1]) * label.shape[-1]) // size[1]
+    rows, columns = (_nearest(old, new) for old, new in zip(label.shape[-2:], size, strict=True))
     enlarged = label[..., rows, :][..., columns]
     return enlarged / factor if task.kind == "depth" else enlarged
+
+
+def _nearest(old: int, new: int) -> Tensor:
+    """For each of `new` pixels, which of `old` ones its centre lies in: where the bilinear image looks too."""
+    return (2 * torch.arange(new) + 1) * old // (2 * new)

@@ -4,7 +4,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.registry import match_names
@@ -33,6 +33,14 @@ class Recipe(BaseModel):
     stored_dtype: Literal["float32", "float16"] = "float16"
     seed: int = 0
     license: str = "MIT"
+
+    @field_validator("task_weights")
+    @classmethod
+    def _weights_are_of_tasks(cls, weights: dict[str, float], info: ValidationInfo) -> dict[str, float]:
+        for name in weights:
+            if name not in info.data.get("tasks", weights):
+                raise UnknownNameError("task", name, info.data["tasks"])
+        return weights
 
 
 def load_recipe(name: str) -> Recipe:

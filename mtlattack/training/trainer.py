@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
 from torch import nn
 
 from mtlattack.data import Batch, PreparedDataset, load_dataset, loader
 from mtlattack.errors import InputError
-from mtlattack.models import MultiTaskNetwork, NetworkConfig, create_network
+from mtlattack.models import MultiTaskNetwork, create_network
 from mtlattack.progress import progress_bar
 from mtlattack.training.augmentation import Augmentation, AugmentedDataset
 from mtlattack.training.recipes import Recipe
@@ -36,13 +37,14 @@ class TrainingState:
 
     def load(self, path: Path) -> None:
         """Go on from a saved state."""
-        content = torch.load(path, weights_only=True)
         try:
+            content = torch.load(path, weights_only=True)
             self.network.load_state_dict(content["network"])
-        except RuntimeError as error:
-            raise InputError(f"{path} belongs to another recipe ({error}); remove it to start anew") from None
-        self.optimizer.load_state_dict(content["optimizer"])
-        self.epoch, self.seconds = content["epoch"], content["seconds"]
+            self.optimizer.load_state_dict(content["optimizer"])
+            self.epoch, self.seconds = content["epoch"], content["seconds"]
+        except (RuntimeError, ValueError, KeyError, TypeError, EOFError, UnpicklingError) as error:
+            reason = " ".join(str(error).split())
+            raise InputError(f"{path} is no state of this network ({reason}); remove it to start anew") from None
 
 
 def train(
@@ -61,9 +63,8 @@ def train(
     """
     dataset = training_data(recipe, data, limit)
     torch.manual_seed(recipe.seed)
-    network = create_network(
-        NetworkConfig(tasks=[task.config() for task in dataset.tasks.values()], **recipe.network)
-    ).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    tasks = [task.config() for task in dataset.tasks.values()]
+    network = create_network({**recipe.network, "tasks": tasks}).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     state = TrainingState(network, _optimizer(network, recipe))
     if state_path.is_file():
         state.load(state_path)
@@ -104,7 +105,9 @@ def one_cycle(progress: float, warmup: float = 0.1) -> float:
 def _train_epoch(state: TrainingState, dataset: AugmentedDataset, recipe: Recipe, workers: int) -> dict[str, float]:
     """One pass over the data; mean loss by task."""
     dataset.epoch = state.epoch
-    batches = loader(dataset, recipe.batch_size, workers=workers, shuffle_seed=recipe.seed * 100_003 + state.epoch)
+    seed = recipe.seed * 100_003 + state.epoch
+    torch.manual_seed(seed)  # For dropout: a resumed run draws what an uninterrupted one would.
+    batches = loader(dataset, recipe.batch_size, workers=workers, shuffle_seed=seed)
     totals = dict.fromkeys(state.network.tasks, 0.0)
     state.network.train()
     with progress_bar(f"epoch {state.epoch + 1}/{recipe.epochs}", len(dataset)) as bar:

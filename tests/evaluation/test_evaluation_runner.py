@@ -1,0 +1,291 @@
+"""The runner: evidence holds what a plain loop computes; what is done stays done; nothing is lost by a mistake."""
+
+import copy
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from evaluation_toys import Fickle, tiny_network
+
+from mtlattack.attacks import Attack, create_attack
+from mtlattack.data import PreparedDataset, join_batches, load_dataset
+from mtlattack.errors import InputError
+from mtlattack.evaluation import Evidence, evaluate, read_evidence
+from mtlattack.evaluation.evidence import EvidenceFile, Outcome
+from mtlattack.models import MultiTaskNetwork
+
+EPS = 4 / 255
+
+
+def two_attacks(seed: int = 0) -> list[Attack]:
+    return [create_attack("fgsm-total", eps=EPS, seed=seed), create_attack("pgd-dgba", eps=EPS, seed=seed, steps=2)]
+
+
+def assert_equal(a: Evidence, b: Evidence) -> None:
+    for one, other in zip([a.clean, *a.attacked], [b.clean, *b.attacked], strict=True):
+        np.testing.assert_array_equal(one.losses, other.losses)
+        np.testing.assert_array_equal(one.perturbation, other.perturbation)
+        for name in a.tasks:
+            np.testing.assert_array_equal(one.statistics[name], other.statistics[name])
+
+
+def count_done(path: Path) -> int:
+    return sum(int(marks.sum()) for marks in EvidenceFile(path).done().values())
+
+
+# --- what is measured
+
+
+def test_evidence_is_what_a_plain_loop_computes(network: MultiTaskNetwork, data: PreparedDataset) -> None:
+    attack = two_attacks(seed=3)[1]
+    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    evidence = evaluate(network, data, [attack], batch_size=3)
+    assert evidence.ids == data.ids and list(evidence.tasks) == list(network.tasks)
+    for rows in (slice(0, 3), slice(3, 6), slice(6, 8)):
+        batch = join_batches([data[i] for i in range(rows.start, rows.stop)])
+        moved = attack(network, batch.images, batch.targets, batch.ids)
+        for images, stored in ((batch.images, evidence.clean), (moved, evidence.attacked[0])):
+            with torch.no_grad():
+                predictions = network(images)
+            for column, (name, task) in enumerate(network.tasks.items()):
+                losses = task.loss(predictions[name], batch.targets[name]).numpy()
+                np.testing.assert_array_equal(stored.losses[rows, column], losses)
+                statistics = task.statistics(predictions[name], batch.targets[name]).numpy()
+                np.testing.assert_array_equal(stored.statistics[name][rows], statistics)
+            delta = (images.double() - batch.images.double()).flatten(1).numpy()
+            norms = np.stack([np.abs(delta).max(1), np.sqrt((delta**2).sum(1))], 1)
+            np.testing.assert_allclose(stored.perturbation[rows], norms, rtol=1e-12)
+
+
+def test_clean_metrics_are_those_of_the_tasks(network: MultiTaskNetwork, data: PreparedDataset) -> None:
+    record = evaluate(network, data, [], batch_size=3).report().record
+    batch = join_batches([data[i] for i in range(len(data))])
+    with torch.no_grad():
+        predictions = network(batch.images)
+    for name, task in network.tasks.items():
+        sums = task.statistics(predictions[name], batch.targets[name]).double().sum(0).numpy()
+        for metric, value in task.metrics(sums).items():
+            assert record.clean[name][metric] == pytest.approx(float(value), rel=1e-4, abs=1e-3), (name, metric)
+        mean = task.loss(predictions[name], batch.targets[name]).mean()
+        assert record.clean_losses[name] == pytest.approx(float(mean), rel=1e-5)
+    assert record.attacks == []
+
+
+@pytest.mark.parametrize(("norm", "eps", "column"), [("linf", EPS, 0), ("l2", 0.5, 1)])
+def test_perturbation_stays_in_the_ball(
+    norm: str, eps: float, column: int, network: MultiTaskNetwork, data: PreparedDataset
+) -> None:
+    evidence = evaluate(network, data, [create_attack("pgd-total", eps=eps, norm=norm, steps=2)])
+    sizes = evidence.attacked[0].perturbation[:, column]
+    assert (sizes <= eps * (1 + 1e-6)).all() and (sizes > eps / 2).all()
+    assert not evidence.clean.perturbation.any()
+    result = evidence.report().record.attacks[0]
+    assert (result.max_linf, result.max_l2)[column] == sizes.max()
+
+
+def test_batch_size_changes_nothing_but_rounding(network: MultiTaskNetwork, data: PreparedDataset) -> None:
+    one, all_at_once = (evaluate(network, data, two_attacks(), batch_size=size) for size in (1, 8))
+    for a, b in zip([one.clean, *one.attacked], [all_at_once.clean, *all_at_once.attacked], strict=True):
+        np.testing.assert_allclose(a.losses, b.losses, rtol=1e-3)
+        for name in one.tasks:
+            # A pixel at a border may fall to either side.
+            np.testing.assert_allclose(a.statistics[name], b.statistics[name], rtol=1e-3, atol=20)
+
+
+def test_model_is_left_as_it_was(network: MultiTaskNetwork, data: PreparedDataset) -> None:
+    network.train()
+    before = copy.deepcopy(network.state_dict())
+    evaluate(network, data, two_attacks()[:1])
+    assert network.training and all(p.requires_grad and p.grad is None for p in network.parameters())
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+def test_model_in_training_mode_is_scored_in_eval_mode(network: MultiTaskNetwork, data: PreparedDataset) -> None:
+    assert_equal(evaluate(network.train(), data, []), evaluate(network.eval(), data, []))
+
+
+# --- stopping and going on
+
+
+@pytest.mark.parametrize("call", [1, 3, 5, 12])
+def test_exception_keeps_what_was_done(
+    call: int, network: MultiTaskNetwork, data: PreparedDataset, tmp_path: Path
+) -> None:
+    expected = evaluate(network, data, two_attacks(), batch_size=4, name="Fickle")
+    model, path = Fickle(network, fail_at=call), tmp_path / "evidence.h5"
+    with pytest.raises(RuntimeError, match="out of memory"):
+        evaluate(model, data, two_attacks(), batch_size=4, path=path)
+    costs = [1, 2, 3, 1, 2, 3]  # calls of clean, fgsm (gradient, measuring) and pgd on the two batches
+    finished = next(n for n in range(6) if sum(costs[: n + 1]) >= call)
+    assert count_done(path) == 4 * finished
+    with pytest.raises(InputError, match=r"is not finished: .* lacks . images; run it again"):
+        read_evidence(path)
+    model.calls.count, model.calls.fail_at = 0, -1
+    assert_equal(evaluate(model, data, two_attacks(), batch_size=4, path=path), expected)
+    assert model.calls.count == sum(costs[finished:])
+
+
+def test_finished_run_is_not_computed_again(network: MultiTaskNetwork, data: PreparedDataset, tmp_path: Path) -> None:
+    model, path = Fickle(network), tmp_path / "evidence.h5"
+    first = evaluate(model, data, two_attacks(), path=path)
+    calls, content = model.calls.count, path.read_bytes()
+    assert_equal(evaluate(model, data, two_attacks(), path=path), first)
+    assert_equal(read_evidence(path), first)
+    assert model.calls.count == calls > 0 and path.read_bytes() == content
+    assert [*tmp_path.iterdir()] == [path]
+
+
+def change_attacks(run: dict[str, Any]) -> None:
+    run["attacks"] = two_attacks()[:1]
+
+
+def change_steps(run: dict[str, Any]) -> None:
+    run["attacks"] = [two_attacks()[0], create_attack("pgd-dgba", eps=EPS, steps=3)]
+
+
+def change_data(run: dict[str, Any]) -> None:
+    run["data"] = load_dataset(run["data"].path, tasks=run["model"].tasks, limit=4)
+
+
+def change_weights(run: dict[str, Any]) -> None:
+    run["model"] = tiny_network(run["model"].tasks, seed=1)
+
+
+def change_batch(run: dict[str, Any]) -> None:
+    run["batch_size"] = 5
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (change_attacks, "attacks"),
+        (change_steps, "attacks"),
+        (change_data, "data"),
+        (change_weights, "model"),
+        (change_batch, "batch_size"),
+    ],
+)
+def test_another_run_is_not_overwritten(
+    change: Callable[[dict[str, Any]], None],
+    named: str,
+    network: MultiTaskNetwork,
+    data: PreparedDataset,
+    tmp_path: Path,
+) -> None:
+    run = {"model": network, "data": data, "attacks": two_attacks(), "path": tmp_path / "evidence.h5"}
+    evaluate(**run)
+    content = run["path"].read_bytes()
+    change(run)
+    with pytest.raises(InputError, match=rf"evidence.h5 holds another run \(other {named}\); start anew with --fresh"):
+        evaluate(**run)
+    assert run["path"].read_bytes() == content
+    evaluate(**run, fresh=True)
+    assert read_evidence(run["path"]).plan["data"]["images"] == len(run["data"])
+
+
+def test_fresh_computes_again_and_a_mistake_keeps_the_old(
+    network: MultiTaskNetwork, data: PreparedDataset, tmp_path: Path
+) -> None:
+    model, path = Fickle(network), tmp_path / "evidence.h5"
+    evaluate(model, data, [], path=path)
+    content = path.read_bytes()
+    with pytest.raises(InputError, match="unknown device 'gpu'"):
+        evaluate(model, data, [], path=path, fresh=True, device="gpu")
+    assert path.read_bytes() == content and model.calls.count == 1
+    evaluate(model, data, [], path=path, fresh=True)
+    assert model.calls.count == 2
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.99])
+def test_truncated_evidence_is_named_and_kept(
+    share: float, network: MultiTaskNetwork, data: PreparedDataset, tmp_path: Path
+) -> None:
+    path = tmp_path / "evidence.h5"
+    evaluate(network, data, [], path=path)
+    content = path.read_bytes()[: int(share * path.stat().st_size)]
+    path.write_bytes(content)
+    for use in (lambda: evaluate(network, data, [], path=path), lambda: read_evidence(path)):
+        with pytest.raises(InputError, match="evidence.h5 is damaged or no HDF5 file"):
+            use()
+    assert path.read_bytes() == content
+
+
+def test_foreign_and_missing_files(network: MultiTaskNetwork, data: PreparedDataset, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no evidence file .*none.h5"):
+        read_evidence(tmp_path / "none.h5")
+    with pytest.raises(InputError, match="has format 'mtlattack-dataset' version 1, expected 'mtlattack-evidence' 1"):
+        read_evidence(data.path)
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="cannot write .*evidence.h5"):
+        evaluate(network, data, [], path=tmp_path / "file" / "evidence.h5")
+
+
+def test_two_runs_do_not_write_the_same_file(network: MultiTaskNetwork, data: PreparedDataset, tmp_path: Path) -> None:
+    path = tmp_path / "evidence.h5"
+    with pytest.raises(RuntimeError):
+        evaluate(Fickle(network, fail_at=2), data, [], batch_size=4, path=path)
+    hold = "import h5py, sys; file = h5py.File(sys.argv[1], 'r+'); print('held', flush=True); sys.stdin.read()"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", hold, path], **pipes) as other:  # type: ignore[call-overload]
+        assert other.stdout.readline() == b"held\n"
+        with pytest.raises(InputError, match="evidence.h5 is being written by another run"):
+            evaluate(Fickle(network), data, [], batch_size=4, path=path)
+        with pytest.raises(InputError, match="not finished"):
+            read_evidence(path)
+
+
+# --- models and data that do not fit
+
+
+def test_attack_that_ends_in_nan_is_named_with_its_images(
+    network: MultiTaskNetwork, data: PreparedDataset, tmp_path: Path
+) -> None:
+    path = tmp_path / "evidence.h5"
+    attacks = [create_attack("fgsm-total", eps=0.01)]
+    with pytest.raises(
+        InputError,
+        match=r"fgsm-total \(linf 2.55/255\) on images test-00000 to test-00003: the model's prediction of depth is not",
+    ):
+        evaluate(Fickle(network, spoil="depth"), data, attacks, batch_size=4, path=path)
+    done = EvidenceFile(path).done()
+    assert done["clean"].tolist() == [True] * 4 + [False] * 4 and not done["attacks/0000"].any()
+
+
+def test_nan_on_clean_images(network: MultiTaskNetwork, data: PreparedDataset) -> None:
+    with torch.no_grad():
+        next(network.heads["normals"].parameters()).fill_(torch.nan)
+    with pytest.raises(InputError, match="clean on images test-00000 to test-00007: .*prediction of normals is not"):
+        evaluate(network, data, two_attacks())
+
+
+def test_tasks_that_do_not_fit(network: MultiTaskNetwork, data: PreparedDataset, tmp_path: Path) -> None:
+    depth_only = load_dataset(data.path, tasks={"depth": network.tasks["depth"]})
+    with pytest.raises(InputError, match="the data gives labels for depth, the model predicts depth, edge_texture"):
+        evaluate(network, depth_only, [], path=tmp_path / "evidence.h5")
+    assert not list(tmp_path.iterdir())
+
+
+def test_prediction_that_is_missing_or_of_another_size(network: MultiTaskNetwork, data: PreparedDataset) -> None:
+    class Silent(Fickle):
+        def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+            return {name: value for name, value in super().forward(images).items() if name != "depth"}
+
+    class Small(Fickle):
+        def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
+            return {name: value[..., ::2, ::2] for name, value in super().forward(images).items()}
+
+    with pytest.raises(InputError, match="the model predicts .*, not its task 'depth'"):
+        evaluate(Silent(network), data, [])
+    with pytest.raises(InputError, match=r"prediction has shape \(8, 1, 48, 64\), expected \(8, 1, 96, 128\)"):
+        evaluate(Small(network), data, [])
+
+
+def test_arrays_are_float64(network: MultiTaskNetwork, data: PreparedDataset) -> None:
+    clean: Outcome = evaluate(network, data, []).clean
+    assert clean.losses.dtype == np.float64 and clean.losses.shape == (8, 5)
+    assert (clean.seconds > 0).all()

@@ -1,0 +1,114 @@
+"""Suites: the shipped ones expand, and a mistake in one is named in one line."""
+
+from pathlib import Path
+
+import pytest
+
+from mtlattack.attacks import list_attacks
+from mtlattack.errors import InputError, UnknownNameError
+from mtlattack.evaluation import list_suites, load_suite
+from mtlattack.tasks import Depth, EdgeTexture, Keypoints2D, Normals, Segmentation, TaskMap
+
+TASKS = {task.name: task for task in (Segmentation(13), Depth(), Normals(), EdgeTexture(), Keypoints2D())}
+THREE = {name: TASKS[name] for name in ("segmentation", "depth", "normals")}
+HEAD = 'name = "mine"\nversion = 1\ndescription = ""\ndata = "rooms"\n'
+
+
+def write(folder: Path, text: str) -> str:
+    path = folder / "mine.toml"
+    path.write_text(HEAD + text)
+    return str(path)
+
+
+@pytest.mark.parametrize("name", list_suites())
+def test_shipped_suite_expands(name: str) -> None:
+    suite = load_suite(name)
+    tasks: TaskMap = THREE if suite.data == "nyuv2" else TASKS
+    attacks = suite.create_attacks(tasks)
+    assert suite.name == name and suite.model is not None and suite.model.startswith(suite.data)
+    assert len({str(attack) for attack in attacks}) == len(attacks) > 0
+    names = list(dict.fromkeys(attack.name for attack in attacks))
+    assert len(attacks) == len(names) * len(suite.eps)
+    assert {"apgd-total", "apgd-signsum", "apgd-dgba", *(f"apgd-single:{task}" for task in tasks)} <= set(names)
+    assert [attack.threat.eps * 255 for attack in attacks[:: len(names)]] == pytest.approx(suite.eps)
+
+
+@pytest.mark.parametrize("name", ["rooms-linf", "nyuv2-linf"])
+def test_full_suites_hold_every_pair(name: str) -> None:
+    suite, tasks = load_suite(name), THREE if name.startswith("nyuv2") else TASKS
+    expected = {attack for step in ("fgsm", "pgd", "apgd") for attack in list_attacks(f"{step}-*", tasks=list(tasks))}
+    assert suite.eps == [1, 2, 4, 8, 16]
+    assert {attack.name for attack in suite.create_attacks(tasks)} == expected
+
+
+def test_globs_keep_their_order_and_name_each_attack_once(tmp_path: Path) -> None:
+    suite = load_suite(write(tmp_path, 'eps = [4, 8]\nattacks = ["pgd-total", "fgsm-single:*", "*-total"]'))
+    steps = ["pgd-total", *(f"fgsm-single:{task}" for task in sorted(THREE))]
+    names = [attack.name for attack in suite.create_attacks(THREE)]
+    assert names[:4] == steps and names[: len(names) // 2] == names[len(names) // 2 :]
+    assert names.count("pgd-total") == 2 and names.count("apgd-total") == 2
+
+
+def test_options_reach_their_step_rule_alone(tmp_path: Path) -> None:
+    text = 'eps = [4]\nseed = 7\nattacks = ["fgsm-total", "pgd-total", "apgd-total", "bim-total"]\n[options]\n'
+    suite = load_suite(write(tmp_path, text + "pgd = {steps = 3, restarts = 2}\napgd = {steps = 5}\n"))
+    configs = {attack.name: attack.config() for attack in suite.create_attacks(THREE)}
+    assert (configs["pgd-total"]["steps"], configs["pgd-total"]["restarts"]) == (3, 2)
+    assert (configs["apgd-total"]["steps"], configs["apgd-total"]["restarts"]) == (5, 1)
+    assert configs["bim-total"]["steps"] == 20 and "steps" not in configs["fgsm-total"]
+    assert {config["seed"] for config in configs.values()} == {7}
+
+
+def test_l2_counts_as_it_is(tmp_path: Path) -> None:
+    suite = load_suite(write(tmp_path, 'norm = "l2"\neps = [0.5, 300]\nattacks = ["pgd-dgba"]'))
+    assert [(a.threat.norm, a.threat.eps) for a in suite.create_attacks(THREE)] == [("l2", 0.5), ("l2", 300)]
+
+
+def test_empty_attacks_mean_clean_only(tmp_path: Path) -> None:
+    assert load_suite(write(tmp_path, "eps = [4]\nattacks = []")).create_attacks(THREE) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("eps = [4, 8, 4]\nattacks = []", r"eps \[4.0, 8.0, 4.0\] holds a value twice"),
+        ("eps = [300]\nattacks = []", r"eps 300 is outside \(0, 255\] for linf"),
+        ("eps = [0]\nattacks = []", r"eps 0 is outside \(0, 255\]"),
+        ("eps = [nan]\nattacks = []", "eps nan is outside"),
+        ("eps = [-1]\nnorm = 'l2'\nattacks = []", "eps -1 is outside"),
+        ("eps = []\nattacks = []", "eps: List should have at least 1 item"),
+        ("eps = [4]", "attacks: Field required"),
+        ("eps = [4]\nattacks = []\nlimt = 3", r"limt: Extra inputs are not permitted \(got 3\)"),
+        ("eps = [4]\nattacks = []\nlimit = 0", r"limit: Input should be greater than or equal to 1 \(got 0\)"),
+        ("eps = [4]\nattacks = []\nnorm = 'l1'", "norm: Input should be 'linf' or 'l2'"),
+        ("eps = [4]\nattacks = []\nseed = -1", "seed: Input should be greater than or equal to 0"),
+        ("eps = [4]\nattacks = []\noptions = {pdg = {steps = 3}}", "unknown step rule 'pdg'; did you mean 'pgd'"),
+        ("eps = [4]\nattacks = []\noptions = {pgd = {step = 3}}", "pgd takes no option 'step'; it takes: steps"),
+        ("eps = [4]\nattacks = []\noptions = {pgd = {eps = 3}}", "pgd takes no option 'eps'"),
+        ("eps = [4]\nattacks = []\noptions = {pgd = {steps = 0}}", "steps 0 is not a whole number"),
+        ("eps = 4,", r"mine.toml: .*\(at line 5, column 8\)"),
+    ],
+)
+def test_mistake_names_file_field_and_value(text: str, message: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="mine.toml: .*" + message.removeprefix("mine.toml: ")) as caught:
+        load_suite(write(tmp_path, text))
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 300
+
+
+def test_wrong_names_give_a_hint(tmp_path: Path) -> None:
+    with pytest.raises(UnknownNameError, match="unknown suite 'qick'; did you mean 'quick'"):
+        load_suite("qick")
+    with pytest.raises(InputError, match="no suite file .*none.toml"):
+        load_suite(str(tmp_path / "none.toml"))
+    suite = load_suite(write(tmp_path, 'eps = [4]\nattacks = ["pgd-total", "apgd-dbga"]'))
+    with pytest.raises(UnknownNameError, match="unknown attack 'apgd-dbga'; did you mean 'apgd-dgba'"):
+        suite.create_attacks(THREE)
+    with pytest.raises(UnknownNameError, match="unknown attack 'pgd-single:keypoints2d'"):
+        suite.model_copy(update={"attacks": ["pgd-single:keypoints2d"]}).create_attacks(THREE)
+
+
+def test_file_that_is_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "binary.toml"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(InputError, match="binary.toml: .*codec can't decode"):
+        load_suite(str(path))
