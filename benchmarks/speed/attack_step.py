@@ -45,10 +45,8 @@ def main(
     if memory:
         check_available(chosen)
     threads = threads or torch.get_num_threads()
-    network = {"recipe": recipe, "backbone": backbone, "classes": classes}
-    place = {"batch": batch, "steps": steps, "device": str(chosen), "threads": threads, "seed": seed}
     cases = [
-        Case(tasks=count, height=height, width=width, **network, **place)
+        Case(recipe, backbone, count, classes, height, width, batch, steps, str(chosen), threads, seed)
         for count, (height, width) in product(tasks, map(_size, size))
     ]
     circumstance = {**circumstances(), "load_average": os.getloadavg()[0]}

@@ -39,7 +39,7 @@ def peak_bytes(case: Case, work: str) -> int:
 
 def _measure(case: Case, name: str) -> int:
     workload = Workload(case)
-    work = workload.forward_backward if name == FLOOR else workload.attacking(name)
+    work = workload.floor_passes if name == FLOOR else workload.attacking(name)
     work()
     workload.synchronise()
     before = _reset_peak(workload.device)

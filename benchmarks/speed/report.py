@@ -64,23 +64,22 @@ def render(results: list[Result]) -> Table:
 
 
 def plot(results: list[Result], path: Path) -> None:
-    """Bars with min–max whiskers for the time ratios, bars for memory, the targets as lines."""
+    """Time ratios as medians with min–max whiskers, memory as points, the targets as lines."""
     with_memory = [result for result in results if result.memory]
     figure = Figure(figsize=(11 if with_memory else 7, 4), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(1, 2 if with_memory else 1, squeeze=False, width_ratios=[2, 1] if with_memory else [1])[0]
     names = list(results[0].ratios())
-    width = 0.8 / len(names)
     for i, name in enumerate(names):
         spreads = [result.ratios()[name] for result in results]
         medians = [s.median for s in spreads]
         whiskers = [[s.median - s.low for s in spreads], [s.high - s.median for s in spreads]]
-        places = [place + (i - (len(names) - 1) / 2) * width for place in range(len(results))]
-        axes[0].bar(places, medians, width, yerr=whiskers, capsize=3, color=f"C{i}", label=name)
+        places = [place + (i - (len(names) - 1) / 2) * 0.15 for place in range(len(results))]
+        axes[0].errorbar(places, medians, whiskers, fmt="o", capsize=4, label=name)
     _finish(axes[0], results, TIME_TARGET, "time of a step / floor, median and min–max")
     if with_memory:
         ratios = [result.memory_ratio or 0 for result in with_memory]
-        axes[1].bar(range(len(ratios)), ratios, 0.6, color="C4", label=MEMORY_ATTACK)
+        axes[1].plot(range(len(ratios)), ratios, "s", color="C4", label=MEMORY_ATTACK)
         _finish(axes[1], with_memory, MEMORY_TARGET, "peak memory / floor")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)
@@ -91,8 +90,9 @@ def _finish(axis: Axes, results: list[Result], target: float, label: str) -> Non
     axis.axhline(1, color="grey", linewidth=0.8)
     axis.set_xticks(range(len(results)), [result.case.title.replace(" ", "\n") for result in results])
     axis.set(ylabel=label)
-    axis.set_ylim(bottom=0.8)
-    axis.legend(fontsize=8, frameon=False)
+    axis.set_xlim(-0.5, len(results) - 0.5)
+    axis.grid(axis="y", alpha=0.3)
+    axis.legend(fontsize=8, frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
 
 
 def _verdict(value: float, target: float) -> tuple[str, str]:

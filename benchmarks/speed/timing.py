@@ -48,7 +48,7 @@ def time_case(workload: Workload, rounds: int, advance: Callable[[], None]) -> T
     """`rounds` rounds of floor, forward, attack, attack after one to warm up; `advance` is called after each."""
     steps = workload.case.steps
     contestants = {
-        "floor": (workload.forward_backward, steps),
+        "floor": (workload.floor_passes, 1),
         "forward": (workload.forward, steps),
         **{name: (workload.attacking(name), 1) for name in ATTACKS},
     }

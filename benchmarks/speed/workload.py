@@ -80,6 +80,11 @@ class Workload:
         image = self.images.detach().requires_grad_()
         torch.autograd.grad(self._loss(image), [image])
 
+    def floor_passes(self) -> None:
+        """As many floor passes as the attacks have steps."""
+        for _ in range(self.case.steps):
+            self.forward_backward()
+
     def synchronise(self) -> None:
         """Wait for the device: until then nothing has been measured."""
         if self.device.type == "cuda":

@@ -26,8 +26,8 @@ class Change:
     """How an attack changed the results, each number `[R]`: one value a row of the resampling weights.
 
     `metrics` and `relative` are by task and metric; `tasks` is the mean relative change over a task's metrics (negative
-    is worse), `arp` its mean over the tasks where it is defined and `worst` its minimum there. `loss_change` is the mean over images, then tasks,
-    of (L' − L)/L, and `log_ratio` that of log(L'/L).
+    is worse), `arp` its mean and `worst` its minimum over the tasks that have one. `loss_change` is the mean over
+    images, then tasks, of (L' − L)/L, and `log_ratio` that of log(L'/L).
     """
 
     metrics: dict[str, dict[str, Array]]

@@ -20,9 +20,10 @@ def plot_record(record: Record, path: Path) -> Path:
     if not record.attacks:
         raise InputError(f"{record.model['name']}: a clean run has nothing to plot")
     names = [task_from_config(config).name for config in record.tasks]
-    figure = Figure(figsize=(4.2 * ((len(names) + 2) // 2), 7.5), layout="constrained")
+    columns = (len(names) + 2) // 2
+    figure = Figure(figsize=(4.2 * columns, 7.5), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(2, (len(names) + 2) // 2).ravel()
+    axes = figure.subplots(2, columns, squeeze=False).ravel()
     curves: dict[str, list[AttackResult]] = defaultdict(list)
     for result in record.attacks:
         curves[result.name].append(result)
@@ -42,10 +43,13 @@ def plot_record(record: Record, path: Path) -> Path:
     for axis in axes[len(names) + 1 :]:
         axis.axis("off")
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=6, fontsize=8, frameon=False)
+    figure.legend(handles, labels, loc="outside lower center", ncols=2 * columns, fontsize=8, frameon=False)
     figure.suptitle("\n".join(headline(record)), fontsize=10)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=110)
+    except OSError as error:
+        raise InputError(f"cannot write {path} ({error})") from None
     return path
 
 

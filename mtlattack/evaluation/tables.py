@@ -144,9 +144,11 @@ def _task_table(record: Record, tasks: list[Task], results: list[AttackResult], 
         title = _SHORT_TITLES.get(task.kind, task.name)
         arrow = "↑" if metric.higher_is_better else "↓"
         table.add_column(f"{title}\n{metric.name}{unit} {arrow}", justify="right", no_wrap=True)
+    if results:
+        table.add_column("passes", justify="right", no_wrap=True)
     table.add_row("clean", *(_clean_cell(record, task) for task in tasks))
     for result in results:
-        table.add_row(result.name, *(_task_cell(result, task) for task in tasks))
+        table.add_row(result.name, *(_task_cell(result, task) for task in tasks), _cost(result))
     return table
 
 
@@ -156,10 +158,8 @@ def _summary_table(results: list[AttackResult], threat: str) -> Table:
     table.add_column("attack", no_wrap=True)
     for summary in SUMMARIES:
         table.add_column(summary.title, justify="right", no_wrap=True)
-    table.add_column("passes", justify="right", no_wrap=True)
     for result in results:
-        cells = (_summary_cell(summary, result, results) for summary in SUMMARIES)
-        table.add_row(result.name, *cells, _cost(result))
+        table.add_row(result.name, *(_summary_cell(summary, result, results) for summary in SUMMARIES))
     return table
 
 
@@ -192,11 +192,20 @@ def _cost(result: AttackResult) -> str:
 
 def _compact(value: float | None, percent: bool) -> str:
     # Adding 0 turns a rounded −0 into 0.
-    return "–" if value is None else f"{round(100 * value)}" if percent else f"{round(value, 2) + 0:.2f}"
+    return "–" if value is None else _thousands(100 * value) if percent else f"{round(value, 2) + 0:.2f}"
 
 
 def _percent(value: float | None) -> str:
-    return "–" if value is None else f"{round(100 * value):+d}%"
+    if value is None:
+        return "–"
+    text = _thousands(100 * value)
+    return f"{text}%" if text.startswith("-") else f"+{text}%"
+
+
+def _thousands(value: float) -> str:
+    """A whole number, from 1000 on as `1.2k` or `12k`: losses grow by thousands of per cent, and columns are few."""
+    size = abs(value)
+    return f"{round(value)}" if size < 999.5 else f"{value / 1000:.1f}k" if size < 9950 else f"{value / 1000:.0f}k"
 
 
 def _short(value: float | None) -> str:

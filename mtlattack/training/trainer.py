@@ -132,12 +132,12 @@ def _train_step(state: TrainingState, batch: Batch, recipe: Recipe) -> dict[str,
     total = sum(recipe.task_weights.get(name, 1.0) * loss for name, loss in losses.items())
     assert isinstance(total, torch.Tensor)
     if not torch.isfinite(total):
-        raise FloatingPointError(f"loss {float(total)} in epoch {state.epoch + 1}; lower the learning rate")
+        raise FloatingPointError(f"loss {float(total.detach())} in epoch {state.epoch + 1}; lower the learning rate")
     state.optimizer.zero_grad(set_to_none=True)
     total.backward()
     nn.utils.clip_grad_norm_(state.network.parameters(), 5.0)
     state.optimizer.step()
-    return {name: float(loss) for name, loss in losses.items()}
+    return {name: float(loss.detach()) for name, loss in losses.items()}
 
 
 def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:

@@ -1,4 +1,4 @@
-"""Eight rendered rooms and a tiny network for them."""
+"""Four rendered rooms and a tiny network for them."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from mtlattack.models import MultiTaskNetwork
 
 @pytest.fixture(scope="session")
 def rooms_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_rooms(tmp_path_factory.mktemp("rooms") / "rooms.h5", "test", 8)
+    return write_rooms(tmp_path_factory.mktemp("rooms") / "rooms.h5", "test", 4)
 
 
 @pytest.fixture
@@ -21,4 +21,4 @@ def network(rooms_path: Path) -> MultiTaskNetwork:
 
 @pytest.fixture
 def data(rooms_path: Path, network: MultiTaskNetwork) -> PreparedDataset:
-    return load_dataset(rooms_path, tasks=network.tasks)
+    return load_dataset(rooms_path, tasks=network.tasks, limit=4)

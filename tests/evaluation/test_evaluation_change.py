@@ -40,9 +40,7 @@ def intervals(result: AttackResult) -> list[Interval]:
         (1, np.nan, False, np.nan),
     ],
 )
-def test_relative_change_is_negative_where_worse(
-    clean: float, value: float, higher: bool, expected: float
-) -> None:
+def test_relative_change_is_negative_where_worse(clean: float, value: float, higher: bool, expected: float) -> None:
     change = relative_change(np.array([float(clean)]), np.array([float(value)]), higher_is_better=higher)
     np.testing.assert_array_equal(change, [expected])
 

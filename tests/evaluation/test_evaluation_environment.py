@@ -35,11 +35,11 @@ def test_digest_changes_with_any_weight(network: MultiTaskNetwork) -> None:
     before = weights_digest(network)
     assert weights_digest(copy.deepcopy(network)) == before
     seen = {before}
-    for name in network.state_dict():
-        twin = copy.deepcopy(network)
-        with torch.no_grad():
-            twin.state_dict()[name].view(-1)[-1:] += 1
-        seen.add(weights_digest(twin))
+    for tensor in network.state_dict().values():
+        last = tensor.view(-1)[-1:]
+        last += 1
+        seen.add(weights_digest(network))
+        last -= 1
     assert len(seen) == 1 + len(network.state_dict())
 
 

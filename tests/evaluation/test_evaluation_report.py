@@ -13,10 +13,10 @@ from rich.console import Console
 
 from mtlattack.attacks import list_attacks
 from mtlattack.errors import InputError
-from mtlattack.evaluation import Evidence, Record
+from mtlattack.evaluation import Evidence, Interval, Record
 from mtlattack.evaluation.comparison import render_comparison
 from mtlattack.evaluation.plots import plot_record
-from mtlattack.evaluation.tables import SUMMARIES, render_text, to_csv, to_markdown
+from mtlattack.evaluation.tables import SUMMARIES, compact_interval, render_text, to_csv, to_markdown
 from mtlattack.tasks import Depth, EdgeTexture, Keypoints2D, Normals, Segmentation, Task
 
 THREE: list[Task] = [Segmentation(13), Depth(), Normals()]
@@ -103,7 +103,7 @@ def test_stars_mark_the_strongest_in_each_column() -> None:
         "log loss ratio": {r.name: r.log_ratio.value or 0 for r in record.attacks},
         "worst task %": {r.name: -(r.worst.value or 0) for r in record.attacks},
     }
-    rows = [line.strip("| ").split(" | ") for line in to_markdown(record).splitlines() if line.startswith("| ")]
+    rows = [line[2:-2].split(" | ") for line in to_markdown(record).splitlines() if line.startswith("| ")]
     for title, by_attack in strengths.items():
         column = rows[0].index(title)
         assert [row[0] for row in rows if "★" in row[column]] == [max(by_attack, key=lambda name: by_attack[name])]
@@ -119,6 +119,22 @@ def test_no_change_has_no_sign() -> None:
     clean = evidence_of(THREE).clean
     text = render_text(hand_evidence(THREE, clean, {"pgd-total": clean}).report().record)
     assert "-0" not in text and text.count("+0%") == 3 and "0 [0,0]" in text and "0.00 [0.00,0.00]" in text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (-1.524, "-152"),
+        (9.994, "999"),
+        (9.996, "1.0k"),
+        (-12.34, "-1.2k"),
+        (99.6, "10k"),
+        (1234, "123k"),
+        (-0.004, "0"),
+    ],
+)
+def test_large_numbers_stay_short(value: float, text: str) -> None:
+    assert compact_interval(Interval(value=value, low=value, high=value), percent=True) == f"{text} [{text},{text}]"
 
 
 def test_undefined_is_a_dash() -> None:
@@ -171,8 +187,9 @@ def test_comparison_has_a_column_a_run() -> None:
     rows = {line.split()[0]: line.split()[3:] for line in lines[3:]}
     assert list(rows) == [result.name for result in second.attacks]
     assert [cells[0] for cells in rows.values()][3:] == ["–", "–"]
-    for result in first.attacks:
-        assert rows[result.name][0] == rows[result.name][2] == f"{100 * (result.arp.value or 0):.0f}"
+    for column, record in ((0, first), (2, second)):
+        for result in record.attacks[:3]:
+            assert rows[result.name][column] == compact_interval(result.arp, percent=True).split()[0]
 
 
 # --- pictures

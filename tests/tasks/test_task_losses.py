@@ -31,7 +31,6 @@ def test_loss_is_the_mean_over_each_images_valid_pixels(name):
 def test_gradients_are_those_of_finite_differences(name):
     prediction, target = random_pair(name, 2, batch=2, size=(3, 4))
     target = target if name == "segmentation" else target.double()
-    # fast_mode would hide an error in a single pixel.
     assert torch.autograd.gradcheck(lambda p: TASKS[name].loss(p, target), prediction.double().requires_grad_())
 
 
@@ -100,7 +99,7 @@ def test_wrong_shapes_are_refused_with_task_and_shapes(name, method):
             call(prediction, wrong)
 
 
-def test_a_float_image_of_labels_of_another_task_is_refused():
+def test_the_labels_of_another_task_are_refused():
     normals = random_pair("normals", 8)[1]
     with pytest.raises(InputError, match="depth: target has shape"):
         Depth().loss(torch.zeros(4, 1, 7, 9), normals)

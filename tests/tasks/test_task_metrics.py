@@ -8,7 +8,7 @@ from task_toys import INVALID, TASKS, metrics_of, random_pair, valid_pixels
 from torchmetrics.classification import MulticlassAccuracy, MulticlassJaccardIndex
 from torchmetrics.regression import CosineSimilarity, MeanAbsoluteError, MeanSquaredError
 
-from mtlattack.tasks import Depth, EdgeTexture, Normals, Segmentation
+from mtlattack.tasks import Depth, Normals, Segmentation
 
 every_task = pytest.mark.parametrize("name", TASKS)
 seeds = pytest.mark.parametrize("seed", range(5))
@@ -232,4 +232,3 @@ def test_units_and_names_of_metrics_are_distinct():
         names = [metric.name for metric in task.metric_table]
         assert len(set(names)) == len(names)
         assert len(set(task.statistics_names)) == len(task.statistics_names)
-    assert EdgeTexture().metric_table[0].higher_is_better is False

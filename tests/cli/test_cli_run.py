@@ -1,0 +1,169 @@
+"""`mtlattack run`: the table, the record, the evidence; killed at any moment it ends with the same numbers."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+from cli_toys import CommandLine, files, start
+
+from mtlattack.evaluation import Evidence, Record, load_suite, read_evidence
+
+
+@pytest.fixture
+def basics(rooms: Path, checkpoint: Path) -> list[object]:
+    return ["run", "--model", checkpoint, "--data", rooms, "--device", "cpu"]
+
+
+def record_of(folder: Path) -> Record:
+    return Record.model_validate_json((folder / "record.json").read_text())
+
+
+def test_run_prints_and_keeps(cli: CommandLine, basics: list[object]) -> None:
+    out = cli.good(*basics, "--attacks", "fgsm-*,pgd-total", "--eps", "2,8", "--limit", 2, "--seed", 3)
+    folder = Path("runs/quick-tiny")
+    assert sorted(files(folder)) == ["evidence.h5", "record.json"]
+    record = record_of(folder)
+    names = ["fgsm-dgba", "fgsm-signsum", *(f"fgsm-single:{task}" for task in sorted(record.clean)), "fgsm-total"]
+    assert [(r.name, round(r.eps * 255)) for r in record.attacks] == [
+        (n, e) for e in (2, 8) for n in [*names, "pgd-total"]
+    ]
+    assert (record.seed, record.data["images"], record.model["name"]) == (3, 2, "tiny")
+    assert record.suite == {
+        "name": "quick",
+        "version": 1,
+        "overrides": {"attacks": ["fgsm-*", "pgd-total"], "eps": [2.0, 8.0], "limit": 2, "seed": 3},
+    }
+    assert record.attacks[-1].config["steps"] == load_suite("quick").options.get("pgd", {}).get("steps", 20)
+    assert record == read_evidence(folder / "evidence.h5").report().record
+    lines = out.splitlines()
+    assert lines[0].startswith("suite quick v1 · tiny (") and max(map(len, lines)) <= 100
+    assert lines[-1] == "runs/quick-tiny/record.json, runs/quick-tiny/evidence.h5"
+    assert f"{record.clean['segmentation']['miou']:.3f}"[:4] in next(line for line in lines if line.startswith("clean"))
+
+
+def test_same_command_computes_nothing_again(cli: CommandLine, basics: list[object]) -> None:
+    command = [*basics, "--attacks", "fgsm-total", "--limit", 2, "--out", "here"]
+    first = cli.good(*command)
+    kept = files(Path("here"))
+    assert cli.good(*command) == first and files(Path("here")) == kept
+    cli.good(*command, "--fresh")
+    assert files(Path("here"))["evidence.h5"] != kept["evidence.h5"]  # other seconds, other start
+
+
+def test_attacks_none_is_a_clean_run(cli: CommandLine, basics: list[object]) -> None:
+    out = cli.good(*basics, "--attacks", "none", "--out", "clean")
+    assert record_of(Path("clean")).attacks == []
+    assert "clean: the tasks" in out and "★" not in out
+
+
+def test_module_factory_with_weights(
+    cli: CommandLine, basics: list[object], checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = (
+        f"from mtlattack.models import load_checkpoint\ndef make():\n    return load_checkpoint({str(checkpoint)!r})\n"
+    )
+    Path("my_factory.py").write_text(source)
+    for extra in ([], ["--checkpoint", checkpoint]):
+        cli.good(
+            "run", "--model", "my_factory:make", *extra, *basics[3:], "--attacks", "none", "--out", f"{len(extra)}"
+        )
+        assert record_of(Path(f"{len(extra)}")).model["name"].startswith("my_factory:make")
+    cli.good(*basics, "--attacks", "none", "--out", "direct")
+    assert record_of(Path("0")).clean == record_of(Path("2")).clean == record_of(Path("direct")).clean
+
+
+# --- killed
+
+
+def done_marks(path: Path) -> int:
+    """How many images are done, read beside the process that writes."""
+    try:
+        with h5py.File(path, "r", locking=False) as file:
+            jobs = [file["clean"], *file["attacks"].values()]
+            return sum(int(job["done"][:].sum()) for job in jobs)
+    except (OSError, KeyError):
+        return 0
+
+
+def being_created(folder: Path) -> bool:
+    return any(folder.glob(".evidence*")) or (folder / "evidence.h5").exists()
+
+
+def created(folder: Path) -> bool:
+    return (folder / "evidence.h5").exists()
+
+
+def more_done(count: int) -> Callable[[Path], bool]:
+    return lambda folder: done_marks(folder / "evidence.h5") >= count
+
+
+def kill_when(moment: Callable[[Path], bool], folder: Path, command: list[object], delay: float = 0) -> int:
+    """Start the command, kill it at a moment, and return its exit code."""
+    process = start(*command)
+    while process.is_alive() and not moment(folder):
+        time.sleep(0.0005)
+    time.sleep(delay)
+    process.kill()
+    process.join()
+    assert process.exitcode is not None
+    return process.exitcode
+
+
+def finish(command: list[object]) -> None:
+    process = start(*command)
+    process.join()
+    assert process.exitcode == 0
+
+
+def numbers(evidence: Evidence) -> list[np.ndarray[Any, Any]]:
+    outcomes = [evidence.clean, *evidence.attacked]
+    return [x for o in outcomes for x in (o.losses, o.perturbation, *o.statistics.values())]
+
+
+def plain(folder: Path) -> dict[str, Any]:
+    """The record but for what depends on the clock and the command."""
+    content: dict[str, Any] = json.loads((folder / "record.json").read_text())
+    for key in ("started", "command"):
+        del content["environment"][key]
+    for attack in content["attacks"]:
+        del attack["seconds"]
+    return content
+
+
+def test_killed_at_any_moment_it_ends_with_the_same_numbers(basics: list[object], tmp_path: Path) -> None:
+    command = [*basics, "--attacks", "fgsm-total,pgd-dgba", "--batch-size", 1, "--limit", 6]
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    finish([*command, "--out", whole])
+    moments = [(being_created, 0.0), (created, 0.0), *((more_done(n), d) for n, d in ((1, 0), (4, 0.01), (8, 0.04)))]
+    seen, killed = 0, 0
+    for moment, delay in moments:
+        killed += kill_when(moment, broken, [*command, "--out", broken], delay) == -signal.SIGKILL
+        now = done_marks(broken / "evidence.h5")
+        assert now >= seen, "what was done is lost"
+        assert not (broken / "record.json").exists() or now == 18
+        seen = now
+    assert killed >= 4, "the run is too short to be killed"
+    assert seen >= 8
+    finish([*command, "--out", broken])
+    assert sorted(os.listdir(broken)) == ["evidence.h5", "record.json"]
+    one, other = (read_evidence(folder / "evidence.h5") for folder in (whole, broken))
+    assert one.ids == other.ids and len(one.ids) == 6
+    for a, b in zip(numbers(one), numbers(other), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert plain(whole) == plain(broken)
+
+
+def test_interrupt_says_how_to_go_on(cli: CommandLine, basics: list[object], monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mtlattack.cli.run.evaluate", interrupt)
+    ran = cli(*basics)
+    assert ran.code == 130 and ran.err == "stopped; what was measured is kept, the same command goes on from here\n"

@@ -1,0 +1,69 @@
+"""`mtlattack show`: four formats, pictures, runs side by side."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+from cli_toys import CommandLine
+
+from mtlattack.evaluation import Record
+
+
+@pytest.fixture
+def runs(cli: CommandLine, rooms: Path, checkpoint: Path) -> list[Path]:
+    """Two finished runs; the second has one attack more."""
+    folders = [Path("one"), Path("two")]
+    for folder, attacks in zip(folders, ("fgsm-total", "fgsm-total,fgsm-dgba"), strict=True):
+        command = ("run", "--model", checkpoint, "--data", rooms, "--limit", 2, "--device", "cpu")
+        cli.good(*command, "--attacks", attacks, "--out", folder)
+    return folders
+
+
+def test_formats(cli: CommandLine, runs: list[Path]) -> None:
+    one, two = runs
+    stored = [Record.model_validate_json((folder / "record.json").read_text()) for folder in runs]
+
+    table = cli.good("show", one)
+    assert table == cli.good("show", one / "evidence.h5")
+    assert max(map(len, table.splitlines())) <= 100 and "linf 4/255: the tasks" in table
+    assert "side by side" not in table
+
+    both = cli.good("show", one, two)
+    assert table in both and "arp %, side by side" in both
+    last = [line.split() for line in both.splitlines()[-2:]]
+    assert [cells[:2] for cells in last] == [["fgsm-total", "linf"], ["fgsm-dgba", "linf"]] and last[1][3] == "–"
+
+    assert Record.model_validate_json(cli.good("show", one, "--format", "json")) == stored[0]
+    listed = json.loads(cli.good("show", one, two, "--format", "json"))
+    assert [Record.model_validate(content) for content in listed] == stored
+
+    markdown = cli.good("show", two, "--format", "markdown")
+    assert "| fgsm-dgba | " in markdown and "|---|" in markdown
+
+    lines = list(csv.DictReader(io.StringIO(cli.good("show", one, two, "--format", "csv"))))
+    arps = [float(line["value"]) for line in lines if line["quantity"] == "arp %"]
+    assert arps == [result.arp.value for record in stored for result in record.attacks]
+
+
+def test_plots_are_named_after_their_runs_and_keep_the_output_clean(cli: CommandLine, runs: list[Path]) -> None:
+    ran = cli("show", *runs, "--plots", "pictures", "--format", "json")
+    assert ran.code == 0 and len(json.loads(ran.out)) == 2
+    assert ran.err == "pictures/one.png\npictures/two.png\n"
+    assert all((Path("pictures") / f"{run}.png").read_bytes().startswith(b"\x89PNG") for run in runs)
+
+
+def test_record_is_not_needed(cli: CommandLine, runs: list[Path]) -> None:
+    before = cli.good("show", runs[0])
+    (runs[0] / "record.json").unlink()
+    assert cli.good("show", runs[0]) == before
+
+
+def test_mistakes(cli: CommandLine, runs: list[Path], rooms: Path) -> None:
+    assert cli.bad("show", "nowhere") == "no run at nowhere: expected a folder with evidence.h5, or such a file"
+    assert "has format 'mtlattack-dataset' version 1" in cli.bad("show", rooms)
+    assert "'yaml' is not one of" in cli.bad("show", runs[0], "--format", "yaml")
+    content = (runs[0] / "evidence.h5").read_bytes()
+    (runs[0] / "evidence.h5").write_bytes(content[:-100])
+    assert "one/evidence.h5 is damaged" in cli.bad("show", runs[0])
