@@ -40,6 +40,8 @@ def _from_factory(reference: str, checkpoint: Path | None) -> nn.Module:
         raise InputError(f"model {reference!r}: {error}") from None
     finally:
         sys.path.remove("")
+    if not callable(factory):
+        raise InputError(f"model {reference!r}: {factory_name} is a {type(factory).__name__}, expected a function")
     network = factory()
     tasks = getattr(network, "tasks", None)
     if not isinstance(network, nn.Module) or not _are_tasks(tasks):

@@ -19,7 +19,7 @@ _BINS = 180 * _BINS_PER_DEGREE
 @TASKS.register("normals")
 @dataclass(frozen=True)
 class Normals(Task):
-    """1 − cos of the angle; predictions and targets `[B, 3, H, W]`, predictions of any length, target 0 is invalid.
+    """1 − cos of the angle; predictions `[B, 3, H, W]` of any length, targets `[B, 3, H, W]`, 0 or not finite is invalid.
 
     The median comes from a histogram of half-degree bins: the mean of the two middle angles (the same one if the count
     is odd), each interpolated inside its bin, so it is off by at most 0.5° whatever the distribution. A prediction of
@@ -46,12 +46,13 @@ class Normals(Task):
 
     def loss(self, prediction: Tensor, target: Tensor) -> Tensor:
         check_aligned(self, prediction, target)
+        target, valid = _known(target)
         cosine = (prediction * target).sum(1) / (_length(prediction) * _length(target))
-        return masked_mean(1 - cosine, _valid(target)).clamp_min(0)
+        return masked_mean(1 - cosine, valid).clamp_min(0)
 
     def statistics(self, prediction: Tensor, target: Tensor) -> Tensor:
         check_aligned(self, prediction, target)
-        valid = _valid(target)
+        target, valid = _known(target)
         # atan2 keeps its precision at 0° and 180°, where arccos loses half the digits.
         sine = torch.linalg.cross(prediction, target, dim=1).norm(dim=1)
         angle = torch.rad2deg(torch.atan2(sine, (prediction * target).sum(1)))
@@ -74,8 +75,10 @@ def _length(vectors: Tensor) -> Tensor:
     return (vectors * vectors).sum(1).clamp_min(1e-12).sqrt()
 
 
-def _valid(target: Tensor) -> Tensor:
-    return (target != 0).any(1)
+def _known(target: Tensor) -> tuple[Tensor, Tensor]:
+    """The target with 0 where it is not finite, and where it is valid, `[B, H, W]`."""
+    target = torch.where(torch.isfinite(target).all(1, keepdim=True), target, 0.0)
+    return target, (target != 0).any(1)
 
 
 def _median(histogram: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -26,7 +26,8 @@ def card(
     for task in network.tasks.values():
         for metric in task.metric_table:
             arrow = "↑" if metric.higher_is_better else "↓"
-            value = f"{metrics[task.name][metric.name]:.4f} {metric.unit}".strip()
+            number = metrics[task.name][metric.name]
+            value = "undefined" if number is None else f"{number:.4f} {metric.unit}".strip()
             lines.append(f"| {task.name} | {metric.name} {arrow} | {value} |")
     lines += ["", "| fact | value |", "|---|---|"]
     lines += [f"| {name} | {value} |" for name, value in facts.items()]

@@ -52,7 +52,7 @@ def load_recipe(name: str) -> Recipe:
         raise UnknownNameError("recipe", name, list_recipes())
     try:
         return Recipe.model_validate(tomllib.loads(path.read_text()))
-    except tomllib.TOMLDecodeError as error:
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"{path}: {error}") from None
     except ValidationError as error:
         first = error.errors()[0]

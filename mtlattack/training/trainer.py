@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
+from typing import Any
 
 import torch
 from torch import nn
@@ -25,6 +26,7 @@ class TrainingState:
 
     network: MultiTaskNetwork
     optimizer: torch.optim.Optimizer
+    identity: dict[str, Any]
     epoch: int = 0
     seconds: float = 0.0
 
@@ -32,19 +34,23 @@ class TrainingState:
         """Write the state whole or not at all."""
         partial = path.with_suffix(".partial")
         content = {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
-        torch.save(content | {"epoch": self.epoch, "seconds": self.seconds}, partial)
+        torch.save(content | {"identity": self.identity, "epoch": self.epoch, "seconds": self.seconds}, partial)
         os.replace(partial, path)
 
     def load(self, path: Path) -> None:
-        """Go on from a saved state."""
+        """Go on from a saved state; InputError if it is damaged or another run's."""
         try:
             content = torch.load(path, weights_only=True)
+            identity = content["identity"]
+            differing = [key for key, value in self.identity.items() if identity.get(key) != value]
+            if differing:
+                raise ValueError(f"other {', '.join(differing)}")
             self.network.load_state_dict(content["network"])
             self.optimizer.load_state_dict(content["optimizer"])
             self.epoch, self.seconds = content["epoch"], content["seconds"]
         except (RuntimeError, ValueError, KeyError, TypeError, EOFError, UnpicklingError) as error:
             reason = " ".join(str(error).split())
-            raise InputError(f"{path} is no state of this network ({reason}); remove it to start anew") from None
+            raise InputError(f"{path} is no state of this run ({reason}); remove it to start anew") from None
 
 
 def train(
@@ -65,7 +71,8 @@ def train(
     torch.manual_seed(recipe.seed)
     tasks = [task.config() for task in dataset.tasks.values()]
     network = create_network({**recipe.network, "tasks": tasks}).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    state = TrainingState(network, _optimizer(network, recipe))
+    identity = {**recipe.model_dump(), "data": dataset.name, "images": len(dataset)}
+    state = TrainingState(network, _optimizer(network, recipe), identity)
     if state_path.is_file():
         state.load(state_path)
         report(f"resuming {recipe.name} after epoch {state.epoch}")

@@ -135,7 +135,7 @@ def test_a_loss_that_is_no_longer_finite_stops_the_run(tmp_path, data):
         train(recipe, tmp_path / "state.pt", workers=0, report=lambda text: None)
 
 
-@pytest.mark.parametrize("content", ["garbage", "empty", "truncated", "other", "network"])
+@pytest.mark.parametrize("content", ["garbage", "empty", "truncated", "other", "network", "seed"])
 def test_a_state_that_is_none_is_refused_by_name_and_kept(tmp_path, data, content):
     recipe, path = recipe_of(tmp_path, data, "epochs = 1"), tmp_path / "state.pt"
     train(recipe, path, workers=0, report=lambda text: None)
@@ -145,9 +145,11 @@ def test_a_state_that_is_none_is_refused_by_name_and_kept(tmp_path, data, conten
         path.write_bytes(path.read_bytes()[:-500])
     elif content == "other":
         torch.save({"epoch": 1}, path)
+    elif content == "seed":
+        recipe = recipe.model_copy(update={"seed": 5})
     else:
         recipe = recipe.model_copy(update={"network": recipe.network | {"head_width": 9}})
     kept = path.read_bytes()
-    with pytest.raises(InputError, match="state.pt is no state of this network") as error:
+    with pytest.raises(InputError, match="state.pt is no state of this run") as error:
         train(recipe, path, workers=0, report=lambda text: None)
     assert "\n" not in str(error.value) and path.read_bytes() == kept
