@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mtlattack.data import load_dataset, prepare, preview, verify
+from mtlattack.data import dataset_path, load_dataset, prepare, preview, verify
 from mtlattack.errors import InputError
 
 app = typer.Typer(help="Prepare, verify and preview data sets.", no_args_is_help=True)
@@ -31,8 +31,7 @@ def verify_data(
     data: Annotated[str, typer.Argument(help="Data set by name, or a prepared .h5 file.")],
 ) -> None:
     """Read a prepared file from end to end; every problem is a line, and any makes the exit code 2."""
-    is_path = data.endswith((".h5", ".hdf5")) or "/" in data
-    verification = verify(data if is_path else load_dataset(data).path)
+    verification = verify(dataset_path(data))
     for split in verification.splits:
         state = f"fingerprint {split.fingerprint}" if split.fingerprint else "damaged"
         print(f"{split.name}: {split.images} images with {', '.join(split.labels)}, {state}")

@@ -6,15 +6,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 
 from mtlattack.data import load_dataset
 from mtlattack.errors import InputError
 from mtlattack.evaluation import Suite, evaluate, load_suite
-from mtlattack.evaluation.suites import first_problem
 from mtlattack.evaluation.tables import WIDTH, render
 from mtlattack.models import resolve_model
+from mtlattack.schemas import validate
 
 
 def run(
@@ -69,10 +68,7 @@ def run(
 def override(suite: Suite, changes: dict[str, Any]) -> tuple[Suite, dict[str, Any]]:
     """The suite with what the user asked for otherwise, and these changes alone; InputError for a wrong value."""
     wanted = {key: value for key, value in changes.items() if value is not None and value != getattr(suite, key)}
-    try:
-        return Suite.model_validate(suite.model_dump() | wanted), wanted
-    except ValidationError as error:
-        raise InputError(first_problem(error)) from None
+    return validate(Suite, suite.model_dump() | wanted), wanted
 
 
 def _names(text: str) -> list[str]:

@@ -1,6 +1,6 @@
 """Where images and labels come from."""
 
-from mtlattack.data.catalogue import list_datasets, load_dataset
+from mtlattack.data.catalogue import dataset_path, list_datasets, load_dataset
 from mtlattack.data.prepared import Batch, PreparedDataset, join_batches, loader
 from mtlattack.data.preview import preview
 from mtlattack.data.rooms_files import write_rooms
@@ -11,6 +11,7 @@ __all__ = [
     "Batch",
     "PreparedDataset",
     "Verification",
+    "dataset_path",
     "join_batches",
     "list_datasets",
     "list_sources",

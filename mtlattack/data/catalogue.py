@@ -24,6 +24,12 @@ def nyuv2_file(split: str) -> Path:
     return path
 
 
+def dataset_path(name: str | Path, split: str = "test") -> Path:
+    """File that holds a split of a data set by name, or the path itself; UnknownNameError for an unknown name."""
+    is_path = isinstance(name, Path) or name.endswith((".h5", ".hdf5")) or "/" in name
+    return Path(name) if is_path else DATASETS.get(str(name))(split)
+
+
 def load_dataset(
     name: str | Path,
     split: str = "test",
@@ -36,9 +42,7 @@ def load_dataset(
 
     InputError for an unknown name, a missing file, or labels that do not serve `tasks`.
     """
-    is_path = isinstance(name, Path) or name.endswith((".h5", ".hdf5")) or "/" in name
-    path = Path(name) if is_path else DATASETS.get(str(name))(split)
-    return PreparedDataset(path, split, tasks=tasks, limit=limit, ids=ids)
+    return PreparedDataset(dataset_path(name, split), split, tasks=tasks, limit=limit, ids=ids)
 
 
 def list_datasets(pattern: str = "*") -> list[str]:

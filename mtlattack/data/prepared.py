@@ -16,6 +16,7 @@ from torch.utils.data import Dataset as TorchDataset
 
 from mtlattack.data.labels import decode, stored_task
 from mtlattack.errors import InputError, UnknownNameError
+from mtlattack.hdf5 import open_hdf5
 from mtlattack.tasks import Task, TaskMap
 
 FORMAT = "mtlattack-dataset"
@@ -120,17 +121,7 @@ class PreparedDataset(TorchDataset[Batch]):
 
 def open_prepared(path: Path) -> h5py.File:
     """Open a prepared file for reading; InputError says what is wrong with it."""
-    if not path.is_file():
-        raise InputError(f"no data file {path}")
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise InputError(f"{path} is truncated or no HDF5 file ({error})") from None
-    found = file.attrs.get("format"), file.attrs.get("format_version")
-    if found != (FORMAT, FORMAT_VERSION):
-        file.close()
-        raise InputError(f"{path} has format {found[0]!r} version {found[1]}, expected {FORMAT!r} {FORMAT_VERSION}")
-    return file
+    return open_hdf5(path, "data", format=FORMAT, version=FORMAT_VERSION)
 
 
 def loader(

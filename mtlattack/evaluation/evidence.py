@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtlattack.errors import InputError
+from mtlattack.hdf5 import open_hdf5
 from mtlattack.tasks import Task, task_from_config
 
 FORMAT = "mtlattack-evidence"
@@ -158,17 +159,4 @@ def _read_outcome(group: h5py.Group, tasks: Mapping[str, Task]) -> Outcome:
 
 
 def _open(path: Path, mode: str) -> h5py.File:
-    if not path.is_file():
-        raise InputError(f"no evidence file {path}")
-    try:
-        # Whoever reads takes no lock: it would stop the run that writes.
-        file = h5py.File(path, mode, locking=False if mode == "r" else None)
-    except BlockingIOError:
-        raise InputError(f"{path} is being written by another run") from None
-    except OSError as error:
-        raise InputError(f"{path} is damaged or no HDF5 file ({error})") from None
-    found = file.attrs.get("format"), file.attrs.get("format_version")
-    if found != (FORMAT, FORMAT_VERSION):
-        file.close()
-        raise InputError(f"{path} has format {found[0]!r} version {found[1]}, expected {FORMAT!r} {FORMAT_VERSION}")
-    return file
+    return open_hdf5(path, "evidence", format=FORMAT, version=FORMAT_VERSION, mode=mode)

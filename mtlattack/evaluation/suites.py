@@ -1,14 +1,14 @@
 """Suites: versioned TOML files that say what is run, so that numbers compare."""
 
-import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from mtlattack.attacks import Attack, create_attack, create_step, list_attacks
-from mtlattack.errors import InputError, UnknownNameError
+from mtlattack.errors import UnknownNameError
 from mtlattack.registry import match_names
+from mtlattack.schemas import list_named, load_named
 from mtlattack.tasks import TaskMap
 
 SUITES = Path(__file__).parent / "suites"
@@ -75,27 +75,9 @@ def expand_names(patterns: list[str], tasks: TaskMap) -> list[str]:
 
 def load_suite(name: str) -> Suite:
     """A suite by name, or by the path of a TOML file; InputError names the field that is wrong."""
-    path = Path(name) if name.endswith(".toml") else SUITES / f"{name}.toml"
-    if not path.is_file():
-        if name.endswith(".toml"):
-            raise InputError(f"no suite file {path}")
-        raise UnknownNameError("suite", name, list_suites())
-    try:
-        return Suite.model_validate(tomllib.loads(path.read_text()))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{path}: {error}") from None
-    except ValidationError as error:
-        raise InputError(f"{path}: {first_problem(error)}") from None
+    return load_named(Suite, "suite", name, SUITES)
 
 
 def list_suites(pattern: str = "*") -> list[str]:
     """Names of the suites that ship and match a glob."""
-    return match_names([path.stem for path in SUITES.glob("*.toml")], pattern)
-
-
-def first_problem(error: ValidationError) -> str:
-    """The first thing that a schema found wrong, in one line."""
-    first = error.errors()[0]
-    if first["type"] == "value_error":  # one of ours, which says it all
-        return str(first["ctx"]["error"])
-    return f"{'.'.join(map(str, first['loc']))}: {first['msg']} (got {first['input']!r})"
+    return list_named(SUITES, pattern)

@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from mtlattack.errors import InputError
 from mtlattack.models.backbones import Backbone, create_backbone
 from mtlattack.models.heads import HEADS
 from mtlattack.models.layouts import Layout, parse_layout
+from mtlattack.schemas import validate
 from mtlattack.tasks import Task, task_from_config
 
 OptionValue = int | float | bool | list[int] | list[float]
@@ -85,13 +86,9 @@ class MultiTaskNetwork(nn.Module):
 
 def create_network(config: NetworkConfig | Mapping[str, Any]) -> MultiTaskNetwork:
     """An untrained network from its description; InputError names the field that is wrong."""
-    try:
-        parsed = config if isinstance(config, NetworkConfig) else NetworkConfig.model_validate(dict(config))
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"]))
-        raise InputError(f"network description: {field}: {first['msg']} (got {first['input']!r})") from None
-    return MultiTaskNetwork(parsed)
+    if isinstance(config, NetworkConfig):
+        return MultiTaskNetwork(config)
+    return MultiTaskNetwork(validate(NetworkConfig, config, "network description: "))
 
 
 def _backbone(config: NetworkConfig) -> Backbone:

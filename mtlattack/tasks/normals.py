@@ -19,7 +19,7 @@ _BINS = 180 * _BINS_PER_DEGREE
 @TASKS.register("normals")
 @dataclass(frozen=True)
 class Normals(Task):
-    """1 − cos of the angle; predictions `[B, 3, H, W]` of any length, targets `[B, 3, H, W]`, 0 or not finite is invalid.
+    """1 − cos of the angle; predictions and targets `[B, 3, H, W]` of any length, a target 0 or not finite is invalid.
 
     The median comes from a histogram of half-degree bins: the mean of the two middle angles (the same one if the count
     is odd), each interpolated inside its bin, so it is off by at most 0.5° whatever the distribution. A prediction of

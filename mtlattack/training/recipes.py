@@ -1,13 +1,12 @@
 """Recipes: everything that makes a checkpoint, as a TOML file."""
 
-import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from mtlattack.errors import InputError, UnknownNameError
-from mtlattack.registry import match_names
+from mtlattack.errors import UnknownNameError
+from mtlattack.schemas import list_named, load_named
 
 RECIPES = Path(__file__).parent / "recipes"
 
@@ -45,22 +44,9 @@ class Recipe(BaseModel):
 
 def load_recipe(name: str) -> Recipe:
     """A recipe by name, or by the path of a TOML file; InputError names the field that is wrong."""
-    path = Path(name) if name.endswith(".toml") else RECIPES / f"{name}.toml"
-    if not path.is_file():
-        if name.endswith(".toml"):
-            raise InputError(f"no recipe file {path}")
-        raise UnknownNameError("recipe", name, list_recipes())
-    try:
-        return Recipe.model_validate(tomllib.loads(path.read_text()))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{path}: {error}") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise InputError(
-            f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']} (got {first['input']!r})"
-        ) from None
+    return load_named(Recipe, "recipe", name, RECIPES)
 
 
 def list_recipes(pattern: str = "*") -> list[str]:
     """Names of the recipes that ship and match a glob."""
-    return match_names([path.stem for path in RECIPES.glob("*.toml")], pattern)
+    return list_named(RECIPES, pattern)

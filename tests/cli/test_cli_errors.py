@@ -80,7 +80,7 @@ def test_damaged_evidence_is_kept(cli: CommandLine, basics: list[object]) -> Non
     evidence = Path("out/evidence.h5")
     evidence.write_bytes(evidence.read_bytes()[:1000])
     before = files(Path("out"))
-    assert cli.bad("run", *basics, "--out", "out").startswith("out/evidence.h5 is damaged or no HDF5 file")
+    assert cli.bad("run", *basics, "--out", "out").startswith("out/evidence.h5 is truncated or no HDF5 file")
     assert files(Path("out")) == before
 
 

@@ -214,7 +214,7 @@ def test_truncated_evidence_is_named_and_kept(
     content = path.read_bytes()[: int(share * path.stat().st_size)]
     path.write_bytes(content)
     for use in (lambda: evaluate(network, data, [], path=path), lambda: read_evidence(path)):
-        with pytest.raises(InputError, match="evidence.h5 is damaged or no HDF5 file"):
+        with pytest.raises(InputError, match="evidence.h5 is truncated or no HDF5 file"):
             use()
     assert path.read_bytes() == content
 

@@ -1,0 +1,47 @@
+"""Named TOML files and other descriptions behind a pydantic schema; what is wrong with one is said in one line."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from mtlattack.errors import InputError, UnknownNameError
+from mtlattack.registry import match_names
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def validate(schema: type[M], content: Mapping[str, Any], place: str = "") -> M:
+    """`content` as a `schema`; InputError with `place` before it names the field that is wrong."""
+    try:
+        return schema.model_validate(dict(content))
+    except ValidationError as error:
+        raise InputError(place + _first_problem(error)) from None
+
+
+def load_named(schema: type[M], kind: str, name: str, folder: Path) -> M:
+    """The `kind` called `name` in `folder`, or the TOML file of this path; InputError says what is wrong with it."""
+    path = Path(name) if name.endswith(".toml") else folder / f"{name}.toml"
+    if not path.is_file():
+        if name.endswith(".toml"):
+            raise InputError(f"no {kind} file {path}")
+        raise UnknownNameError(kind, name, list_named(folder))
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"{path}: {error}") from None
+    return validate(schema, content, f"{path}: ")
+
+
+def list_named(folder: Path, pattern: str = "*") -> list[str]:
+    """Names of the TOML files in `folder` that match a glob."""
+    return match_names([path.stem for path in folder.glob("*.toml")], pattern)
+
+
+def _first_problem(error: ValidationError) -> str:
+    first = error.errors()[0]
+    if first["type"] == "value_error":  # one of ours, which says it all
+        return str(first["ctx"]["error"])
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']} (got {first['input']!r})"
