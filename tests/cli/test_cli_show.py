@@ -66,4 +66,4 @@ def test_mistakes(cli: CommandLine, runs: list[Path], rooms: Path) -> None:
     assert "'yaml' is not one of" in cli.bad("show", runs[0], "--format", "yaml")
     content = (runs[0] / "evidence.h5").read_bytes()
     (runs[0] / "evidence.h5").write_bytes(content[:-100])
-    assert "one/evidence.h5 is damaged" in cli.bad("show", runs[0])
+    assert "one/evidence.h5 is truncated" in cli.bad("show", runs[0])
