@@ -10,7 +10,7 @@ from rich.console import Console
 
 from mtlattack.errors import InputError
 from mtlattack.evaluation import Record, read_evidence
-from mtlattack.evaluation.comparison import render_comparison
+from mtlattack.evaluation.comparison import join_parts, render_comparison
 from mtlattack.evaluation.plots import plot_record
 from mtlattack.evaluation.tables import WIDTH, render, to_csv, to_markdown
 
@@ -29,8 +29,14 @@ def show(
     plots: Annotated[Path | None, typer.Option(help="Folder for pictures.")] = None,
     format: Annotated[Format, typer.Option(help="How to print.")] = Format.TABLE,
 ) -> None:
-    """Print the results of finished runs, recomputed from their evidence; several are compared side by side."""
-    records = [load_record(run) for run in runs]
+    """Print the results of finished runs, recomputed from their evidence.
+
+    Runs that are parts of one experiment (same model, images and seed, other attacks) are shown as one; different ones
+    are compared side by side.
+    """
+    stored = {_folder(run): load_record(run) for run in runs}
+    joined = join_parts(stored)
+    records = list(joined.values())
     console = Console(width=None if Console().is_terminal else WIDTH, highlight=False)
     if format is Format.TABLE:
         for record in records:
@@ -38,16 +44,16 @@ def show(
         if len(records) > 1:
             console.print(render_comparison(records))
     elif format is Format.JSON:
-        texts = [record.model_dump_json(indent=1) for record in records]
+        texts = [record.model_dump_json(indent=1) for record in stored.values()]
         print(texts[0] if len(texts) == 1 else "[" + ",\n".join(texts) + "]")
     elif format is Format.MARKDOWN:
         print("\n".join(to_markdown(record) for record in records))
     else:
         print(_join_csv([to_csv(record) for record in records]), end="")
     if plots is not None:
-        for run, record in zip(runs, records, strict=True):
-            path = plot_record(record, plots / f"{(run if run.is_dir() else run.parent).resolve().name}.png")
-            print(path, file=sys.stderr)  # standard output may be JSON or CSV
+        for folder, record in joined.items():
+            # Not standard output, which may be JSON or CSV.
+            print(plot_record(record, plots / f"{folder.name}.png"), file=sys.stderr)
 
 
 def load_record(run: Path) -> Record:
@@ -57,6 +63,11 @@ def load_record(run: Path) -> Record:
         raise InputError(f"no run at {run}: expected a folder with evidence.h5, or such a file")
     record: Record = read_evidence(path).report().record
     return record
+
+
+def _folder(run: Path) -> Path:
+    """A run goes by its folder."""
+    return (run if run.is_dir() else run.parent).resolve()
 
 
 def _join_csv(tables: list[str]) -> str:

@@ -1,11 +1,34 @@
-"""Several runs side by side: one line an attack and ε, one column a run."""
+"""Several runs together: parts of one experiment joined, different ones side by side."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from rich.table import Table
 
 from mtlattack.evaluation.record import AttackResult, Interval, Record
 from mtlattack.evaluation.tables import compact_interval, threat_text
+
+
+def join_parts(records: Mapping[Path, Record]) -> dict[Path, Record]:
+    """Records by the folder of their run; those that are parts of one experiment become one, under the first folder.
+
+    Parts have the same model, images and seed, and no attack in common: one run for each ε, say.
+    """
+    joined: dict[Path, Record] = {}
+    for folder, record in records.items():
+        whole = next((key for key, other in joined.items() if _are_parts(other, record)), None)
+        if whole is None:
+            joined[folder] = record
+        else:
+            attacks = sorted([*joined[whole].attacks, *record.attacks], key=lambda result: (result.norm, result.eps))
+            joined[whole] = joined[whole].model_copy(update={"attacks": attacks})
+    return joined
+
+
+def _are_parts(one: Record, other: Record) -> bool:
+    same = all(getattr(one, key) == getattr(other, key) for key in ("model", "data", "tasks", "seed", "clean"))
+    configs = [result.config for result in one.attacks]
+    return same and not any(result.config in configs for result in other.attacks)
 
 
 def render_comparison(records: Sequence[Record]) -> Table:

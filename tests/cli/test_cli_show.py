@@ -47,6 +47,18 @@ def test_formats(cli: CommandLine, runs: list[Path]) -> None:
     assert arps == [result.arp.value for record in stored for result in record.attacks]
 
 
+def test_parts_of_one_experiment_are_one(cli: CommandLine, rooms: Path, checkpoint: Path) -> None:
+    command = ("run", "--model", checkpoint, "--data", rooms, "--limit", 2, "--device", "cpu", "--attacks", "fgsm-*")
+    for eps in (8, 4):
+        cli.good(*command, "--eps", eps, "--out", f"eps{eps}")
+    cli.good(*command, "--eps", "4,8", "--out", "both")
+    apart, together = (cli.good("show", *names, "--format", "csv") for names in (("eps8", "eps4"), ("both",)))
+    assert apart == together
+    shown = cli("show", "eps8", "eps4", "--plots", ".")
+    assert "side by side" not in shown.out and shown.err == "eps8.png\n"
+    assert Path("eps8.png").is_file() and not Path("eps4.png").exists()
+
+
 def test_plots_are_named_after_their_runs_and_keep_the_output_clean(cli: CommandLine, runs: list[Path]) -> None:
     ran = cli("show", *runs, "--plots", "pictures", "--format", "json")
     assert ran.code == 0 and len(json.loads(ran.out)) == 2
