@@ -52,7 +52,8 @@ def write_rooms(path: Path, split: str, count: int | None = None) -> Path:
 
 def _render_all(split: str, count: int) -> Iterator[dict[str, NDArray[np.generic]]]:
     render = partial(rooms.render, split=split)
-    if count < 64:
+    # A few seconds' work is done here: a pool would need the caller's script to guard its main module.
+    if count <= SPLIT_SIZES["test"]:
         yield from map(render, range(count))
         return
     # Spawned, not forked: a fork would copy the threads' locks of torch and HDF5.

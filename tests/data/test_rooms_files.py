@@ -67,3 +67,11 @@ def test_aborted_rendering_leaves_no_file(installed: Path, monkeypatch: pytest.M
     assert not list(installed.iterdir())
     monkeypatch.setattr(rooms, "render", render)
     assert len(load_dataset("rooms")) == 3
+
+
+def test_processes_render_what_one_would(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(rooms_files.SPLIT_SIZES, "test", 4)
+    pooled = write_rooms(tmp_path / "pooled.h5", "train", count=20)
+    monkeypatch.setitem(rooms_files.SPLIT_SIZES, "test", 20)
+    serial = write_rooms(tmp_path / "serial.h5", "train", count=20)
+    assert load_dataset(pooled, "train").fingerprint() == load_dataset(serial, "train").fingerprint()
