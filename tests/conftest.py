@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+# Tiny networks gain nothing from threads, and threads that wait for a busy core cost minutes. Set before torch loads,
+# so that processes which tests start have it as well.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
