@@ -60,8 +60,10 @@ def render_text(record: Record) -> str:
 
 
 def headline(record: Record) -> list[str]:
-    """What was run, in two lines."""
+    """What was run, in two lines: the suite and what was changed of it, the model, the images."""
     suite = f"suite {record.suite['name']} v{record.suite['version']}" if record.suite else "no suite"
+    if record.suite and record.suite.get("overrides"):
+        suite += f" with other {', '.join(record.suite['overrides'])}"
     data, model = record.data, record.model
     return [
         f"{suite} · {model['name']} ({model['parameters'] / 1e6:.2f} M parameters, {model['sha256'][:8]})",
@@ -130,7 +132,8 @@ def to_csv(record: Record) -> str:
                     writer.writerow([*attack, task, kind + name, value, "", ""])
         for summary in SUMMARIES:
             interval = summary.of(result)
-            writer.writerow([*attack, "all", summary.title, interval.value, interval.low, interval.high])
+            quantity = summary.title.removesuffix(" %")  # values are as in the record, not per cent
+            writer.writerow([*attack, "all", quantity, interval.value, interval.low, interval.high])
     return out.getvalue()
 
 

@@ -43,7 +43,7 @@ def test_formats(cli: CommandLine, runs: list[Path]) -> None:
     assert "| fgsm-dgba | " in markdown and "|---|" in markdown
 
     lines = list(csv.DictReader(io.StringIO(cli.good("show", one, two, "--format", "csv"))))
-    arps = [float(line["value"]) for line in lines if line["quantity"] == "arp %"]
+    arps = [float(line["value"]) for line in lines if line["quantity"] == "arp"]
     assert arps == [result.arp.value for record in stored for result in record.attacks]
 
 

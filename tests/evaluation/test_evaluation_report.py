@@ -16,7 +16,7 @@ from mtlattack.errors import InputError
 from mtlattack.evaluation import Evidence, Interval, Record
 from mtlattack.evaluation.comparison import render_comparison
 from mtlattack.evaluation.plots import plot_record
-from mtlattack.evaluation.tables import SUMMARIES, compact_interval, render_text, to_csv, to_markdown
+from mtlattack.evaluation.tables import SUMMARIES, compact_interval, headline, render_text, to_csv, to_markdown
 from mtlattack.tasks import Depth, EdgeTexture, Keypoints2D, Normals, Segmentation, Task
 
 THREE: list[Task] = [Segmentation(13), Depth(), Normals()]
@@ -172,9 +172,9 @@ def test_csv_holds_the_numbers_of_the_record(evidence: Evidence) -> None:
             for metric, value in values.items():
                 assert number(result.name, task, metric) == value
                 assert number(result.name, task, f"relative {metric}") == result.relative[task][metric]
-        assert number(result.name, "all", "arp %") == result.arp.value
+        assert number(result.name, "all", "arp") == result.arp.value
         assert number(result.name, "all", "log loss ratio", "low") == result.log_ratio.low
-        assert float(found[result.name, "all", "arp %"]["eps"]) == result.eps
+        assert float(found[result.name, "all", "arp"]["eps"]) == result.eps
 
 
 def test_comparison_has_a_column_a_run() -> None:
@@ -206,3 +206,11 @@ def test_plot_of_what_is_undefined(tmp_path: Path) -> None:
     clean = evidence_of(THREE, 0).report().record
     with pytest.raises(InputError, match="a clean run has nothing to plot"):
         plot_record(clean, tmp_path / "clean.png")
+
+
+def test_the_heading_says_what_was_changed_of_a_suite() -> None:
+    record = evidence_of(THREE, 1).report().record
+    changed = record.model_copy(
+        update={"suite": {"name": "quick", "version": 1, "overrides": {"limit": 2, "eps": [8]}}}
+    )
+    assert headline(changed)[0].startswith("suite quick v1 with other limit, eps · ")
