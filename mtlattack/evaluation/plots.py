@@ -37,8 +37,11 @@ def plot_record(record: Record, path: Path) -> Path:
         points = [(_levels(r), r.log_ratio.value) for r in results if r.log_ratio.value is not None]
         _line(axes[len(names)], name, points, colours)
     axes[len(names)].set(title="all tasks", ylabel="mean log loss ratio")
+    levels = sorted({_levels(result) for result in record.attacks})
     for axis in axes[: len(names) + 1]:
         axis.set_xlabel("ε · 255" if record.attacks[0].norm == "linf" else "ε")
+        axis.set_xscale("log", base=2)
+        axis.set_xticks(levels, labels=[f"{level:g}" for level in levels], minor=False)
         axis.grid(alpha=0.3)
     for axis in axes[len(names) + 1 :]:
         axis.axis("off")
