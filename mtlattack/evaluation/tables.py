@@ -60,15 +60,15 @@ def render_text(record: Record) -> str:
 
 
 def headline(record: Record) -> list[str]:
-    """What was run, in two lines: the suite and what was changed of it, the model, the images."""
+    """What was run: suite and model, images and seed, and, if anything was, what was changed of the suite."""
     suite = f"suite {record.suite['name']} v{record.suite['version']}" if record.suite else "no suite"
-    if record.suite and record.suite.get("overrides"):
-        suite += f" with other {', '.join(record.suite['overrides'])}"
+    changed = record.suite["overrides"] if record.suite and record.suite.get("overrides") else {}
     data, model = record.data, record.model
-    return [
+    lines = [
         f"{suite} · {model['name']} ({model['parameters'] / 1e6:.2f} M parameters, {model['sha256'][:8]})",
         f"{data['images']} images of {data['name']} {data['split']} ({data['fingerprint'][:8]}), seed {record.seed}",
     ]
+    return lines + ([f"unlike the suite in: {', '.join(changed)}"] if changed else [])
 
 
 def by_threat(results: Iterable[AttackResult]) -> dict[str, list[AttackResult]]:

@@ -213,4 +213,4 @@ def test_the_heading_says_what_was_changed_of_a_suite() -> None:
     changed = record.model_copy(
         update={"suite": {"name": "quick", "version": 1, "overrides": {"limit": 2, "eps": [8]}}}
     )
-    assert headline(changed)[0].startswith("suite quick v1 with other limit, eps · ")
+    assert headline(changed) == [*headline(record), "unlike the suite in: limit, eps"]
