@@ -31,7 +31,8 @@ def train_recipe(
     state = train(
         chosen, out / f"{chosen.name}.state.pt", data=data, limit=limit, workers=workers, report=console.print
     )
-    provenance = {"recipe": chosen.model_dump(), "train_fingerprint": dataset.fingerprint(), "images": len(dataset)}
+    fingerprint = dataset.fingerprint()
+    provenance = {"recipe": chosen.model_dump(), "train_fingerprint": fingerprint, "images": len(dataset)}
     dtype = getattr(torch, chosen.stored_dtype)
     path = save_checkpoint(state.network, out, chosen.name, dtype=dtype, provenance=provenance)
     # Scored as it will be loaded: rounded to the stored type.
@@ -41,7 +42,7 @@ def train_recipe(
     facts = {
         "recipe": f"`mtlattack train {recipe}`",
         "parameters": record.model["parameters"],
-        "training data": f"{dataset.name} train, {len(dataset)} images, fingerprint `{dataset.fingerprint()[:16]}`",
+        "training data": f"{dataset.name} train, {len(dataset)} images, fingerprint `{fingerprint[:16]}`",
         "test data": f"{test.name} test, {len(test)} images, fingerprint `{record.data['fingerprint'][:16]}`",
         "epochs": state.epoch,
         "seed": chosen.seed,

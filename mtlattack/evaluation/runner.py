@@ -179,7 +179,8 @@ def _open_or_create(path: Path, plan: dict[str, Any], ids: list[str], fresh: boo
     if fresh or not path.exists():
         return EvidenceFile.create(path, plan, circumstances(), ids)
     file = EvidenceFile(path)
-    differing = [key for key, value in plan.items() if file.plan().get(key) != value]
+    stored = file.plan()
+    differing = [key for key, value in plan.items() if stored.get(key) != value]
     if differing:
         raise InputError(
             f"{path} holds another run (other {', '.join(differing)}); start anew with --fresh or choose another --out"

@@ -1,6 +1,5 @@
 """Prepared files: what is written is what is read, by any number of workers; a wrong file gives one clear line."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,17 +13,6 @@ from mtlattack.data import Batch, PreparedDataset, list_datasets, load_dataset, 
 from mtlattack.data.writing import PreparedWriter
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.tasks import Depth, Segmentation
-
-
-@pytest.fixture(scope="module")
-def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_toy(tmp_path_factory.mktemp("toy") / "toy.h5")
-
-
-@pytest.fixture
-def copy(toy: Path, tmp_path: Path) -> Path:
-    """A copy of the toy file, to be spoiled."""
-    return Path(shutil.copy(toy, tmp_path / "copy.h5"))
 
 
 def equal(a: Batch, b: Batch) -> bool:

@@ -1,27 +1,16 @@
 """`verify` finds every fault of a spoiled file and says where it is; a sound file has none."""
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
-from data_toys import SIZE, toy_ids, write_toy
+from data_toys import SIZE, toy_ids
 
 from mtlattack.data import load_dataset
 from mtlattack.data.verify import Problem, verify
 from mtlattack.errors import InputError
-
-
-@pytest.fixture(scope="module")
-def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_toy(tmp_path_factory.mktemp("toy") / "toy.h5")
-
-
-@pytest.fixture
-def copy(toy: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copy(toy, tmp_path / "copy.h5"))
 
 
 def lines(path: Path) -> list[str]:
