@@ -12,7 +12,7 @@ from mtlattack.attacks import Attack, Threat, create_attack, list_attacks
 from mtlattack.data import list_datasets, load_dataset
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.evaluation import Evidence, Record, Report, evaluate, list_suites, load_suite, read_evidence
-from mtlattack.models import create_model, create_network, list_models, load_checkpoint, wrap
+from mtlattack.models import Output, create_model, create_network, list_models, load_checkpoint, wrap
 from mtlattack.tasks import create_task, list_tasks
 from mtlattack.version import __version__
 
@@ -20,6 +20,7 @@ __all__ = [
     "Attack",
     "Evidence",
     "InputError",
+    "Output",
     "Record",
     "Report",
     "Threat",

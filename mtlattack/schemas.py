@@ -23,16 +23,25 @@ def validate(schema: type[M], content: Mapping[str, Any], place: str = "") -> M:
 
 def load_named(schema: type[M], kind: str, name: str, folder: Path) -> M:
     """The `kind` called `name` in `folder`, or the TOML file of this path; InputError says what is wrong with it."""
-    path = Path(name) if name.endswith(".toml") else folder / f"{name}.toml"
+    return validate(schema, read_named(kind, name, folder), f"{named_path(name, folder)}: ")
+
+
+def read_named(kind: str, name: str, folder: Path) -> dict[str, Any]:
+    """The content of the `kind` called `name` in `folder`, or of the TOML file of this path, not validated."""
+    path = named_path(name, folder)
     if not path.is_file():
         if name.endswith(".toml"):
             raise InputError(f"no {kind} file {path}")
         raise UnknownNameError(kind, name, list_named(folder))
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"{path}: {error}") from None
-    return validate(schema, content, f"{path}: ")
+
+
+def named_path(name: str, folder: Path) -> Path:
+    """Where the TOML file of a name, or of a path, is."""
+    return Path(name) if name.endswith(".toml") else folder / f"{name}.toml"
 
 
 def list_named(folder: Path, pattern: str = "*") -> list[str]:

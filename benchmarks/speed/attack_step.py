@@ -19,8 +19,9 @@ from rich.console import Console
 from timing import time_case
 from workload import Case, Workload
 
+from mtlattack.devices import choose_device
 from mtlattack.errors import InputError
-from mtlattack.evaluation.environment import choose_device, circumstances, numeric_environment
+from mtlattack.evaluation.environment import circumstances, numeric_environment
 from mtlattack.progress import progress_bar
 
 

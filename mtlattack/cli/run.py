@@ -1,6 +1,5 @@
 """`mtlattack run`: attack a model, print what each task lost, keep record and evidence."""
 
-import os
 import re
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +11,7 @@ from mtlattack.data import load_dataset
 from mtlattack.errors import InputError
 from mtlattack.evaluation import Suite, evaluate, load_suite
 from mtlattack.evaluation.tables import WIDTH, render
+from mtlattack.files import whole_file
 from mtlattack.models import resolve_model
 from mtlattack.schemas import validate
 
@@ -59,7 +59,8 @@ def run(
         fresh=fresh,
     )
     report = evidence.report()
-    _write(folder / "record.json", report.record.model_dump_json(indent=1) + "\n")
+    with whole_file(folder / "record.json") as partial:
+        partial.write_text(report.record.model_dump_json(indent=1) + "\n")
     console = Console(width=max(WIDTH, Console().width) if not Console().is_terminal else None, highlight=False)
     console.print(render(report.record))
     console.print(f"{folder}/record.json, {folder}/evidence.h5", soft_wrap=True)
@@ -80,10 +81,3 @@ def _numbers(text: str) -> list[float]:
         return [float(part) for part in text.split(",")]
     except ValueError:
         raise InputError(f"--eps {text!r}, expected numbers like 4,8 (levels of 255)") from None
-
-
-def _write(path: Path, text: str) -> None:
-    """Whole or not at all."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text)
-    os.replace(partial, path)

@@ -1,55 +1,123 @@
-"""`mtlattack train`: a recipe → a checkpoint and its card."""
+"""`mtlattack train`: a recipe → a checkpoint, its card, and the curves of its training."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 import typer
 from rich.console import Console
 
+from mtlattack.attacks import create_attack
+from mtlattack.commit import describe_commit
 from mtlattack.data import load_dataset
 from mtlattack.evaluation import evaluate
+from mtlattack.files import whole_file
 from mtlattack.models import load_checkpoint, save_checkpoint
-from mtlattack.training import card, load_recipe, train, training_data
+from mtlattack.schemas import validate
+from mtlattack.training import Recipe, card, load_recipe, plot_curves, train, training_data, write_curves
+
+CARD_ATTACK = create_attack("apgd-dgba", eps=4 / 255, steps=10)
+"""What a card's attacked metrics are measured with: the suites' `apgd-dgba` at ε = 4/255."""
 
 
 def train_recipe(
     recipe: Annotated[str, typer.Argument(help="Recipe by name, or a TOML file.")],
     data: Annotated[str | None, typer.Option(help="Data set instead of the recipe's, by name or path.")] = None,
+    adversarial: Annotated[str | None, typer.Option(help="Train against this attack, e.g. pgd-dgba.")] = None,
+    eps: Annotated[float | None, typer.Option(help="Of adversarial training: levels of 255, or l_2.")] = None,
+    start: Annotated[str | None, typer.Option(help="Model to start from: zoo name or checkpoint.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Instead of the recipe's; the name then says so.")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps; default: the best there is.")] = None,
     limit: Annotated[int | None, typer.Option(help="Only the first so many training and test images.")] = None,
     workers: Annotated[int, typer.Option(help="Processes that read and augment.")] = 1,
-    out: Annotated[Path, typer.Option(help="Folder for checkpoint, card and state.")] = Path("models"),
+    out: Annotated[Path, typer.Option(help="Folder for all that it makes.")] = Path("models"),
 ) -> None:
-    """Train a recipe's network, score it on the whole test split, and write a checkpoint with its card.
+    """Train a recipe's network, score it on the whole test split, clean and attacked, and write a checkpoint with its
+    card, its evidence and record, and the curves of the training.
 
     A run that was stopped goes on after the last finished epoch.
     """
-    chosen = load_recipe(recipe)
+    chosen = change(load_recipe(recipe), adversarial=adversarial, eps=eps, start=start, seed=seed)
     console = Console(highlight=False, soft_wrap=True)
     dataset = training_data(chosen, data, limit)
     out.mkdir(parents=True, exist_ok=True)
-    state = train(
-        chosen, out / f"{chosen.name}.state.pt", data=data, limit=limit, workers=workers, report=console.print
-    )
+    place = out / f"{chosen.name}.state.pt"
+    state = train(chosen, place, data=data, limit=limit, device=device, workers=workers, report=console.print)
+    write_curves(state.curves, out / f"{chosen.name}.curves.csv")
+    plot_curves(state.curves, dataset.tasks, out / f"{chosen.name}.curves.png", chosen.name)
     fingerprint = dataset.fingerprint()
     provenance = {"recipe": chosen.model_dump(), "train_fingerprint": fingerprint, "images": len(dataset)}
     dtype = getattr(torch, chosen.stored_dtype)
-    path = save_checkpoint(state.network, out, chosen.name, dtype=dtype, provenance=provenance)
+    path = save_checkpoint(state.result, out, chosen.name, dtype=dtype, provenance=provenance)
     # Scored as it will be loaded: rounded to the stored type.
     network = load_checkpoint(path)
     test = load_dataset(data or chosen.data, "test", tasks=network.tasks, limit=limit)
-    record = evaluate(network, test, [], name=chosen.name).report().record  # type: ignore[arg-type]
+    # Kept under the checkpoint's hash: the same command again finds its numbers.
+    evidence = evaluate(
+        network,  # type: ignore[arg-type]
+        test,
+        [CARD_ATTACK],
+        path=path.with_suffix(".evidence.h5"),
+        name=chosen.name,
+        device=device,
+    )
+    record = evidence.report().record
+    with whole_file(path.with_suffix(".record.json")) as partial:
+        partial.write_text(record.model_dump_json(indent=1) + "\n")
     facts = {
-        "recipe": f"`mtlattack train {recipe}`",
+        "recipe": f"`{_command(recipe, adversarial, eps, start, seed)}`",
+        "training": _describe(chosen),
+        "layout": f"`{network.config.layout}`",
         "parameters": record.model["parameters"],
         "training data": f"{dataset.name} train, {len(dataset)} images, fingerprint `{fingerprint[:16]}`",
         "test data": f"{test.name} test, {len(test)} images, fingerprint `{record.data['fingerprint'][:16]}`",
         "epochs": state.epoch,
         "seed": chosen.seed,
         "training time": f"{state.seconds / 60:.0f} min",
+        "attack": f"{CARD_ATTACK.name}, l_inf, ε = 4/255, {CARD_ATTACK.config()['steps']} steps, seed 0",
+        "code": describe_commit(),
         "versions": ", ".join(f"{name} {version}" for name, version in record.environment["versions"].items()),
         "license": chosen.license,
     }
     card_path = out / f"{chosen.name}.md"
-    card_path.write_text(card(chosen, network, path, record.clean, facts))
+    with whole_file(card_path) as partial:
+        partial.write_text(card(chosen, network, path, record.clean, record.attacks[0].metrics, facts))
     console.print(f"{path}\n{card_path}")
+
+
+def change(
+    recipe: Recipe, *, adversarial: str | None, eps: float | None, start: str | None, seed: int | None
+) -> Recipe:
+    """The recipe with what the command line asks for otherwise, under a name that says so; InputError for a value that
+    does not fit. What an adversarial recipe says of its attack stays, where no option changes it."""
+    fields: dict[str, Any] = recipe.model_dump(exclude_none=True)
+    suffixes = []
+    if adversarial is not None or eps is not None:
+        given = {"attack": adversarial, "eps": eps}
+        changes = {key: value for key, value in given.items() if value is not None}
+        fields["adversarial"] = fields.get("adversarial", {}) | changes
+        suffixes += [f"at-{adversarial.replace(':', '-')}"] if adversarial else []
+        suffixes += [f"eps{eps:g}"] if eps is not None else []
+    if start is not None:
+        fields["start"] = start
+    if seed is not None and seed != recipe.seed:
+        fields["seed"] = seed
+        suffixes.append(f"seed{seed}")
+    fields["name"] = ".".join([recipe.name, *suffixes])
+    return validate(Recipe, fields, "recipe: ")
+
+
+def _command(recipe: str, adversarial: str | None, eps: float | None, start: str | None, seed: int | None) -> str:
+    given = {"adversarial": adversarial, "eps": eps, "start": start, "seed": seed}
+    options = [f"--{name} {value}" for name, value in given.items() if value is not None]
+    return " ".join(["mtlattack train", recipe, *options])
+
+
+def _describe(recipe: Recipe) -> str:
+    """Clean or how adversarially, and from which weights."""
+    attacked = recipe.adversarial
+    text = "clean"
+    if attacked is not None:
+        size = f"{attacked.eps:g}/255" if attacked.norm == "linf" else f"{attacked.eps:g}"
+        text = f"{attacked.method}, {attacked.attack}, {attacked.norm} ε = {size}, {attacked.steps} steps"
+    return text if recipe.start is None else f"{text}; started from {recipe.start}"

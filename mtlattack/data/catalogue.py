@@ -1,11 +1,13 @@
 """Data sets by name or path."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from mtlattack.data.cache import cache_folder, find_file
 from mtlattack.data.prepared import PreparedDataset
 from mtlattack.data.rooms_files import rooms_file
+from mtlattack.data.sources import list_sources
 from mtlattack.errors import InputError
 from mtlattack.registry import Registry
 from mtlattack.tasks import TaskMap
@@ -14,14 +16,17 @@ DATASETS: Registry[Callable[[str], Path]] = Registry("data set")
 DATASETS.register("rooms")(rooms_file)
 
 
-@DATASETS.register("nyuv2")
-def nyuv2_file(split: str) -> Path:
-    """Prepared NYUv2, if the user has prepared it."""
-    path = find_file("nyuv2.h5")
+def prepared_file(name: str, split: str) -> Path:
+    """The prepared file of a published data set, if the user has prepared it; it holds all splits."""
+    path = find_file(f"{name}.h5")
     if path is None:
-        place = cache_folder() / "nyuv2.h5"
-        raise InputError(f"nyuv2 is not prepared: run `mtlattack data prepare nyuv2 --from FOLDER` (makes {place})")
+        place = cache_folder() / f"{name}.h5"
+        raise InputError(f"{name} is not prepared: run `mtlattack data prepare {name} --from FOLDER` (makes {place})")
     return path
+
+
+for _name in list_sources():
+    DATASETS.register(_name)(partial(prepared_file, _name))
 
 
 def dataset_path(name: str | Path, split: str = "test") -> Path:

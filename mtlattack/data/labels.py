@@ -37,6 +37,7 @@ def class_count(label: h5py.Dataset) -> int:
 def decode(task: Task, raw: NDArray[Any], attributes: Mapping[str, Any]) -> Tensor:
     """A stored label of one image as the task's target: int64 classes, or float32 in the task's unit.
 
+    A number that the attribute `invalid` names is NaN, unless it is 0: 0 is no depth as it stands.
     Raises InputError for a class number the task does not have, and for a label without the `scale` that it needs.
     """
     if isinstance(task, Segmentation):
@@ -48,4 +49,7 @@ def decode(task: Task, raw: NDArray[Any], attributes: Mapping[str, Any]) -> Tens
         return torch.from_numpy(raw.astype(np.float32).transpose(2, 0, 1) / 127)
     if "scale" not in attributes:
         raise InputError(f"{task.name} has no attribute 'scale'")
-    return torch.from_numpy(raw.astype(np.float32) * np.float32(attributes["scale"]))
+    values = raw.astype(np.float32) * np.float32(attributes["scale"])
+    if attributes.get("invalid"):
+        values[raw == attributes["invalid"]] = np.nan
+    return torch.from_numpy(values.transpose(2, 0, 1) if task.target_channels else values)

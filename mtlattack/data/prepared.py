@@ -56,8 +56,9 @@ class PreparedDataset(TorchDataset[Batch]):
         self.path, self.split = Path(path), split
         self._file: h5py.File | None = None
         with open_prepared(self.path) as file:
-            if split not in file:
-                raise UnknownNameError(f"split in {self.path}:", split, file)
+            splits = [name for name, item in file.items() if isinstance(item, h5py.Group)]
+            if split not in splits:
+                raise UnknownNameError(f"split in {self.path}:", split, splits)
             group = file[split]
             self.name = str(file.attrs["name"])
             self.size = (int(file.attrs["height"]), int(file.attrs["width"]))

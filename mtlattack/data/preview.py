@@ -34,16 +34,17 @@ def preview(dataset: PreparedDataset, path: str | Path, count: int = 6) -> Path:
 
     Rows are images, columns the image and each task's label. Colours of a column mean the same in all rows: classes
     have a legend (of those that are seen), depth and heat maps a scale; normals are red to the right, green upward,
-    blue toward the viewer. Pixels without a label are light grey. InputError if the file cannot be written.
+    blue toward the viewer; curvatures are red and green, mid-grey where the surface is flat. Pixels without a label are
+    light grey. InputError if the file cannot be written.
     """
     if count < 1:
         raise InputError(f"count {count}, expected at least 1")
     positions = np.unique(np.linspace(0, len(dataset) - 1, min(count, len(dataset))).round().astype(int))
     batch = join_batches([dataset[int(position)] for position in positions])
-    columns = {"image": _Column(batch.images.permute(0, 2, 3, 1).numpy().astype(np.float64))}
-    for name, task in dataset.tasks.items():
-        columns[name] = _PAINTERS.get(task.kind, _paint_heatmap)(dataset, name, batch.targets[name].numpy())
-    figure = _draw(f"{dataset.name}, {dataset.split} split, {len(dataset)} images", batch.ids, columns)
+    columns = {"image": Column(batch.images.permute(0, 2, 3, 1).numpy().astype(np.float64))}
+    for name in dataset.tasks:
+        columns[name] = paint(dataset, name, batch.targets[name].numpy())
+    figure = draw_columns(f"{dataset.name}, {dataset.split} split, {len(dataset)} images", batch.ids, columns)
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -54,7 +55,7 @@ def preview(dataset: PreparedDataset, path: str | Path, count: int = 6) -> Path:
 
 
 @dataclass(frozen=True)
-class _Column:
+class Column:
     """One column of the picture: RGB `[N, H, W, 3]` in [0, 1], and what explains its colours."""
 
     pictures: Array
@@ -64,7 +65,12 @@ class _Column:
     unit: str = ""
 
 
-def _paint_segmentation(dataset: PreparedDataset, name: str, labels: NDArray[np.int64]) -> _Column:
+def paint(dataset: PreparedDataset, task: str, labels: NDArray[Any]) -> Column:
+    """Labels of a task of `dataset`, or predictions in the form of labels, `[N, …, H, W]`, as one column of pictures."""
+    return _PAINTERS.get(dataset.tasks[task].kind, _paint_heatmap)(dataset, task, labels)
+
+
+def _paint_segmentation(dataset: PreparedDataset, name: str, labels: NDArray[np.int64]) -> Column:
     task = dataset.tasks[name]
     assert isinstance(task, Segmentation)
     palette = class_colours(task.classes)
@@ -72,40 +78,57 @@ def _paint_segmentation(dataset: PreparedDataset, name: str, labels: NDArray[np.
     known = labels != task.ignore
     pictures = np.where(known[..., None], palette[np.where(known, labels, 0)], _INVALID)
     seen = np.unique(labels[known])
-    return _Column(pictures, tuple((names[number], tuple(palette[number])) for number in seen))
+    return Column(pictures, tuple((names[number], tuple(palette[number])) for number in seen))
 
 
-def _paint_depth(dataset: PreparedDataset, name: str, labels: NDArray[np.float32]) -> _Column:
+def _paint_depth(dataset: PreparedDataset, name: str, labels: NDArray[np.float32]) -> Column:
     valid = np.isfinite(labels) & (labels > 0)
     return _paint_scale(labels, valid, "viridis_r", "m", start=None)
 
 
-def _paint_heatmap(dataset: PreparedDataset, name: str, labels: NDArray[np.float32]) -> _Column:
+def _paint_inverse_depth(dataset: PreparedDataset, name: str, labels: NDArray[np.float32]) -> Column:
+    return _paint_scale(labels, np.isfinite(labels) & (labels > 0), "viridis", "1/m", start=0.0)  # near is as in depth
+
+
+def _paint_heatmap(dataset: PreparedDataset, name: str, labels: NDArray[np.float32]) -> Column:
     return _paint_scale(labels, np.isfinite(labels), "magma", "", start=0.0)
 
 
 def _paint_scale(
     labels: NDArray[np.float32], valid: NDArray[np.bool_], colours: str, unit: str, start: float | None
-) -> _Column:
+) -> Column:
     """Values by colour, from `start` or the 1st percentile to the 99th, so that single pixels do not take the range."""
     values = labels[valid].astype(np.float64)
     low, high = np.percentile(values, (1, 99)) if values.size else (0.0, 1.0)
     low = float(low if start is None else start)
     high = float(max(high, low + 1e-3))
     pictures = colormaps[colours](Normalize(low, high, clip=True)(np.where(valid, labels, low)))[..., :3]
-    return _Column(np.where(valid[..., None], pictures, _INVALID), scale=(colours, low, high), unit=unit)
+    return Column(np.where(valid[..., None], pictures, _INVALID), scale=(colours, low, high), unit=unit)
 
 
-def _paint_normals(dataset: PreparedDataset, name: str, labels: NDArray[np.float32]) -> _Column:
+def _paint_normals(dataset: PreparedDataset, name: str, labels: NDArray[np.float32]) -> Column:
     normals = labels.transpose(0, 2, 3, 1).astype(np.float64)
     # From x right, y down, z forward to the colours that people know: flat walls ahead are light blue.
     colours = np.clip((normals * (1, -1, -1) + 1) / 2, 0, 1)
-    return _Column(np.where((normals != 0).any(-1, keepdims=True), colours, _INVALID))
+    return Column(np.where((normals != 0).any(-1, keepdims=True), colours, _INVALID))
 
 
-_PAINTERS: dict[str, Callable[[PreparedDataset, str, NDArray[Any]], _Column]] = {
+def _paint_curvature(dataset: PreparedDataset, name: str, labels: NDArray[np.float32]) -> Column:
+    curvatures = labels.transpose(0, 2, 3, 1).astype(np.float64)
+    valid = np.isfinite(curvatures).all(-1, keepdims=True)
+    curvatures = np.where(valid, curvatures, 0)
+    limit = max(float(np.percentile(np.abs(curvatures), 99)), 1e-6)
+    red_green = np.clip((curvatures / limit + 1) / 2, 0, 1)
+    colours = np.concatenate([red_green, np.full_like(red_green[..., :1], 0.5)], -1)
+    return Column(np.where(valid, colours, _INVALID))
+
+
+_PAINTERS: dict[str, Callable[[PreparedDataset, str, NDArray[Any]], Column]] = {
     "segmentation": _paint_segmentation,
     "depth": _paint_depth,
+    "depth_euclidean": _paint_depth,
+    "inverse_depth": _paint_inverse_depth,
+    "principal_curvature": _paint_curvature,
     "normals": _paint_normals,
 }
 
@@ -121,7 +144,7 @@ def class_colours(count: int) -> Array:
     return np.resize(palette, (count, 3)).astype(np.float64)
 
 
-def _draw(title: str, ids: list[str], columns: dict[str, _Column]) -> Figure:
+def draw_columns(title: str, ids: list[str], columns: dict[str, Column]) -> Figure:
     """The picture, laid out in inches from the top left."""
     height, width = columns["image"].pictures.shape[1:3]
     cell_height = _CELL * height / width

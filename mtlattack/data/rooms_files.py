@@ -1,7 +1,7 @@
 """The rooms data set as prepared files: the test split ships, the training split is rendered when first asked for."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
@@ -35,7 +35,10 @@ def rooms_file(split: str) -> Path:
 
 
 def write_rooms(path: Path, split: str, count: int | None = None) -> Path:
-    """Render the first `count` images of a split (default: all) on all cores into a prepared file."""
+    """Render the first `count` images of a split (default: all) on all cores into a prepared file.
+
+    A rendering that was broken off goes on where it was.
+    """
     count = SPLIT_SIZES[split] if count is None else count
     ids = [f"{split}-{index:05d}" for index in range(count)]
     header = {"name": "rooms", "size": (rooms.HEIGHT, rooms.WIDTH), "license": "MIT", "citation": "mtlattack rooms v1"}
@@ -44,18 +47,20 @@ def write_rooms(path: Path, split: str, count: int | None = None) -> Path:
         progress_bar(f"rendering rooms {split}", count) as bar,
     ):
         writer.add_split(split, ids, _LABELS)
-        for index, arrays in enumerate(_render_all(split, count)):
+        missing = [index for index in range(count) if not writer.has(split, index)]
+        bar.advance(count - len(missing))
+        for index, arrays in zip(missing, _render_all(split, missing), strict=True):
             writer.write(split, index, arrays)
             bar.advance()
     return path
 
 
-def _render_all(split: str, count: int) -> Iterator[dict[str, NDArray[np.generic]]]:
+def _render_all(split: str, indices: Sequence[int]) -> Iterator[dict[str, NDArray[np.generic]]]:
     render = partial(rooms.render, split=split)
     # A few seconds' work is done here: a pool would need the caller's script to guard its main module.
-    if count <= SPLIT_SIZES["test"]:
-        yield from map(render, range(count))
+    if len(indices) <= SPLIT_SIZES["test"]:
+        yield from map(render, indices)
         return
     # Spawned, not forked: a fork would copy the threads' locks of torch and HDF5.
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
-        yield from pool.map(render, range(count), chunksize=16)
+        yield from pool.map(render, indices, chunksize=16)

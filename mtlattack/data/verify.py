@@ -10,9 +10,10 @@ import numpy as np
 
 from mtlattack.data.labels import IGNORE, stored_task
 from mtlattack.data.prepared import PreparedDataset, open_prepared
+from mtlattack.data.provenance import SOURCES, compare_sources, read_sources
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.progress import progress_bar
-from mtlattack.tasks import Depth, Heatmap, Normals, Segmentation, Task, list_tasks
+from mtlattack.tasks import Heatmap, Normals, PrincipalCurvature, Regression, Segmentation, Task, list_tasks
 
 _ATTRIBUTES = ("name", "height", "width", "license", "citation")
 _UNIT_TOLERANCE = 0.02
@@ -21,9 +22,13 @@ _STORED: dict[str, tuple[str, tuple[int, ...]]] = {
     "image": ("uint8", (3,)),
     "segmentation": ("uint8", ()),
     "depth": ("uint16", ()),
+    "depth_euclidean": ("uint16", ()),
+    "inverse_depth": ("uint16", ()),
     "normals": ("int8", (3,)),
     "edge_texture": ("uint16", ()),
     "keypoints2d": ("uint16", ()),
+    "reshading": ("uint16", ()),
+    "principal_curvature": ("int16", (2,)),
 }
 """dtype and trailing dimensions, behind `[N, H, W]`, of images and of the label of each kind of task."""
 
@@ -69,9 +74,10 @@ class Verification:
         return not self.problems
 
 
-def verify(path: str | Path) -> Verification:
+def verify(path: str | Path, source: str | Path | None = None) -> Verification:
     """Read every image and label of a prepared file and check it against the format.
 
+    With `source`, the folder (or file) that it was prepared from, also compare each recorded file with the one there.
     Raises InputError where there is nothing to read: no such file, a truncated one, no HDF5, another format or version.
     """
     path = Path(path)
@@ -82,7 +88,8 @@ def verify(path: str | Path) -> Verification:
         if size is None:
             problems.append(Problem("", "", "", "height and width are no positive numbers"))
         groups = {name: item for name, item in file.items() if isinstance(item, h5py.Group)}
-        problems += [Problem(name, "", "", "is no split (a group)") for name in file if name not in groups]
+        strangers = [name for name in file if name not in groups and name != SOURCES]
+        problems += [Problem(name, "", "", "is no split (a group)") for name in strangers]
         if not groups:
             problems.append(Problem("", "", "", "no split"))
         result = Verification(path, str(attributes.get("name", "")), size, [], problems)
@@ -91,7 +98,30 @@ def verify(path: str | Path) -> Verification:
             labels = sorted(label for label in group if label not in ("image", "id"))
             count = len(group["id"]) if _is_list(group.get("id")) else 0
             result.splits.append(SplitReport(name, count, labels, _fingerprint(path, name, problems)))
+        # Last: what became of the sources does not change what the splits are.
+        problems += _check_sources(file, None if source is None else Path(source))
     return result
+
+
+def _check_sources(file: h5py.File, source: Path | None) -> list[Problem]:
+    """Problems of the records of source files, and of the files that they name in `source`."""
+    try:
+        records = read_sources(file)
+    except InputError as error:
+        return [Problem("", "", "", str(error))]
+    if source is None:
+        return []
+    folder = source.parent if source.is_file() else source
+    if not folder.is_dir():
+        raise InputError(f"no file or folder {source}")
+    if not records:
+        return [Problem("", "", "", "no source files are recorded: prepare it anew to compare them")]
+    with progress_bar("comparing sources", len(records), "files") as bar:
+        problems = []
+        for fault in compare_sources(records, folder):
+            problems += [] if fault is None else [Problem("", "", "", fault)]
+            bar.advance()
+    return problems
 
 
 def _size(file: h5py.File) -> tuple[int, int] | None:
@@ -165,7 +195,7 @@ def _check_layout(
         faults.append(f"holds {item.dtype}, expected {dtype}")
     if expected and item.shape != (*expected, *channels):
         faults.append(f"has shape {item.shape}, expected {(*expected, *channels)}")
-    if isinstance(task, Depth | Heatmap):
+    if isinstance(task, Regression):
         scale = item.attrs.get("scale")
         if scale is None:
             faults.append("no attribute 'scale'")
@@ -184,8 +214,12 @@ def _check_array(task: Task | None, dataset: h5py.Dataset, row: int) -> str | No
         wrong = raw[(raw >= task.classes) & (raw != IGNORE)]
         return f"class {wrong[0]}, expected 0 to {task.classes - 1} or {IGNORE}" if wrong.size else None
     if isinstance(task, Heatmap):
-        highest = raw.max() * float(dataset.attrs["scale"])
+        known = raw[raw != dataset.attrs["invalid"]] if "invalid" in dataset.attrs else raw
+        highest = known.max(initial=0) * float(dataset.attrs["scale"])
         return f"value {highest:.3g}, expected at most 1" if highest > 1 + 1e-6 else None
+    if isinstance(task, PrincipalCurvature) and "invalid" in dataset.attrs:
+        unknown = raw == dataset.attrs["invalid"]
+        return "a pixel with one curvature alone" if (unknown[..., 0] != unknown[..., 1]).any() else None
     if isinstance(task, Normals):
         length = np.linalg.norm(raw.astype(np.float64), axis=-1) / 127
         off = length[(length != 0) & (np.abs(length - 1) > _UNIT_TOLERANCE)]

@@ -1,7 +1,7 @@
-"""Writing prepared files: whole or not at all."""
+"""Writing prepared files: whole or not at all, and killed at any moment the same run goes on where it was."""
 
-import os
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -11,8 +11,12 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from mtlattack.data.parts import Parts
 from mtlattack.data.prepared import FORMAT, FORMAT_VERSION
-from mtlattack.errors import InputError
+from mtlattack.data.provenance import SourceFile, describe_file, write_sources
+from mtlattack.errors import InputError, UnknownNameError
+from mtlattack.files import whole_file
+from mtlattack.version import __version__
 
 
 @dataclass(frozen=True)
@@ -24,63 +28,169 @@ class Label:
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
-def segmentation_label(classes: Iterable[str]) -> Label:
-    """Class numbers, 255 = ignore."""
-    return Label("uint8", attributes={"classes": list(classes), "ignore": 255})
+def segmentation_label(classes: Iterable[str] | int) -> Label:
+    """Class numbers, 255 = ignore; `classes` are the names, or their number where no names are published."""
+    return Label("uint8", attributes={"classes": classes if isinstance(classes, int) else list(classes), "ignore": 255})
 
 
+def normals_label(**attributes: Any) -> Label:
+    """Unit normals in our frame, with attributes that say where they come from."""
+    frame = "x right, y down, z forward; camera-facing z < 0"
+    return Label("int8", (3,), {"scale": 1 / 127, "frame": frame, **attributes})
+
+
+IMAGE_LABEL = Label("uint8", (3,))
 DEPTH_LABEL = Label("uint16", attributes={"scale": 0.001, "unit": "metre", "invalid": 0})
-NORMALS_LABEL = Label("int8", (3,), {"scale": 1 / 127, "frame": "x right, y down, z forward; camera-facing z < 0"})
+INVERSE_DEPTH_LABEL = Label("uint16", attributes={"scale": 1e-5, "unit": "1/m", "invalid": 0})
+NORMALS_LABEL = normals_label()
+
+
+@dataclass(frozen=True)
+class _Split:
+    ids: list[str]
+    labels: dict[str, Label]
+    files: list[SourceFile]
+    done: set[int] = field(default_factory=set)
 
 
 class PreparedWriter:
-    """Writes a prepared file beside its place and moves it there when the `with` block ends without an error."""
+    """Collects images beside the file's place and moves the whole there when the `with` block ends without an error.
+
+    What is finished is kept through errors and kills: a run with the same header, ids, labels and source files finds it
+    (`has`) and need not make it again; where one of these differs, it is made anew. `root` is the folder that the
+    recorded names of source files are relative to. InputError where the file cannot be written.
+    """
 
     def __init__(
-        self, path: Path, *, name: str, size: tuple[int, int], license: str, citation: str, compression: int = 4
-    ) -> None:
-        self.path, self._size, self._compression = path, size, compression
-        self._partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+        self, path: Path, *, name: str, size: tuple[int, int], license: str, citation: str, compression: int = 4,
+        root: Path | None = None,
+    ) -> None:  # fmt: skip
+        self.path, self._size, self._compression, self._root = path, size, compression, root
+        height, width = size
+        self._header = {
+            "format": FORMAT, "format_version": FORMAT_VERSION, "name": name, "height": height, "width": width,
+            "license": license, "citation": citation,
+        }  # fmt: skip
+        self._splits: dict[str, _Split] = {}
+        self._described: dict[Path, SourceFile] = {}
         if path.is_dir():
             raise InputError(f"{path} is a folder, expected a file to write")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = h5py.File(self._partial, "w")
+            self._parts = Parts(path)
         except OSError as error:
             raise InputError(f"cannot write {path} ({error})") from None
-        height, width = size
-        self._file.attrs.update(
-            format=FORMAT, format_version=FORMAT_VERSION, name=name, height=height, width=width, license=license,
-            citation=citation,
-        )  # fmt: skip
 
-    def add_split(self, split: str, ids: list[str], labels: Mapping[str, Label]) -> None:
-        """Make room for a split of `len(ids)` images with these labels."""
-        group = self._file.create_group(split)
-        group.create_dataset("id", data=ids, dtype=h5py.string_dtype())
-        for name, label in {"image": Label("uint8", (3,)), **labels}.items():
-            shape = (len(ids), *self._size, *label.channels)
-            dataset = group.create_dataset(
-                name, shape, label.dtype, chunks=(1, *shape[1:]), shuffle=True, compression="gzip",
-                compression_opts=self._compression,
-            )  # fmt: skip
-            dataset.attrs.update(label.attributes)
+    def add_split(self, split: str, ids: list[str], labels: Mapping[str, Label], files: Sequence[Path] = ()) -> None:
+        """Make room for a split of `len(ids)` images with these labels, made from `files` that belong to all of it.
 
-    def write(self, split: str, row: int, arrays: Mapping[str, NDArray[np.generic]]) -> None:
-        """Store image number `row` of a split with its labels."""
+        Whatever else the arrays depend on must stand in the labels' attributes. InputError for an id that is there
+        twice, and for a file that cannot be read.
+        """
+        twice = next((identity for identity, times in Counter(ids).items() if times > 1), None)
+        if twice is not None:
+            raise InputError(f"{split} has the image id {twice!r} twice")
+        # The files of a whole split can be large, and two splits often share them.
+        self._described |= {path: describe_file(path, self._base) for path in files if path not in self._described}
+        described = [self._described[path] for path in files]
+        self._splits[split] = _Split(list(ids), {"image": IMAGE_LABEL, **labels}, described)
+        plan = {
+            "version": __version__, "header": self._header, "compression": self._compression, "ids": ids,
+            "labels": {name: (x.dtype, x.channels, dict(x.attributes)) for name, x in labels.items()},
+            "files": [(x.file, x.bytes, x.sha256) for x in described],
+        }  # fmt: skip
         try:
-            for name, array in arrays.items():
-                self._file[split][name][row] = array
+            self._parts.open_split(split, plan)
         except OSError as error:
             raise InputError(f"cannot write {self.path} ({error})") from None
+
+    def has(self, split: str, row: int, files: Sequence[Path] = ()) -> bool:
+        """Whether an earlier run has finished this image, from files of the same content."""
+        if not self._parts.exists(split, row):
+            return False
+        found = self._parts.has(split, row, [describe_file(path, self._base) for path in files])
+        if found:
+            self._splits[split].done.add(row)
+        return found
+
+    def write(
+        self, split: str, row: int, arrays: Mapping[str, NDArray[np.generic]], files: Sequence[Path] = ()
+    ) -> None:
+        """Store image number `row` of a split with its labels, made from `files`.
+
+        InputError names an array that is missing, too many, or of another shape or dtype than the split was given.
+        """
+        self._check(split, row, arrays)
+        described = [describe_file(path, self._base) for path in files]
+        try:
+            self._parts.write(split, row, arrays, described, self._compression)
+        except OSError as error:
+            raise InputError(f"cannot write {self.path} ({error})") from None
+        self._splits[split].done.add(row)
 
     def __enter__(self) -> "PreparedWriter":
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         try:
-            self._file.close()
             if kind is None:
-                os.replace(self._partial, self.path)
+                self._finish()
         finally:
-            self._partial.unlink(missing_ok=True)
+            self._parts.close()
+
+    @property
+    def _base(self) -> Path:
+        return Path() if self._root is None else self._root
+
+    def _check(self, split: str, row: int, arrays: Mapping[str, NDArray[np.generic]]) -> None:
+        if split not in self._splits:
+            raise UnknownNameError(f"split of {self.path}", split, self._splits)
+        plan = self._splits[split]
+        if not 0 <= row < len(plan.ids):
+            raise InputError(f"image {row} of {split}, expected 0 to {len(plan.ids) - 1}")
+        where = f"image {plan.ids[row]!r} of {split}"
+        for name in arrays:
+            if name not in plan.labels:
+                raise UnknownNameError(f"label of {where}:", name, plan.labels)
+        for name, label in plan.labels.items():
+            if name not in arrays:
+                raise InputError(f"{where} has no {name!r}")
+            found, wanted = (arrays[name].dtype, arrays[name].shape), (np.dtype(label.dtype), self._shape(label))
+            if found != wanted:
+                raise InputError(f"{name} of {where} is {found[0]} {found[1]}, expected {wanted[0]} {wanted[1]}")
+
+    def _shape(self, label: Label) -> tuple[int, ...]:
+        return (*self._size, *label.channels)
+
+    def _finish(self) -> None:
+        for split, plan in self._splits.items():
+            missing = len(plan.ids) - len(plan.done)
+            if missing:
+                raise InputError(f"{self.path} is not finished: {split} lacks {missing} of {len(plan.ids)} images")
+        try:
+            with whole_file(self.path) as place, h5py.File(place, "w") as file:
+                file.attrs.update(self._header)
+                for split, plan in self._splits.items():
+                    self._join(split, plan, file)
+                write_sources(file, self._sources())
+        except OSError as error:
+            raise InputError(f"cannot write {self.path} ({error})") from None
+        self._parts.remove()
+
+    def _join(self, split: str, plan: _Split, file: h5py.File) -> None:
+        group = file.create_group(split)
+        group.create_dataset("id", data=plan.ids, dtype=h5py.string_dtype())
+        for name, label in plan.labels.items():
+            shape = (len(plan.ids), *self._shape(label))
+            dataset = group.create_dataset(
+                name, shape, label.dtype, chunks=(1, *shape[1:]), shuffle=True, compression="gzip",
+                compression_opts=self._compression,
+            )  # fmt: skip
+            dataset.attrs.update(label.attributes)
+        for row in range(len(plan.ids)):
+            self._parts.join(split, row, group)
+
+    def _sources(self) -> Iterable[tuple[str, SourceFile]]:
+        for split, plan in self._splits.items():
+            yield from ((split, record) for record in plan.files)
+            for row in range(len(plan.ids)):
+                yield from ((split, record) for record in self._parts.files_of(split, row))

@@ -6,7 +6,6 @@ leaves a file that opens, and the batch that was under way is simply not marked.
 """
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtlattack.errors import InputError
+from mtlattack.files import whole_file
 from mtlattack.hdf5 import open_hdf5
 from mtlattack.tasks import Task, task_from_config
 
@@ -65,29 +65,12 @@ class EvidenceFile:
     @staticmethod
     def create(path: Path, plan: Mapping[str, Any], environment: Mapping[str, Any], ids: list[str]) -> "EvidenceFile":
         """Lay out the file for a plan (whole or not at all); InputError where it cannot be written."""
-        # One name for all processes: what a killed one left behind is overwritten.
-        partial = path.with_name(f".{path.name}.partial")
-        tasks = tasks_of_plan(plan)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            new = h5py.File(partial, "w")
+            with whole_file(path) as partial, h5py.File(partial, "w") as file:
+                _lay_out(file, plan, environment, ids)
         except OSError as error:
             raise InputError(f"cannot write {path} ({error})") from None
-        with new as file:
-            file.attrs.update(format=FORMAT, format_version=FORMAT_VERSION)
-            file.attrs["plan"] = json.dumps(plan)
-            file.attrs["environment"] = json.dumps(environment)
-            file.create_dataset("id", data=ids, dtype=h5py.string_dtype())
-            for name in job_names(plan):
-                group = file.create_group(name)
-                group.create_dataset("losses", data=np.zeros((len(ids), len(tasks)), np.float32))
-                group.create_dataset("perturbation", data=np.zeros((len(ids), 2), np.float64))
-                group.create_dataset("seconds", data=np.zeros(len(ids), np.float32))
-                group.create_dataset("done", data=np.zeros(len(ids), np.uint8))
-                for task in tasks.values():
-                    shape = (len(ids), len(task.statistics_names))
-                    group.create_dataset(f"statistics/{task.name}", data=np.zeros(shape, np.float32))
-        os.replace(partial, path)
         return EvidenceFile(path)
 
     def plan(self) -> dict[str, Any]:
@@ -147,6 +130,23 @@ def tasks_of_plan(plan: Mapping[str, Any]) -> dict[str, Task]:
     """The tasks that were evaluated, by name, in the order of the loss columns."""
     tasks = [task_from_config(config) for config in plan["tasks"]]
     return {task.name: task for task in tasks}
+
+
+def _lay_out(file: h5py.File, plan: Mapping[str, Any], environment: Mapping[str, Any], ids: list[str]) -> None:
+    tasks = tasks_of_plan(plan)
+    file.attrs.update(format=FORMAT, format_version=FORMAT_VERSION)
+    file.attrs["plan"] = json.dumps(plan)
+    file.attrs["environment"] = json.dumps(environment)
+    file.create_dataset("id", data=ids, dtype=h5py.string_dtype())
+    for name in job_names(plan):
+        group = file.create_group(name)
+        group.create_dataset("losses", data=np.zeros((len(ids), len(tasks)), np.float32))
+        group.create_dataset("perturbation", data=np.zeros((len(ids), 2), np.float64))
+        group.create_dataset("seconds", data=np.zeros(len(ids), np.float32))
+        group.create_dataset("done", data=np.zeros(len(ids), np.uint8))
+        for task in tasks.values():
+            shape = (len(ids), len(task.statistics_names))
+            group.create_dataset(f"statistics/{task.name}", data=np.zeros(shape, np.float32))
 
 
 def _read_outcome(group: h5py.Group, tasks: Mapping[str, Task]) -> Outcome:

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from mtlattack.attacks import Attack
 from mtlattack.attacks.guard import undisturbed
 from mtlattack.data import Batch, PreparedDataset, loader
+from mtlattack.devices import choose_device
 from mtlattack.errors import InputError
-from mtlattack.evaluation.environment import choose_device, circumstances, describe_model, numeric_environment
+from mtlattack.evaluation.environment import circumstances, describe_model, numeric_environment
 from mtlattack.evaluation.evidence import CLEAN, Evidence, EvidenceFile, job_names
 from mtlattack.progress import progress_bar
 from mtlattack.tasks import Task

@@ -14,8 +14,15 @@ from mtlattack.tasks import Task, task_from_config
 
 WIDTH = 100
 # The metric that stands for a task where there is room for one only; all of them are in the record.
-HEADLINES = {"segmentation": "miou", "depth": "rel_error", "normals": "angle_mean"}
-_SHORT_TITLES = {"edge_texture": "edges", "keypoints2d": "keypoints", "segmentation": "segment."}
+HEADLINES = {"segmentation": "miou", "depth": "rel_error", "depth_euclidean": "rel_error", "normals": "angle_mean"}
+_SHORT_TITLES = {
+    "depth_euclidean": "eucl. depth",
+    "edge_texture": "edges",
+    "inverse_depth": "inv. depth",
+    "keypoints2d": "keypoints",
+    "principal_curvature": "curvature",
+    "segmentation": "segment.",
+}
 
 
 @dataclass(frozen=True)

@@ -1,20 +1,42 @@
 """Backbones, sharing layouts, heads, and the zoo."""
 
 from mtlattack.models.checkpoints import file_hash, load_checkpoint, read_description, save_checkpoint
-from mtlattack.models.layouts import NAMED_LAYOUTS, Layout, list_layouts, parse_layout
-from mtlattack.models.network import MultiTaskNetwork, NetworkConfig, create_network
+from mtlattack.models.counts import Counts, count_network, count_stages
+from mtlattack.models.creating import create_network, sketch_network
+from mtlattack.models.enumeration import count_trees
+from mtlattack.models.layouts import (
+    NAMED_LAYOUTS,
+    Layout,
+    all_layouts,
+    layout_at,
+    layout_index,
+    layout_name,
+    list_layouts,
+    parse_layout,
+)
+from mtlattack.models.network import MultiTaskNetwork, NetworkConfig
+from mtlattack.models.outputs import Output
 from mtlattack.models.resolving import resolve_model
 from mtlattack.models.wrapping import wrap
 from mtlattack.models.zoo import create_model, list_models, model_path
 
 __all__ = [
     "NAMED_LAYOUTS",
+    "Counts",
     "Layout",
     "MultiTaskNetwork",
     "NetworkConfig",
+    "Output",
+    "all_layouts",
+    "count_network",
+    "count_stages",
+    "count_trees",
     "create_model",
     "create_network",
     "file_hash",
+    "layout_at",
+    "layout_index",
+    "layout_name",
     "list_layouts",
     "list_models",
     "load_checkpoint",
@@ -23,5 +45,6 @@ __all__ = [
     "read_description",
     "resolve_model",
     "save_checkpoint",
+    "sketch_network",
     "wrap",
 ]

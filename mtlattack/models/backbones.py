@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torchvision.ops import Permute
 
 from mtlattack.errors import InputError, UnknownNameError
+from mtlattack.models.vit import AS_MAPS, are_maps, cut_vit, is_vit
 
 OptionValue = int | float | bool | Sequence[int | float]
 _LARGEST_OPTION = 4096
@@ -48,9 +49,11 @@ def create_backbone(
 ) -> Backbone:
     """An untrained timm network by name, as stages.
 
-    Networks that timm runs as a list of layers are cut after every feature level; any other one stays whole (one
-    stage), so that its tasks can share all of it or nothing. `options` go to timm and must be numbers or lists of
-    numbers: a checkpoint's header may carry them, and a string could make timm load a file.
+    Networks that timm runs as a list of layers are cut after every feature level. Vision Transformers run without class
+    and register tokens on images of any size, as patches and four runs of blocks, unless `options` ask otherwise. Any
+    other network stays whole (one stage), so that its tasks can share all of it or nothing. `output_stride` 32 means
+    as timm builds it. `options` go to timm and must be numbers or lists of numbers: a checkpoint's header may carry
+    them, and a string could make timm load a file.
     """
     if name not in timm.list_models():
         raise UnknownNameError("backbone", name, timm.list_models())
@@ -61,6 +64,9 @@ def create_backbone(
     channels, strides = info.channels(), info.reduction()
     if isinstance(network, FeatureListNet):
         return Backbone(_cut(network), channels, strides)
+    if is_vit(inside := _inside(network)) and are_maps(inside):
+        stages = cut_vit(inside)
+        return Backbone(stages, channels[-1:] * len(stages), strides[-1:] * len(stages))
     return Backbone([network], channels, strides)
 
 
@@ -73,9 +79,17 @@ def _create_timm(name: str, output_stride: int, options: dict[str, Any]) -> nn.M
             # These two families run as a list of layers only if asked to.
             as_list = {"feature_cls": "list", "flatten_sequential": True}
             network = timm.create_model(name, feature_cfg=as_list, **arguments)
+        elif is_vit(_inside(network)):
+            network = timm.create_model(name, **{**AS_MAPS, **arguments})
         return network
     except Exception as error:  # timm has no common error type
         raise InputError(f"backbone {name!r} with {arguments}: {error}") from None
+
+
+def _inside(network: nn.Module) -> nn.Module:
+    """What timm wraps when a network gives its features by itself."""
+    inside = getattr(network, "model", network)
+    return inside if isinstance(inside, nn.Module) else network
 
 
 def _cut(network: FeatureListNet) -> list[Stage]:

@@ -13,11 +13,14 @@ from safetensors.torch import save
 from torch import Tensor
 
 from mtlattack.errors import InputError
-from mtlattack.models.network import MultiTaskNetwork, create_network
+from mtlattack.models.creating import create_network, sketch_network
+from mtlattack.models.network import MultiTaskNetwork
 
 SUFFIX = ".safetensors"
 _HEADER = "mtlattack"
 _FORMAT_VERSION = 1
+_FLOATS = ("F64", "F32", "F16", "BF16")
+_MOST_BUFFER_BYTES = 2**30
 _HASHED_NAME = re.compile(r"^(?P<name>.+)-(?P<hash>[0-9a-f]{8})\.safetensors$")
 
 
@@ -45,21 +48,20 @@ def save_checkpoint(
 def load_checkpoint(path: str | Path) -> MultiTaskNetwork:
     """The network stored at `path`, in eval mode and float32.
 
-    InputError for a file that is missing, truncated, not ours, or whose content does not match the hash in its name.
+    InputError for a file that is missing, truncated, not ours, or whose content does not match the hash in its name. A
+    header may describe a giant: memory is taken only once the file is seen to hold every weight of it.
     """
     path = Path(path)
     description = read_description(path)
     try:
-        network = create_network(description["network"])
+        sketch = sketch_network(description["network"])
+        with safe_open(path, "pt") as file:
+            _check_tensors(file, sketch)
+            network = create_network(sketch.config)
+            weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    with safe_open(path, "pt") as file:
-        weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (not a dict)
-    try:
-        network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in weights.items()})
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path}: weights do not fit the network it describes: {reason}") from None
+    network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in weights.items()})
     return network.eval()
 
 
@@ -79,6 +81,27 @@ def read_description(path: str | Path) -> dict[str, Any]:
         found = description.get("format_version")
         raise InputError(f"{path} has checkpoint format {found}, expected {_FORMAT_VERSION}")
     return description
+
+
+def _check_tensors(file: Any, sketch: MultiTaskNetwork) -> None:
+    """Compare names, shapes and kinds of the file's tensors with the network's; InputError names the first other."""
+    wanted, found = sketch.state_dict(), set(file.keys())
+    for name, value in wanted.items():
+        if name not in found:
+            raise InputError(f"weights do not fit the network it describes: no {name}, expected {list(value.shape)}")
+        stored = file.get_slice(name)
+        shape, dtype = stored.get_shape(), stored.get_dtype()
+        if shape != list(value.shape):
+            raise InputError(
+                f"weights do not fit the network it describes: {name} has shape {shape}, expected {list(value.shape)}"
+            )
+        if (dtype in _FLOATS) != value.is_floating_point():
+            raise InputError(f"weights do not fit the network it describes: {name} has type {dtype}")
+    # What is not stored (masks, position tables) follows from the header alone.
+    if (size := sum(buffer.nbytes for buffer in sketch.buffers())) > _MOST_BUFFER_BYTES:
+        raise InputError(f"the network it describes holds {size:,} bytes beside its weights, at most 2**30 are allowed")
+    if surplus := sorted(found - wanted.keys()):
+        raise InputError(f"weights do not fit the network it describes: it has no {surplus[0]}")
 
 
 def _parse(path: Path, header: str) -> dict[str, Any]:

@@ -1,17 +1,15 @@
-"""The zoo's network: a backbone cut into stages, shared as a layout says, with one head a task."""
+"""What every network of ours is: a description, tasks, normalisation inside, one head a task."""
 
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
 from typing import Annotated, Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
 from mtlattack.errors import InputError
 from mtlattack.models.backbones import Backbone, create_backbone
 from mtlattack.models.heads import HEADS
-from mtlattack.models.layouts import Layout, parse_layout
-from mtlattack.schemas import validate
 from mtlattack.tasks import Task, task_from_config
 
 OptionValue = int | float | bool | list[int] | list[float]
@@ -27,22 +25,32 @@ class NetworkConfig(BaseModel):
     backbone: str = Field(description="timm name")
     backbone_options: dict[str, OptionValue] = Field(default_factory=dict, description="numbers for timm")
     output_stride: Literal[8, 16, 32] = 8
-    layout: str = Field("shared", description="shared, separate, or a tree as models.layouts writes it")
+    sharing: Literal["tree", "mtan"] = Field("tree", description="hard sharing along a layout, or MTAN's attention")
+    layout: str = Field("shared", description="shared, separate, tree-TxB-index, or a tree as models.layouts writes it")
     head: str = "light"
     head_width: int = Field(48, ge=1, le=4096)
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[Positive, Positive, Positive] = (0.229, 0.224, 0.225)
 
+    @model_validator(mode="after")
+    def _only_a_tree_has_a_layout(self) -> "NetworkConfig":
+        if self.sharing != "tree" and self.layout != "shared":
+            raise InputError(
+                f"layout {self.layout!r} goes with sharing 'tree'; {self.sharing!r} has one backbone for all tasks"
+            )
+        return self
 
-class MultiTaskNetwork(nn.Module):
+
+class MultiTaskNetwork(nn.Module, ABC):
     """RGB images `[B, 3, H, W]` in [0, 1] → `{task: [B, channels, H, W]}`; normalisation happens inside.
 
-    Stage `s` holds one copy of the backbone's stage per group of the layout's partition; a task's features come from
-    the groups it belongs to, so tasks share exactly the stages in which they share a group.
+    A subclass says how tasks come to their features, and adds `heads` last: the order in which parts are made is the
+    order in which weights are drawn, and a seed stands for a network.
     """
 
     mean: Tensor
     std: Tensor
+    heads: nn.ModuleDict
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__()
@@ -51,53 +59,35 @@ class MultiTaskNetwork(nn.Module):
         self.tasks: dict[str, Task] = {task.name: task for task in tasks}
         if len(self.tasks) != len(tasks):
             raise InputError(f"a network predicts each task once, got {', '.join(task.name for task in tasks)}")
-        backbone = _backbone(config)
-        self.layout = parse_layout(config.layout, list(self.tasks), len(backbone.stages))
-        # Copies come from backbones of their own, so each starts from weights that timm drew for it.
-        twins = [_backbone(config) for _ in range(max(map(len, self.layout.partitions)) - 1)]
-        self.stages = _grow_tree([backbone, *twins], self.layout)
-        head = HEADS.get(config.head)
-        self.heads = nn.ModuleDict(
-            {
-                name: head(backbone.channels, backbone.strides, config.head_width, task.channels)
-                for name, task in self.tasks.items()
-            }
-        )
         self.register_buffer("mean", torch.tensor(config.mean).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(config.std).view(3, 1, 1), persistent=False)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Predictions by task, at the images' own size."""
         size = (images.shape[-2], images.shape[-1])
-        paths = self._features((images - self.mean) / self.std)
+        paths = self.features((images - self.mean) / self.std)
         return {name: self.heads[name](paths[name], size) for name in self.tasks}
 
-    def _features(self, x: Tensor) -> dict[str, list[Tensor]]:
-        """Each task's features, finest first; a shared stage runs once."""
-        paths: dict[str, list[Tensor]] = {name: [] for name in self.tasks}
-        for partition, copies in zip(self.layout.partitions, self.stages, strict=True):
-            for group, stage in zip(partition, copies, strict=True):  # type: ignore[call-overload]
-                path = paths[group[0]]
-                features = stage(path[-1] if path else x)
-                for name in group:
-                    paths[name] = [*paths[name], *features]
-        return paths
+    @abstractmethod
+    def features(self, x: Tensor) -> dict[str, list[Tensor]]:
+        """Normalised images `[B, 3, H, W]` → each task's features, finest first."""
 
+    @abstractmethod
+    def parts(self) -> dict[str, nn.Module]:
+        """The network's parts by a name for people, in the order of a pass: every parameter is in exactly one."""
 
-def create_network(config: NetworkConfig | Mapping[str, Any]) -> MultiTaskNetwork:
-    """An untrained network from its description; InputError names the field that is wrong."""
-    if isinstance(config, NetworkConfig):
-        return MultiTaskNetwork(config)
-    return MultiTaskNetwork(validate(NetworkConfig, config, "network description: "))
+    def _create_backbone(self) -> Backbone:
+        config = self.config
+        return create_backbone(config.backbone, output_stride=config.output_stride, options=config.backbone_options)
 
+    def _create_heads(self, backbone: Backbone) -> nn.ModuleDict:
+        head = HEADS.get(self.config.head)
+        return nn.ModuleDict(
+            {
+                name: head(backbone.channels, backbone.strides, self.config.head_width, task.channels)
+                for name, task in self.tasks.items()
+            }
+        )
 
-def _backbone(config: NetworkConfig) -> Backbone:
-    return create_backbone(config.backbone, output_stride=config.output_stride, options=config.backbone_options)
-
-
-def _grow_tree(backbones: Sequence[Backbone], layout: Layout) -> nn.ModuleList:
-    """Per stage, one copy a group: the first group's from the first backbone, the second's from the second…"""
-    return nn.ModuleList(
-        nn.ModuleList(backbone.stages[stage] for _, backbone in zip(partition, backbones, strict=False))
-        for stage, partition in enumerate(layout.partitions)
-    )
+    def _head_parts(self) -> dict[str, nn.Module]:
+        return {f"head {name}": self.heads[name] for name in self.tasks}

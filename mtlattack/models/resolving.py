@@ -2,27 +2,36 @@
 
 import importlib
 import sys
-from collections.abc import Mapping
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
-import safetensors.torch
-import torch
 from torch import nn
 
 from mtlattack.errors import InputError
 from mtlattack.models.checkpoints import SUFFIX, checkpoint_name, load_checkpoint
+from mtlattack.models.state_dicts import load_weights
+from mtlattack.models.wrapping import WrappedModel, are_tasks
 from mtlattack.models.zoo import create_model
-from mtlattack.tasks import Task
+
+_WEIGHTS_ALONE = (".pt", ".pth", ".ckpt", ".bin")
 
 
 def resolve_model(model: str, checkpoint: Path | None = None) -> tuple[nn.Module, str]:
-    """The model and the name it goes by.
+    """The model, in eval mode, and the name it goes by.
 
-    `module:factory` is imported (the current folder counts) and called without arguments; `checkpoint` fills it with
-    weights, a `.pt`/`.pth` being read with `weights_only=True` alone. InputError says what is wrong with either.
+    `module:factory` is imported (the current folder comes first) and called without arguments; `checkpoint` fills it
+    with weights, see `load_weights`: those of the module inside if the factory wraps one. InputError says what is
+    wrong with any of them.
     """
     if ":" in model:
         return _from_factory(model, checkpoint), model if checkpoint is None else f"{model}@{checkpoint.stem}"
+    if model.endswith(_WEIGHTS_ALONE):
+        raise InputError(
+            f"{model} holds weights alone; say what to fill with them: --model module:factory --checkpoint {model}"
+        )
     if checkpoint is not None:
         raise InputError(f"--checkpoint goes with --model module:factory, not with {model!r}")
     if model.endswith(SUFFIX) or "/" in model:
@@ -32,39 +41,54 @@ def resolve_model(model: str, checkpoint: Path | None = None) -> tuple[nn.Module
 
 
 def _from_factory(reference: str, checkpoint: Path | None) -> nn.Module:
-    module_name, _, factory_name = reference.partition(":")
-    sys.path.insert(0, "")
-    try:
-        factory = getattr(importlib.import_module(module_name), factory_name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise InputError(f"model {reference!r}: {error}") from None
-    finally:
-        sys.path.remove("")
-    if not callable(factory):
-        raise InputError(f"model {reference!r}: {factory_name} is a {type(factory).__name__}, expected a function")
-    network = factory()
-    tasks = getattr(network, "tasks", None)
-    if not isinstance(network, nn.Module) or not _are_tasks(tasks):
+    with _current_folder_first():
+        factory = _import(reference)
+        network = _run(reference, factory)
+    if not isinstance(network, nn.Module) or not are_tasks(getattr(network, "tasks", None)):
         raise InputError(
             f"{reference} gives {type(network).__name__}, expected an nn.Module with tasks; see models.wrap"
         )
     if checkpoint is not None:
-        _load_weights(network, checkpoint)
+        load_weights(network.module if isinstance(network, WrappedModel) else network, checkpoint)
     return network.eval()
 
 
-def _are_tasks(tasks: object) -> bool:
-    return isinstance(tasks, Mapping) and bool(tasks) and all(isinstance(task, Task) for task in tasks.values())
-
-
-def _load_weights(network: nn.Module, path: Path) -> None:
-    if not path.is_file():
-        raise InputError(f"no checkpoint file {path}")
+def _import(reference: str) -> Callable[[], object]:
+    module_name, _, factory_name = reference.partition(":")
+    if "/" in module_name or module_name.endswith(".py"):
+        name = module_name.removesuffix(".py").strip("./").replace("/", ".")
+        raise InputError(f"model {reference!r}: expected a module's name, not its file: {name}:{factory_name}")
+    module = _run(reference, lambda: importlib.import_module(module_name))
     try:
-        if path.suffix == SUFFIX:
-            weights = safetensors.torch.load_file(path)
-        else:
-            weights = torch.load(path, map_location="cpu", weights_only=True)
-        network.load_state_dict(weights)
-    except Exception as error:  # unpicklers and zip readers raise what they like
-        raise InputError(f"{path} does not fit the model: {str(error).splitlines()[0]}") from None
+        factory = getattr(module, factory_name)
+    except AttributeError as error:
+        raise InputError(f"model {reference!r}: {error}") from None
+    if not callable(factory):
+        raise InputError(f"model {reference!r}: {factory_name} is a {type(factory).__name__}, expected a function")
+    return factory
+
+
+def _run(reference: str, function: Callable[[], Any]) -> Any:
+    """What a user's code gives; whatever it raises becomes an InputError that says where."""
+    try:
+        return function()
+    except (ImportError, InputError) as error:
+        raise InputError(f"model {reference!r}: {error}") from error
+    except SyntaxError as error:  # its text holds the place
+        raise InputError(f"model {reference!r}: SyntaxError: {error}") from error
+    except (Exception, SystemExit) as error:  # a script without a main guard may well exit
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{Path(frame.filename).name}, line {frame.lineno}"
+        raise InputError(f"model {reference!r}: {type(error).__name__}: {error} ({place})") from error
+
+
+@contextmanager
+def _current_folder_first() -> Iterator[None]:
+    """Inside, modules in the current folder are found, also by what a factory imports when it is called."""
+    folder = str(Path.cwd())
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        with suppress(ValueError):  # the user's code may have removed it
+            sys.path.remove(folder)

@@ -1,40 +1,80 @@
 """Making a foreign module one of ours."""
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Literal, get_args
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mtlattack.errors import InputError
+from mtlattack.models.outputs import Key, Output
 from mtlattack.tasks import Task, TaskMap
 
-Outputs = Mapping[str, str | int]
+ChannelOrder = Literal["RGB", "BGR"]
+_BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
 class WrappedModel(nn.Module):
-    """A foreign module behind the contract: RGB in [0, 1] in, one prediction a task out."""
+    """A foreign module behind the contract: RGB in [0, 1] in, one prediction a task out. Made by `wrap`."""
 
     mean: Tensor
     std: Tensor
 
     def __init__(
-        self, module: nn.Module, tasks: TaskMap, mean: Sequence[float], std: Sequence[float], outputs: Outputs
+        self,
+        module: nn.Module,
+        tasks: TaskMap,
+        outputs: Mapping[str, Output],
+        *,
+        mean: Sequence[float],
+        std: Sequence[float],
+        channel_order: ChannelOrder,
+        value_range: tuple[float, float],
+        size_multiple: int,
     ) -> None:
         super().__init__()
         self.module, self.outputs = module, dict(outputs)
         self.tasks: dict[str, Task] = dict(tasks)
+        self.channel_order, self.value_range, self.size_multiple = channel_order, value_range, size_multiple
         self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(-1, 1, 1), persistent=False)
+        # A model is known by the digest of its buffers: another convention must not pass for the same model.
+        places = [(name, output.key, output.channels, output.resize) for name, output in self.outputs.items()]
+        text = repr((channel_order, value_range, size_multiple, places)).encode()
+        self.register_buffer("conventions", torch.tensor(list(text), dtype=torch.uint8), persistent=False)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """Predictions by task; InputError if the module does not return what `outputs` promises."""
-        raw: Any = self.module((images - self.mean) / self.std)
+        """Predictions `[B, channels, H, W]` by task for images `[B, 3, H, W]`; InputError if it gives others."""
+        if images.ndim != 4 or images.shape[1] != 3:
+            raise InputError(f"images have shape {tuple(images.shape)}, expected [B, 3, H, W]")
+        batch, _, height, width = images.shape
+        x = self._prepared(images)
+        returned = self._call(x)
+        predictions = {}
+        for name, task in self.tasks.items():
+            value = self.outputs[name].read(returned, name, (batch, task.channels, x.shape[-2], x.shape[-1]))
+            if images.requires_grad and torch.is_grad_enabled() and not value.requires_grad:
+                raise InputError(f"task {name!r}: the prediction has no gradient in the image (detached, or no_grad?)")
+            predictions[name] = value[..., :height, :width].to(images.dtype)
+        return predictions
+
+    def _prepared(self, images: Tensor) -> Tensor:
+        """The images as the module wants them: order, range, normalisation, and size, in this order."""
+        x = images.flip(1) if self.channel_order == "BGR" else images
+        low, high = self.value_range
+        x = (x * (high - low) + low - self.mean) / self.std
+        below, right = (-x.shape[side] % self.size_multiple for side in (-2, -1))
+        # Padded after the normalisation, hence with the mean colour.
+        return F.pad(x, (0, right, 0, below)) if below or right else x
+
+    def _call(self, x: Tensor) -> object:
         try:
-            return {name: raw[self.outputs[name]] for name in self.tasks}
-        except (KeyError, IndexError, TypeError):
-            found = sorted(raw) if isinstance(raw, Mapping) else type(raw).__name__
-            raise InputError(f"the module returned {found}, expected the outputs {self.outputs}") from None
+            return self.module(x)
+        except Exception as error:  # a foreign module raises what it likes
+            reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            raise InputError(f"{type(self.module).__name__} on images {tuple(x.shape)} raised {reason}") from error
 
 
 def wrap(
@@ -43,14 +83,75 @@ def wrap(
     *,
     mean: Sequence[float] = (0.0, 0.0, 0.0),
     std: Sequence[float] = (1.0, 1.0, 1.0),
-    outputs: Outputs | None = None,
+    channel_order: ChannelOrder = "RGB",
+    value_range: tuple[float, float] = (0.0, 1.0),
+    size_multiple: int = 1,
+    outputs: Mapping[str, Output | Key] | None = None,
 ) -> WrappedModel:
-    """`module` as a multi-task model.
+    """`module` as a multi-task model, in eval mode.
 
-    Images are RGB in [0, 1] and reach the module as (image − mean)/std. `outputs` says under which key or position
-    the module returns each task; by default under the task's name.
+    Images, RGB in [0, 1], reach the module in its own `channel_order` and stretched to its `value_range`, as
+    (image − mean)/std: `mean` and `std` are given per channel in that order and range. They are padded below and on the
+    right to a multiple of `size_multiple`; predictions are cut back. `outputs` says where the module returns a task, as
+    an `Output` or its key alone; by default under the task's name.
+    InputError for an option that makes no sense, and for a module whose batch norm has no running statistics: its
+    predictions of an image would depend on the batch.
     """
-    outputs = outputs or {name: name for name in tasks}
-    if set(outputs) != set(tasks):
+    if not isinstance(module, nn.Module):
+        raise InputError(f"the module is a {type(module).__name__}, expected an nn.Module")
+    _check_tasks(tasks)
+    _check_batch_norms(module)
+    _check_input(mean, std, channel_order, value_range, size_multiple)
+    return WrappedModel(
+        module,
+        tasks,
+        _places(tasks, outputs or {}),
+        mean=[float(value) for value in mean],
+        std=[float(value) for value in std],
+        channel_order=channel_order,
+        value_range=(float(value_range[0]), float(value_range[1])),
+        size_multiple=size_multiple,
+    ).eval()
+
+
+def are_tasks(tasks: object) -> bool:
+    """Whether this is what a model carries as `tasks`: at least one, by name."""
+    return isinstance(tasks, Mapping) and bool(tasks) and all(isinstance(task, Task) for task in tasks.values())
+
+
+def _check_tasks(tasks: object) -> None:
+    if not are_tasks(tasks):
+        raise InputError(f"tasks={tasks!r}, expected tasks by name like {{'depth': Depth()}}")
+
+
+def _check_batch_norms(module: nn.Module) -> None:
+    for name, part in module.named_modules():
+        if isinstance(part, _BATCH_NORMS) and part.running_mean is None:
+            raise InputError(
+                f"{name or 'the module'} is a {type(part).__name__} without running statistics: "
+                f"the prediction of an image would depend on its batch"
+            )
+
+
+def _check_input(
+    mean: Sequence[float], std: Sequence[float], order: str, span: tuple[float, float], multiple: int
+) -> None:
+    for name, values in (("mean", mean), ("std", std)):
+        if len(values) != 3 or not all(math.isfinite(value) for value in values):
+            raise InputError(f"{name}={values!r}, expected three finite numbers, one a channel")
+    if min(std) <= 0:
+        raise InputError(f"std={std!r}, expected positive numbers")
+    if order not in get_args(ChannelOrder):
+        raise InputError(f"channel_order={order!r}, expected one of {', '.join(get_args(ChannelOrder))}")
+    if len(span) != 2 or not -math.inf < span[0] < span[1] < math.inf:
+        raise InputError(f"value_range={span!r}, expected (low, high) like (0, 255)")
+    if not isinstance(multiple, int) or multiple < 1:
+        raise InputError(f"size_multiple={multiple!r}, expected a whole number of at least 1")
+
+
+def _places(tasks: TaskMap, outputs: Mapping[str, Output | Key]) -> dict[str, Output]:
+    """One `Output` a task."""
+    if not set(outputs) <= set(tasks):
         raise InputError(f"outputs are given for {sorted(outputs)}, the tasks are {sorted(tasks)}")
-    return WrappedModel(module, tasks, mean, std, outputs)
+    places = {name: outputs.get(name, Output()) for name in tasks}
+    return {name: place if isinstance(place, Output) else Output(place) for name, place in places.items()}

@@ -1,4 +1,4 @@
-"""Depth in metres."""
+"""Distance from the camera in metres, along the viewing axis or along the ray, and inverse depth."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -8,21 +8,26 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mtlattack.tasks.base import Metric, Task, check_aligned, divide, masked_mean
+from mtlattack.tasks.base import Metric, divide
 from mtlattack.tasks.registry import TASKS
+from mtlattack.tasks.regression import Regression
 
 _RATIOS = (1.25, 1.25**2, 1.25**3)
 
 
-@TASKS.register("depth")
-@dataclass(frozen=True)
-class Depth(Task):
-    """Masked L1; predictions `[B, 1, H, W]` and targets `[B, H, W]` in metres, targets ≤ 0 or not finite are invalid.
+class PositiveRegression(Regression):
+    """L1; predictions `[B, 1, H, W]` and targets `[B, H, W]` in one unit, targets ≤ 0 or not finite are invalid."""
 
-    A pixel is an inlier if max(p/t, t/p) ≤ 1.25^k *and* p > 0: a negative depth is no inlier.
+    def valid(self, target: Tensor) -> Tensor:
+        return torch.isfinite(target) & (target > 0)
+
+
+class Distance(PositiveRegression):
+    """L1 over distances in metres.
+
+    A pixel is an inlier if max(p/t, t/p) ≤ 1.25^k *and* p > 0: a negative distance is no inlier.
     """
 
-    kind: ClassVar[str] = "depth"
     metric_table: ClassVar[tuple[Metric, ...]] = (
         Metric("abs_error", "m", False),
         Metric("rel_error", "", False),
@@ -33,28 +38,15 @@ class Depth(Task):
     )
 
     @property
-    def channels(self) -> int:
-        return 1
-
-    @property
     def statistics_names(self) -> tuple[str, ...]:
         return ("pixels", "abs_sum", "rel_sum", "square_sum", "inliers1", "inliers2", "inliers3")
 
-    def loss(self, prediction: Tensor, target: Tensor) -> Tensor:
-        check_aligned(self, prediction, target)
-        valid = _valid(target)
-        return masked_mean((prediction[:, 0] - torch.where(valid, target, 0.0)).abs(), valid)
-
-    def statistics(self, prediction: Tensor, target: Tensor) -> Tensor:
-        check_aligned(self, prediction, target)
-        valid = _valid(target)
-        true = torch.where(valid, target, 1.0)
+    def _more_columns(self, prediction: Tensor, target: Tensor, error: Tensor) -> list[Tensor]:
+        true = torch.where(self.valid(target), target, 1.0)
         guess = prediction[:, 0]
-        error = (guess - true).abs()
         positive = guess > 0
         ratio = torch.where(positive, torch.maximum(guess / true, true / torch.where(positive, guess, 1.0)), torch.inf)
-        columns = [torch.ones_like(true), error, error / true, error**2, *(ratio <= limit for limit in _RATIOS)]
-        return torch.stack([torch.where(valid, column, 0).sum((1, 2)).float() for column in columns], 1)
+        return [error / true, error**2, *(ratio <= limit for limit in _RATIOS)]
 
     def metrics(self, statistics_sum: NDArray[np.floating[Any]]) -> dict[str, NDArray[np.float64]]:
         pixels, absolute, relative, square, *inliers = np.moveaxis(np.asarray(statistics_sum, np.float64), -1, 0)
@@ -66,5 +58,37 @@ class Depth(Task):
         return result | {f"delta{k}": 100 * divide(count, pixels) for k, count in enumerate(inliers, 1)}
 
 
-def _valid(target: Tensor) -> Tensor:
-    return torch.isfinite(target) & (target > 0)
+@TASKS.register("depth")
+@dataclass(frozen=True)
+class Depth(Distance):
+    """Metres along the viewing axis (z-depth)."""
+
+    kind: ClassVar[str] = "depth"
+
+
+@TASKS.register("depth_euclidean")
+@dataclass(frozen=True)
+class DepthEuclidean(Distance):
+    """Metres along the ray, from the optical centre to what the pixel shows."""
+
+    kind: ClassVar[str] = "depth_euclidean"
+
+
+@TASKS.register("inverse_depth")
+@dataclass(frozen=True)
+class InverseDepth(PositiveRegression):
+    """1/z-depth in 1/m, as from a stereo pair's disparity: far things are 0 and so invalid."""
+
+    kind: ClassVar[str] = "inverse_depth"
+    metric_table: ClassVar[tuple[Metric, ...]] = (Metric("abs_error", "1/m", False), Metric("rel_error", "", False))
+
+    @property
+    def statistics_names(self) -> tuple[str, ...]:
+        return ("pixels", "abs_sum", "rel_sum")
+
+    def _more_columns(self, prediction: Tensor, target: Tensor, error: Tensor) -> list[Tensor]:
+        return [error / torch.where(self.valid(target), target, 1.0)]
+
+    def metrics(self, statistics_sum: NDArray[np.floating[Any]]) -> dict[str, NDArray[np.float64]]:
+        pixels, absolute, relative = np.moveaxis(np.asarray(statistics_sum, np.float64), -1, 0)
+        return {"abs_error": divide(absolute, pixels), "rel_error": divide(relative, pixels)}

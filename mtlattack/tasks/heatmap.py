@@ -1,4 +1,4 @@
-"""Tasks that regress one value in [0, 1] a pixel: occluding texture edges and 2D keypoints, as in Taskonomy."""
+"""Tasks that regress one value in [0, 1] a pixel, as in Taskonomy: texture edges, 2D keypoints, reshading."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -8,33 +8,22 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mtlattack.tasks.base import Metric, Task, check_aligned, divide, masked_mean
+from mtlattack.tasks.base import Metric, divide
 from mtlattack.tasks.registry import TASKS
+from mtlattack.tasks.regression import Regression
 
 
-class Heatmap(Task):
+class Heatmap(Regression):
     """L1; predictions `[B, 1, H, W]`, targets `[B, H, W]` in [0, 1], a target that is not finite is invalid."""
 
     metric_table: ClassVar[tuple[Metric, ...]] = (Metric("l1", "", False),)
 
-    @property
-    def channels(self) -> int:
-        return 1
+    def valid(self, target: Tensor) -> Tensor:
+        return torch.isfinite(target)
 
     @property
     def statistics_names(self) -> tuple[str, ...]:
         return ("pixels", "abs_sum")
-
-    def loss(self, prediction: Tensor, target: Tensor) -> Tensor:
-        check_aligned(self, prediction, target)
-        valid = torch.isfinite(target)
-        return masked_mean((prediction[:, 0] - torch.where(valid, target, 0.0)).abs(), valid)
-
-    def statistics(self, prediction: Tensor, target: Tensor) -> Tensor:
-        check_aligned(self, prediction, target)
-        valid = torch.isfinite(target)
-        error = (prediction[:, 0] - torch.where(valid, target, 0.0)).abs()
-        return torch.stack([valid.sum((1, 2)).float(), torch.where(valid, error, 0.0).sum((1, 2)).float()], 1)
 
     def metrics(self, statistics_sum: NDArray[np.floating[Any]]) -> dict[str, NDArray[np.float64]]:
         pixels, absolute = np.moveaxis(np.asarray(statistics_sum, np.float64), -1, 0)
@@ -55,3 +44,11 @@ class Keypoints2D(Heatmap):
     """Response of the SURF keypoint detector."""
 
     kind: ClassVar[str] = "keypoints2d"
+
+
+@TASKS.register("reshading")
+@dataclass(frozen=True)
+class Reshading(Heatmap):
+    """Brightness of the bare geometry under one light at the camera."""
+
+    kind: ClassVar[str] = "reshading"

@@ -7,28 +7,30 @@ from typing import Any
 from mtlattack.models import MultiTaskNetwork
 from mtlattack.training.recipes import Recipe
 
+Metrics = Mapping[str, Mapping[str, float | None]]
+
 
 def card(
-    recipe: Recipe,
-    network: MultiTaskNetwork,
-    path: Path,
-    metrics: Mapping[str, Mapping[str, float | None]],
-    facts: dict[str, Any],
+    recipe: Recipe, network: MultiTaskNetwork, path: Path, clean: Metrics, attacked: Metrics, facts: dict[str, Any]
 ) -> str:
-    """The card of the checkpoint at `path` as Markdown; `metrics` by task are of the stored weights."""
+    """The card of the checkpoint at `path` as Markdown; metrics by task, of the stored weights, on the test split."""
     lines = [
         f"# {recipe.name}",
         "",
         f"`{path.name}`, {path.stat().st_size / 1e6:.2f} MB, {recipe.stored_dtype} on disk",
         "",
+        "| task | metric | clean | attacked |",
+        "|---|---|---|---|",
     ]
-    lines += ["| task | metric | clean, test |", "|---|---|---|"]
     for task in network.tasks.values():
         for metric in task.metric_table:
             arrow = "↑" if metric.higher_is_better else "↓"
-            number = metrics[task.name][metric.name]
-            value = "undefined" if number is None else f"{number:.4f} {metric.unit}".strip()
-            lines.append(f"| {task.name} | {metric.name} {arrow} | {value} |")
+            values = [_value(metrics[task.name][metric.name], metric.unit) for metrics in (clean, attacked)]
+            lines.append(f"| {task.name} | {metric.name} {arrow} | {' | '.join(values)} |")
     lines += ["", "| fact | value |", "|---|---|"]
     lines += [f"| {name} | {value} |" for name, value in facts.items()]
     return "\n".join(lines) + "\n"
+
+
+def _value(number: float | None, unit: str) -> str:
+    return "undefined" if number is None else f"{number:.4f} {unit}".strip()

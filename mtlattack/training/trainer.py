@@ -1,56 +1,25 @@
-"""Clean training: all tasks together, resumable after every epoch."""
+"""Training: all tasks together, on clean or attacked images, resumable after every epoch."""
 
-import math
-import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
-from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.amp.grad_scaler import GradScaler
 
 from mtlattack.data import Batch, PreparedDataset, load_dataset, loader
+from mtlattack.devices import choose_device
 from mtlattack.errors import InputError
-from mtlattack.models import MultiTaskNetwork, create_network
+from mtlattack.models import MultiTaskNetwork, create_network, resolve_model
 from mtlattack.progress import progress_bar
 from mtlattack.training.augmentation import Augmentation, AugmentedDataset
+from mtlattack.training.objectives import Term, TrainingObjective, create_objective
+from mtlattack.training.optimization import create_optimizer, one_cycle
+from mtlattack.training.precision import MixedPrecision, mixed_precision
 from mtlattack.training.recipes import Recipe
-
-
-@dataclass
-class TrainingState:
-    """What a training run consists of between two epochs."""
-
-    network: MultiTaskNetwork
-    optimizer: torch.optim.Optimizer
-    identity: dict[str, Any]
-    epoch: int = 0
-    seconds: float = 0.0
-
-    def save(self, path: Path) -> None:
-        """Write the state whole or not at all."""
-        partial = path.with_suffix(".partial")
-        content = {"network": self.network.state_dict(), "optimizer": self.optimizer.state_dict()}
-        torch.save(content | {"identity": self.identity, "epoch": self.epoch, "seconds": self.seconds}, partial)
-        os.replace(partial, path)
-
-    def load(self, path: Path) -> None:
-        """Go on from a saved state; InputError if it is damaged or another run's."""
-        try:
-            content = torch.load(path, weights_only=True)
-            identity = content["identity"]
-            differing = [key for key, value in self.identity.items() if identity.get(key) != value]
-            if differing:
-                raise ValueError(f"other {', '.join(differing)}")
-            self.network.load_state_dict(content["network"])
-            self.optimizer.load_state_dict(content["optimizer"])
-            self.epoch, self.seconds = content["epoch"], content["seconds"]
-        except (RuntimeError, ValueError, KeyError, TypeError, EOFError, UnpicklingError) as error:
-            reason = " ".join(str(error).split())
-            raise InputError(f"{path} is no state of this run ({reason}); remove it to start anew") from None
+from mtlattack.training.state import Row, TrainingState, averaged
+from mtlattack.training.validation import validate
 
 
 def train(
@@ -59,20 +28,21 @@ def train(
     *,
     data: str | None = None,
     limit: int | None = None,
+    device: str | None = None,
     workers: int = 1,
     report: Callable[[str], None] = print,
 ) -> TrainingState:
     """Train the recipe's network; the state is saved after every epoch and found again by the next call.
 
-    `data` overrides the recipe's data set and `limit` its number of images. Raises InputError for labels that the data
-    does not have, and FloatingPointError when the loss is no longer finite.
+    `data` overrides the recipe's data set and `limit` its number of images; `device` is by default the best there is.
+    On the CPU a recipe gives the same weights to the last bit however often it was stopped. Raises InputError for
+    labels that the data does not have or a `start` that does not fit, and FloatingPointError when the loss is no longer
+    finite.
     """
+    chosen = choose_device(device)
     dataset = training_data(recipe, data, limit)
-    torch.manual_seed(recipe.seed)
-    tasks = [task.config() for task in dataset.tasks.values()]
-    network = create_network({**recipe.network, "tasks": tasks}).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    identity = {**recipe.model_dump(), "data": dataset.name, "images": len(dataset)}
-    state = TrainingState(network, _optimizer(network, recipe), identity)
+    validation = _validation_data(recipe, dataset, data)
+    state = _fresh_state(recipe, dataset, chosen)
     if state_path.is_file():
         state.load(state_path)
         report(f"resuming {recipe.name} after epoch {state.epoch}")
@@ -81,9 +51,16 @@ def train(
     )
     while state.epoch < recipe.epochs:
         started = time.monotonic()
-        losses = _train_epoch(state, augmented, recipe, workers)
+        losses = _train_epoch(state, augmented, recipe, chosen, workers)
         state.epoch += 1
         state.seconds += time.monotonic() - started
+        row: Row = {"epoch": state.epoch, "seconds": round(state.seconds, 1)}
+        row |= {f"train.{name}": value for name, value in losses.items()}
+        if validation is not None and _is_due(recipe, state.epoch):
+            judged = mixed_precision(state.result, recipe.precision, chosen)
+            measured = validate(judged, validation, recipe.batch_size, chosen)
+            row |= {f"validation.{name}": value for name, value in measured.items()}
+        state.curves.append(row)
         state.save(state_path)
         text = "  ".join(f"{name} {value:.4f}" for name, value in losses.items())
         report(f"epoch {state.epoch}/{recipe.epochs}  {text}  {state.seconds:.0f} s")
@@ -102,54 +79,107 @@ def training_data(recipe: Recipe, data: str | None = None, limit: int | None = N
     return load_dataset(data or recipe.data, "train", tasks=tasks, limit=limit)
 
 
-def one_cycle(progress: float, warmup: float = 0.1) -> float:
-    """Learning rate factor at a training progress in [0, 1]: linear up to 1, then a half cosine down to 0."""
-    if progress < warmup:
-        return progress / warmup
-    return 0.5 * (1 + math.cos(math.pi * (progress - warmup) / (1 - warmup)))
+def _validation_data(recipe: Recipe, dataset: PreparedDataset, data: str | None) -> PreparedDataset | None:
+    if recipe.validation is None:
+        return None
+    options = recipe.validation
+    return load_dataset(data or recipe.data, options.split, tasks=dataset.tasks, limit=options.images)
 
 
-def _train_epoch(state: TrainingState, dataset: AugmentedDataset, recipe: Recipe, workers: int) -> dict[str, float]:
-    """One pass over the data; mean loss by task."""
+def _is_due(recipe: Recipe, epoch: int) -> bool:
+    assert recipe.validation is not None
+    return epoch % recipe.validation.every == 0 or epoch == recipe.epochs
+
+
+def _fresh_state(recipe: Recipe, dataset: PreparedDataset, device: torch.device) -> TrainingState:
+    torch.manual_seed(recipe.seed)
+    tasks = [task.config() for task in dataset.tasks.values()]
+    network = create_network({**recipe.network, "tasks": tasks})
+    if recipe.start is not None:
+        _start_from(network, recipe.start)
+    network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    mixed_precision(network, recipe.precision, device)  # Refuses what this device cannot do before anything is spent.
+    identity = {**recipe.model_dump(), "data": dataset.name, "images": len(dataset)}
+    scaler = GradScaler(device.type, enabled=recipe.precision == "float16")
+    return TrainingState(
+        network,
+        create_optimizer(network, recipe.learning_rate, recipe.weight_decay),
+        identity,
+        scaler,
+        averaged(network, recipe.average),
+    )
+
+
+def _start_from(network: MultiTaskNetwork, start: str) -> None:
+    """Take over the weights of another network of the same description."""
+    other, name = resolve_model(start)
+    if not isinstance(other, MultiTaskNetwork) or other.config != network.config:
+        raise InputError(f"training cannot start from {name!r}: its network is not the recipe's")
+    network.load_state_dict(other.state_dict())
+
+
+def _train_epoch(
+    state: TrainingState, dataset: AugmentedDataset, recipe: Recipe, device: torch.device, workers: int
+) -> dict[str, float]:
+    """One pass over the data; mean loss by term and task."""
     dataset.epoch = state.epoch
     seed = recipe.seed * 100_003 + state.epoch
     torch.manual_seed(seed)  # For dropout: a resumed run draws what an uninterrupted one would.
     batches = loader(dataset, recipe.batch_size, workers=workers, shuffle_seed=seed)
-    totals = dict.fromkeys(state.network.tasks, 0.0)
-    state.network.train()
+    objective, weights = create_objective(recipe.adversarial, seed), recipe.loss_weights()
+    model = mixed_precision(state.network, recipe.precision, device)
+    totals: dict[str, float] = {}
+    model.train()
     with progress_bar(f"epoch {state.epoch + 1}/{recipe.epochs}", len(dataset)) as bar:
-        for step, batch in enumerate(batches):
-            factor = one_cycle((state.epoch + (step + 0.5) / len(batches)) / recipe.epochs)
+        for index, batch in enumerate(batches):
+            factor = one_cycle((state.epoch + (index + 0.5) / len(batches)) / recipe.epochs)
             for group in state.optimizer.param_groups:
                 group["lr"] = recipe.learning_rate * factor
-            for name, value in _train_step(state, batch, recipe).items():
-                totals[name] += value * len(batch.ids)
+            first = index - index % recipe.accumulation
+            share = 1 / min(recipe.accumulation, len(batches) - first)
+            moved = _channels_last(batch.to(device))
+            for name, value in _backward(state, model, objective, moved, weights, share).items():
+                totals[name] = totals.get(name, 0.0) + value * len(batch.ids)
+            if index + 1 == len(batches) or (index + 1) % recipe.accumulation == 0:
+                _step(state)
             bar.advance(len(batch.ids))
     return {name: total / len(dataset) for name, total in totals.items()}
 
 
-def _train_step(state: TrainingState, batch: Batch, recipe: Recipe) -> dict[str, float]:
-    images = batch.images.contiguous(memory_format=torch.channels_last)
-    with torch.autocast("cpu", torch.bfloat16, enabled=recipe.precision == "bfloat16"):
-        predictions = state.network(images)
-    losses = {
-        name: task.loss(predictions[name].float(), batch.targets[name]).mean()
-        for name, task in state.network.tasks.items()
-    }
-    total = sum(recipe.task_weights.get(name, 1.0) * loss for name, loss in losses.items())
-    assert isinstance(total, torch.Tensor)
+def _channels_last(batch: Batch) -> Batch:
+    return Batch(batch.ids, batch.images.contiguous(memory_format=torch.channels_last), batch.targets)
+
+
+def _backward(
+    state: TrainingState,
+    model: MixedPrecision,
+    objective: TrainingObjective,
+    batch: Batch,
+    weights: dict[str, float],
+    share: float,
+) -> dict[str, float]:
+    """Add `share` of the batch's gradient to the parameters'; the losses by term and task."""
+    terms = objective(model, batch)
+    total = share * torch.stack([_weighted(term, weights) for term in terms]).sum()
     if not torch.isfinite(total):
         raise FloatingPointError(f"loss {float(total.detach())} in epoch {state.epoch + 1}; lower the learning rate")
-    state.optimizer.zero_grad(set_to_none=True)
-    total.backward()
+    state.scaler.scale(total).backward()
+    return {
+        f"{term.name}.{task}".lstrip("."): float(loss.detach()) for term in terms for task, loss in term.losses.items()
+    }
+
+
+def _weighted(term: Term, weights: dict[str, float]) -> Tensor:
+    total = sum(weights[name] * loss for name, loss in term.losses.items())
+    assert isinstance(total, Tensor)
+    return term.factor * total
+
+
+def _step(state: TrainingState) -> None:
+    state.scaler.unscale_(state.optimizer)
     nn.utils.clip_grad_norm_(state.network.parameters(), 5.0)
-    state.optimizer.step()
-    return {name: float(loss.detach()) for name, loss in losses.items()}
-
-
-def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    # Scales and biases are not decayed: decay would only pull them towards a meaningless 0.
-    decayed = [p for p in network.parameters() if p.ndim > 1]
-    free = [p for p in network.parameters() if p.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": recipe.weight_decay}, {"params": free, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=recipe.learning_rate)
+    state.scaler.step(state.optimizer)
+    state.scaler.update()
+    state.optimizer.zero_grad(set_to_none=True)
+    if state.average is not None:
+        state.average.update_parameters(state.network)

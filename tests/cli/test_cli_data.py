@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import h5py
+import numpy as np
 import pytest
 from cli_toys import CommandLine, files
 
@@ -52,3 +53,49 @@ def test_preview(cli: CommandLine, rooms: Path) -> None:
 def test_mistakes(arguments: list[str], message: str, cli: CommandLine, tmp_path: Path) -> None:
     assert message in cli.bad("data", *arguments)
     assert not files(tmp_path)
+
+
+# --- preparing, and comparing with the source
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> Path:
+    """One image a split, flat and frontal but for a slanted floor, in MTAN's layout; normals x, −y, −z."""
+    rows = np.arange(288)[:, None] / 311.0
+    ours = np.zeros((288, 384, 3))
+    ours[:144] = [0.48, 0.0, -0.877268]
+    ours[144:, :, 1:] = [-0.6, -0.8]
+    u, v = np.meshgrid((np.arange(384) - 194.7) / 311.3, (np.arange(288) - 151.6) / 311.7)
+    depth = 2 / -(ours * np.stack([u, v, np.ones_like(u)], -1)).sum(-1)
+    arrays = {
+        "image": np.clip(np.stack([u + 0.5, rows + 0 * u, 0.5 + 0 * u], -1), 0, 1),
+        "label": np.repeat(np.arange(-1, 11), 24)[:, None].repeat(384, 1),
+        "depth": np.where((depth > 0) & (depth < 10), depth, 0)[..., None],
+        "normal": ours * [1, -1, -1],
+    }
+    for split in ("train", "val"):
+        for kind, array in arrays.items():
+            (tmp_path / "mtan" / split / kind).mkdir(parents=True)
+            np.save(tmp_path / "mtan" / split / kind / "0.npy", array.astype(np.float32))
+    return tmp_path / "mtan"
+
+
+def test_prepare_and_compare(cli: CommandLine, published: Path, tmp_path: Path) -> None:
+    small = ["--height", 24, "--width", 32]
+    made = cli.good("data", "prepare", "nyuv2-mtan", "--from", published, *small, "--option", "frame=x,-y,-z")
+    assert made == f"{tmp_path / 'cache' / 'nyuv2-mtan.h5'}\n"
+    assert len(cli.good("data", "verify", "nyuv2-mtan", "--from", published).splitlines()) == 2
+    (published / "val" / "depth" / "0.npy").unlink()
+    ran = cli("data", "verify", "nyuv2-mtan", "--from", published)
+    assert ran.code == 2 and ran.out.splitlines()[2:] == [f"val/depth/0.npy is missing in {published}"]
+    assert cli("data", "verify", "nyuv2-mtan").code == 0
+    assert "no file or folder nowhere" in cli("data", "verify", "nyuv2-mtan", "--from", "nowhere").err
+
+
+def test_wrong_options(cli: CommandLine, published: Path, tmp_path: Path) -> None:
+    command = ["data", "prepare", "nyuv2-mtan", "--from", published]
+    assert "not in the frame x,y,z" in cli.bad(*command, "--option", "frame=x,y,z", "--option", "splits=train")
+    message = "unknown option of nyuv2-mtan 'farme'; did you mean 'frame'?"
+    assert cli.bad(*command, "--option", "farme=x,y,z") == message
+    assert "--option 'frame', expected KEY=VALUE" in cli.bad(*command, "--option", "frame")
+    assert not (tmp_path / "cache").exists()

@@ -50,7 +50,7 @@ def test_mistakes(arguments: list[str], message: str, cli: CommandLine) -> None:
 
 def test_help_names_every_command(cli: CommandLine) -> None:
     out = cli.good("--help")
-    assert all(command in out for command in ("run", "list", "show", "train", "data"))
+    assert all(command in out for command in ("run", "list", "show", "train", "layout", "data"))
     assert cli().code == 2
 
 

@@ -8,6 +8,7 @@ import pytest
 from cli_toys import CommandLine, files
 
 from mtlattack.evaluation import Record
+from mtlattack.models import read_description
 
 RECIPE = """
 name = "tiny-rooms"
@@ -38,14 +39,45 @@ def test_card_says_what_run_measures(cli: CommandLine, recipe: Path, rooms: Path
 
     cli.good("run", "--model", checkpoint, "--data", rooms, "--attacks", "none", "--out", "clean", "--limit", 8)
     record = Record.model_validate_json(Path("clean/record.json").read_text())
-    rows = re.findall(r"^\| (\w+) \| ([\w.]+) [↑↓] \| ([\d.]+)", card.read_text(), re.MULTILINE)
-    assert {(task, metric): value for task, metric, value in rows} == {
+    assert table_of(card, 1) == {
         (task, metric): f"{value:.4f}" for task, metrics in record.clean.items() for metric, value in metrics.items()
     }
     assert set(record.clean) == {"segmentation", "depth", "keypoints2d"}
 
     again = cli.good("train", recipe, "--limit", 8, "--workers", 0, "--out", "made").splitlines()
     assert again[0] == "resuming tiny-rooms after epoch 1" and again[-2] == out[-2]
+
+
+def table_of(card: Path, column: int) -> dict[tuple[str, str], str]:
+    """A card's numbers: column 1 is clean, 2 is attacked."""
+    rows = re.findall(r"^\| (\w+) \| ([\w.]+) [↑↓] \| ([\d.]+).*? \| ([\d.]+)", card.read_text(), re.MULTILINE)
+    return {(row[0], row[1]): row[1 + column] for row in rows}
+
+
+def test_card_says_what_the_attack_does(cli: CommandLine, recipe: Path, rooms: Path) -> None:
+    cli.good("train", recipe, "--limit", 4, "--workers", 0, "--out", "made")
+    (checkpoint,), (written,) = Path("made").glob("*.safetensors"), Path("made").glob("*.record.json")
+    attack = ("--attacks", "apgd-dgba", "--eps", 4, "--limit", 4)
+    cli.good("run", "rooms-linf", "--model", checkpoint, "--data", rooms, *attack, "--out", "attacked")
+    metrics = Record.model_validate_json(Path("attacked/record.json").read_text()).attacks[0].metrics
+    assert Record.model_validate_json(written.read_text()).attacks[0].metrics == metrics
+    expected = {(task, name): f"{value:.4f}" for task, values in metrics.items() for name, value in values.items()}
+    assert table_of(Path("made/tiny-rooms.md"), 2) == expected
+    assert Path("made/tiny-rooms.curves.csv").read_text().startswith("epoch,seconds,train.segmentation")
+    assert Path("made/tiny-rooms.curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_options_change_the_recipe_and_its_name(cli: CommandLine, recipe: Path) -> None:
+    options = ("--adversarial", "pgd-single:depth", "--eps", 8, "--seed", 3)
+    out = cli.good("train", recipe, *options, "--limit", 4, "--workers", 0, "--out", "made").splitlines()
+    assert Path(out[-1]).name == "tiny-rooms.at-pgd-single-depth.eps8.seed3.md"
+    card = Path(out[-1]).read_text()
+    assert "| recipe | `mtlattack train tiny.toml --adversarial pgd-single:depth --eps 8.0 --seed 3` |" in card
+    assert "| training | clean+adversarial, pgd-single:depth, linf ε = 8/255, 2 steps |" in card
+    trained = read_description(out[-2])["provenance"]["recipe"]
+    assert trained["seed"] == 3 and trained["adversarial"]["eps"] == 8
+    start = cli.good("train", recipe, "--start", out[-2], "--limit", 4, "--workers", 0, "--out", "more").splitlines()
+    assert f"clean; started from {out[-2]}" in Path(start[-1]).read_text()
 
 
 @pytest.mark.parametrize(
@@ -56,6 +88,8 @@ def test_card_says_what_run_measures(cli: CommandLine, recipe: Path, rooms: Path
         (["tiny.toml", "--limit", "0"], "limit 0, expected at least 1"),
         (["tiny.toml", "--data", "romms"], "unknown data set 'romms'; did you mean 'rooms'?"),
         (["tiny.toml", "--data", "none.h5"], "no data file none.h5"),
+        (["tiny.toml", "--adversarial", "pgd-dbga"], "unknown attack 'pgd-dbga'; did you mean 'pgd-dgba'?"),
+        (["tiny.toml", "--eps", "0"], "adversarial.eps: Input should be greater than 0 (got 0.0)"),
     ],
 )
 def test_mistakes_write_nothing(
@@ -73,8 +107,6 @@ def test_task_that_the_data_lacks(cli: CommandLine, recipe: Path) -> None:
 
 
 def test_header_holds_the_recipe(cli: CommandLine, recipe: Path) -> None:
-    from mtlattack.models import read_description
-
     out = cli.good("train", recipe, "--limit", 4, "--workers", 0, "--out", "made").splitlines()
     provenance = read_description(out[-2])["provenance"]
     assert provenance["recipe"]["name"] == "tiny-rooms" and provenance["images"] == 4

@@ -16,6 +16,10 @@ LABELS = {
     "normals": NORMALS_LABEL,
     "edge_texture": Label("uint16", attributes={"scale": 1 / 1000}),
     "keypoints2d": Label("uint16", attributes={"scale": 1 / 2000}),
+    "depth_euclidean": Label("uint16", attributes={"scale": 1 / 512, "unit": "metre", "invalid": 0}),
+    "inverse_depth": Label("uint16", attributes={"scale": 1e-4, "unit": "1/metre", "invalid": 0}),
+    "reshading": Label("uint16", attributes={"scale": 1 / 255, "invalid": 65535}),
+    "principal_curvature": Label("int16", (2,), {"scale": 1 / 128, "invalid": -32768}),
 }
 
 Arrays = dict[str, np.ndarray[Any, Any]]
@@ -34,9 +38,14 @@ def toy_arrays(seed: int) -> Arrays:
         "normals": np.rint(normals * 127).astype(np.int8),
         "edge_texture": draw.integers(0, 1001, SIZE).astype(np.uint16),
         "keypoints2d": draw.integers(0, 2001, SIZE).astype(np.uint16),
+        "depth_euclidean": draw.integers(500, 64500, SIZE).astype(np.uint16),
+        "inverse_depth": draw.integers(1, 9000, SIZE).astype(np.uint16),
+        "reshading": draw.integers(0, 256, SIZE).astype(np.uint16),
+        "principal_curvature": draw.integers(-127, 129, (*SIZE, 2)).astype(np.int16),
     }
     arrays["segmentation"][0] = arrays["segmentation5"][1] = 255
-    arrays["depth"][2] = arrays["normals"][3] = 0
+    arrays["depth"][2] = arrays["normals"][3] = arrays["depth_euclidean"][4] = arrays["inverse_depth"][5] = 0
+    arrays["reshading"][6], arrays["principal_curvature"][7] = 65535, -32768
     return arrays
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import scipy.io
 from PIL import Image
+from published_toys import leftovers, save_npy, save_png
 
 from mtlattack.data import load_dataset
 from mtlattack.data.sources import list_sources, prepare, prepare_nyuv2
@@ -167,7 +168,11 @@ def test_published_layout(published: Path, tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("MTLATTACK_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("mtlattack.data.cache._CHECKOUT", tmp_path)
     out = prepare("nyuv2", published, size=(30, 50))
-    assert out == tmp_path / "cache" / "nyuv2.h5" and list_sources() == ["nyuv2"]
+    assert out == tmp_path / "cache" / "nyuv2.h5" and "nyuv2" in list_sources()
+    assert verify(out, published).ok and verify(out, published / "splits.mat").ok
+    with h5py.File(out) as file:
+        recorded = {(split.decode(), name.decode()) for split, name in file["sources"]["split", "file"]}
+    assert recorded == {(split, path.name) for split in ("train", "test") for path in published.iterdir()}
     train = load_dataset("nyuv2", "train", tasks={"fine": Segmentation(40), "coarse": Segmentation(13)})
     assert (train.ids, train.size) == (["0001", "0003"], (30, 50))
     assert load_dataset("nyuv2").ids == ["0002"]
@@ -293,7 +298,45 @@ def test_broken_source_is_named_and_leaves_nothing(fault: str, folder: Path, tmp
     with pytest.raises(InputError, match=message) as caught:
         prepare("nyuv2", folder, tmp_path / "out" / "nyuv2.h5", size=(12, 16))
     assert "\n" not in str(caught.value)
-    assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
+    # Faults of one image are found when it is read: the images before it are kept.
+    assert leftovers(tmp_path / "out") == ([".nyuv2.h5.parts"] if fault in ("class 61", "chunk") else [])
+
+
+def test_normals_from_a_folder(published: Path, tmp_path: Path) -> None:
+    """Slanted floors of constant normal, published as x, z, −y: they are taken as they are, and checked."""
+    source = Path(shutil.copytree(published, tmp_path / "source"))
+    v = (np.arange(480) - CAMERA.cy) / CAMERA.fy
+    u = (np.arange(640) - CAMERA.cx) / CAMERA.fx
+    normal = np.array([0.48, -0.6, -0.64])
+    depth = -1.5 / (normal[0] * u[:, None] + normal[1] * v + normal[2])  # stored [W, H]
+    with h5py.File(source / "nyu_depth_v2_labeled.mat", "a") as file:
+        file["depths"][:] = np.where((depth > 0) & (depth < 9), depth, 0).astype(np.float32)
+    for number, suffix in (("0001", "png"), ("0002", "npy"), ("0003", "png")):
+        given = np.broadcast_to([normal[0], normal[2], -normal[1]], (480, 640, 3)).copy()
+        given[:, :40] = 0
+        path = tmp_path / "normals" / f"{number}.{suffix}"
+        save_npy(path, given) if suffix == "npy" else save_png(path, np.rint((given + 1) * 127.5).astype(np.uint8))
+    options = {"size": (48, 64), "normals": tmp_path / "normals"}
+    out = prepare("nyuv2", source, tmp_path / "x.h5", frame="x,z,-y", **options)
+    with h5py.File(out) as file:
+        for split in ("train", "test"):
+            stored = file[split]["normals"][:]
+            assert not stored[:, :, :4].any() and stored[:, :, 4:].any(-1).all()
+            assert angles(stored[:, :, 4:].astype(float), normal).max() < 1
+        assert file["test/normals"].attrs["source_frame"] == "x,z,-y" and not file["test/normals"].attrs["derived"]
+        assert b"../normals/0002.npy" in file["sources"]["file"]
+    assert verify(out, source).ok
+    with pytest.raises(InputError, match="normals: the normals are not in the frame x,y,z"):
+        prepare("nyuv2", source, tmp_path / "y.h5", frame="x,y,z", **options)
+    (tmp_path / "normals" / "0002.npy").unlink()
+    assert [str(p) for p in verify(out, source).problems] == [f"../normals/0002.npy is missing in {source}"]
+    with pytest.raises(InputError, match="normals has neither 0002.npy nor 0002.png"):
+        prepare("nyuv2", source, tmp_path / "y.h5", **options)
+    with pytest.raises(InputError, match="no folder .*nowhere: normals of NYUv2"):
+        prepare("nyuv2", source, tmp_path / "y.h5", normals=tmp_path / "nowhere")
+    with pytest.raises(InputError, match="frame 'x,y,z' is that of normals from a folder"):
+        prepare("nyuv2", source, tmp_path / "y.h5", frame="x,y,z")
+    assert leftovers(tmp_path) == ["normals", "source", "x.h5"]
 
 
 def test_wrong_arguments(published: Path, tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def test_second_call_uses_the_cache(installed: Path, monkeypatch: pytest.MonkeyP
     assert load_dataset("rooms").fingerprint() == first
 
 
-def test_aborted_rendering_leaves_no_file(installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_aborted_rendering_leaves_no_file_and_goes_on(installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     render = rooms.render
 
     def abort(index: int, split: str) -> dict[str, np.ndarray]:
@@ -64,9 +64,12 @@ def test_aborted_rendering_leaves_no_file(installed: Path, monkeypatch: pytest.M
     monkeypatch.setattr(rooms, "render", abort)
     with pytest.raises(KeyboardInterrupt):
         load_dataset("rooms")
-    assert not list(installed.iterdir())
-    monkeypatch.setattr(rooms, "render", render)
-    assert len(load_dataset("rooms")) == 3
+    assert [path.name for path in installed.iterdir()] == [".rooms-v1.h5.parts"]
+    rendered = []
+    monkeypatch.setattr(rooms, "render", lambda index, split: rendered.append(index) or render(index, split))
+    assert load_dataset("rooms").fingerprint() == load_dataset(SHIPPED, limit=3).fingerprint()
+    assert rendered == [2]
+    assert [path.name for path in installed.iterdir()] == ["rooms-v1.h5"]
 
 
 def test_processes_render_what_one_would(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from data_toys import SIZE, toy_ids
 from mtlattack.data import load_dataset
 from mtlattack.data.verify import Problem, verify
 from mtlattack.errors import InputError
+from mtlattack.tasks import list_tasks
 
 
 def lines(path: Path) -> list[str]:
@@ -24,7 +25,7 @@ def test_sound_file(toy: Path) -> None:
     assert [(split.name, split.images) for split in report.splits] == [("test", 5), ("train", 5)]
     for split in report.splits:
         assert split.fingerprint == load_dataset(toy, split.name).fingerprint()
-        assert split.labels == ["depth", "edge_texture", "keypoints2d", "normals", "segmentation", "segmentation5"]
+        assert split.labels == sorted([*list_tasks(), "segmentation5"])
 
 
 def test_shipped_file_is_sound() -> None:
@@ -112,6 +113,18 @@ FAULTS: dict[str, tuple[Callable[[h5py.File], None], str]] = {
     "heat map": (
         put("test/edge_texture", (0, 1, 1), 1100),
         "test/edge_texture image 'test-0': value 1.1, expected at most 1",
+    ),
+    "scale of curvature": (
+        attribute("test/principal_curvature", "scale"),
+        "test/principal_curvature: no attribute 'scale'",
+    ),
+    "half a curvature": (
+        put("test/principal_curvature", (2, 0, 0, 1), -32768),
+        "test/principal_curvature image 'test-2': a pixel with one curvature alone",
+    ),
+    "reshading": (
+        put("test/reshading", (2, 0, 0), 510),
+        "test/reshading image 'test-2': value 2, expected at most 1",
     ),
     "twice": (put("test/id", (1,), "test-0"), "test/id image 'test-0': there 2 times"),
     "dtype": (

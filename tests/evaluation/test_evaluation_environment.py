@@ -7,8 +7,9 @@ import torch
 from evaluation_toys import Fickle
 from torch import nn
 
+from mtlattack.devices import choose_device
 from mtlattack.errors import InputError
-from mtlattack.evaluation.environment import choose_device, describe_model, numeric_environment, weights_digest
+from mtlattack.evaluation.environment import describe_model, numeric_environment, weights_digest
 from mtlattack.models import MultiTaskNetwork, wrap
 from mtlattack.tasks import Depth
 

@@ -4,22 +4,24 @@ import pytest
 import timm
 import torch
 from model_toys import TASKS, TINY, random_images, tiny_config
+from torch import nn
 
 from mtlattack.errors import InputError
 from mtlattack.models import create_network
 from mtlattack.models.backbones import Backbone, create_backbone
 
 SWIN = {"embed_dim": 16, "depths": [1, 1, 1, 1], "num_heads": [1, 1, 1, 1], "img_size": 64, "window_size": 2}
-VIT = {"embed_dim": 24, "depth": 3, "num_heads": 2, "dynamic_img_size": True, "dynamic_img_pad": True}
 # Options and number of stages.
 FAMILIES = {
     "resnet10t": (TINY, 5),
+    "resnet18": ({}, 5),
+    "resnet34": ({}, 5),
+    "resnet50": ({}, 5),
     "mobilenetv2_100": ({}, 5),
     "mobilenetv3_small_050": ({}, 5),
     "convnext_atto": ({}, 4),
     "regnety_002": ({}, 5),
     "swin_tiny_patch4_window7_224": (SWIN, 4),
-    "vit_tiny_patch16_224": (VIT, 1),
     "hrnet_w18_small": ({}, 1),
 }
 
@@ -34,7 +36,13 @@ def features_of(backbone: Backbone, images: torch.Tensor) -> list[torch.Tensor]:
     return features
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+HEAVY = {"resnet34", "resnet50"}
+every_family = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in HEAVY else ()) for name in FAMILIES]
+)
+
+
+@every_family
 @torch.no_grad()
 def test_stages_give_the_features_of_timms_own_network(name):
     options, stages = FAMILIES[name]
@@ -64,7 +72,7 @@ def test_output_stride_is_honoured(name, stride):
 
 
 @pytest.mark.parametrize("layout", ["shared", "separate"])
-@pytest.mark.parametrize("name", FAMILIES)
+@every_family
 def test_families_run_forward_and_backward(name, layout):
     options = FAMILIES[name][0]
     tasks = [TASKS[task].config() for task in ("segmentation", "depth")]
@@ -90,17 +98,22 @@ def test_families_that_are_cut_can_be_shared_in_part(name):
     assert network(random_images(1, 64, 64))["depth"].shape == (1, 1, 64, 64)
 
 
-@pytest.mark.parametrize("size", [(33, 47), (64, 80)])
-def test_an_uncut_vit_takes_any_size_by_its_options(size):
-    config = tiny_config(backbone="vit_tiny_patch16_224", backbone_options=VIT, output_stride=32)
-    assert create_network(config).eval()(random_images(1, *size))["normals"].shape == (1, 3, *size)
-
-
 def test_an_uncut_network_has_no_middle_to_branch_at():
     layout = "segmentation+depth+normals/" * 4 + "segmentation|depth|normals"
-    config = tiny_config(layout, backbone="vit_tiny_patch16_224", backbone_options=VIT, output_stride=32)
+    config = tiny_config(layout, backbone="hrnet_w18_small", backbone_options={}, output_stride=32)
     with pytest.raises(InputError, match="has 5 stages, the backbone has 1"):
         create_network(config)
+
+
+def test_a_resnet34_of_output_stride_8_is_deeplabs():
+    """Strides 1, 2, 1, 1 and dilations 1, 1, 2, 4 after the stem, as in the DGBA authors' network."""
+    backbone = create_backbone("resnet34", output_stride=8)
+    assert backbone.strides == [2, 4, 8, 8, 8] and backbone.channels == [64, 64, 128, 256, 512]
+    for stage, dilation, blocks in zip(backbone.stages[1:], (1, 1, 2, 4), (3, 4, 6, 3), strict=True):
+        convolutions = [m for m in stage.modules() if isinstance(m, nn.Conv2d) and m.kernel_size == (3, 3)]
+        assert len(convolutions) == 2 * blocks
+        # timm lets the first one of a stage, which sees the stage before, keep that one's dilation.
+        assert [m.dilation[0] for m in convolutions[1:]] == [dilation] * (2 * blocks - 1)
 
 
 def test_an_output_stride_that_a_network_cannot_have_is_refused():

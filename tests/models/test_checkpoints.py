@@ -10,7 +10,15 @@ from model_toys import random_images, tiny_config, tiny_network
 from safetensors.torch import load_file, save_file
 
 from mtlattack.errors import InputError
-from mtlattack.models import MultiTaskNetwork, file_hash, load_checkpoint, read_description, save_checkpoint
+from mtlattack.models import (
+    MultiTaskNetwork,
+    checkpoints,
+    file_hash,
+    load_checkpoint,
+    read_description,
+    save_checkpoint,
+    sketch_network,
+)
 from mtlattack.models.checkpoints import checkpoint_name
 
 LAYOUTS = ["shared", "separate"]
@@ -137,6 +145,51 @@ def test_missing_and_surplus_weights_are_refused(saved):
         with pytest.raises(InputError, match="weights do not fit") as error:
             load_checkpoint(path)
         assert str(path) in str(error.value) and ("surplus" in str(error.value) or key in str(error.value))
+
+
+def test_the_first_weight_that_differs_is_named(saved):
+    weights, description = load_file(saved), {"mtlattack": json.dumps(read_description(saved))}
+    path, key = saved.with_name("other.safetensors"), "heads.depth.reduce.weight"
+    for value, message in (
+        (weights[key][:1].contiguous(), rf"{key} has shape \[1, 24, 1, 1\], expected \[8, 24, 1, 1\]"),
+        (weights[key].int(), f"{key} has type I32"),
+        (weights[key].to(torch.complex64), f"{key} has type C64"),
+    ):
+        save_file({**weights, key: value, "surplus": torch.zeros(1)}, path, description)
+        with pytest.raises(InputError, match=message):
+            load_checkpoint(path)
+
+
+SWIN = {"img_size": 2048, "window_size": 64, "depths": [2, 2, 2, 2], "embed_dim": 8, "num_heads": [1, 1, 1, 1]}
+GIANTS = {
+    "weights": {"backbone_options": {"channels": [4096] * 4, "stem_width": 4096}},
+    "copies": {"layout": "separate", "backbone_options": {"channels": [4096] * 4}},
+    "transformer": {"backbone": "vit_giant_patch14_224", "backbone_options": {}, "output_stride": 32},
+    "head": {"head": "atrous", "head_width": 4096},
+}
+
+
+@pytest.mark.parametrize("fields", GIANTS.values(), ids=GIANTS)
+def test_a_giant_in_the_header_costs_no_memory(fields, saved, monkeypatch):
+    path = saved.with_name("giant.safetensors")
+    description = json.dumps({"format_version": 1, "network": tiny_config(**fields)})
+    save_file(load_file(saved), path, {"mtlattack": description})
+    monkeypatch.setattr(checkpoints, "create_network", lambda _: pytest.fail("memory was taken"))
+    with pytest.raises(InputError, match="weights do not fit the network it describes"):
+        load_checkpoint(path)
+
+
+def test_a_giant_beside_the_weights_costs_no_memory(saved, monkeypatch):
+    """Attention masks are no weights: small ones can come with gigabytes of them."""
+    network = tiny_config(backbone="swin_tiny_patch4_window7_224", backbone_options=SWIN, output_stride=32)
+    path = saved.with_name("masks.safetensors")
+    weights = {key: torch.zeros(value.shape) for key, value in sketch_network(network).state_dict().items()}
+    weights = {key: value.long() if key.endswith("num_batches_tracked") else value for key, value in weights.items()}
+    save_file(weights, path, {"mtlattack": json.dumps({"format_version": 1, "network": network})})
+    assert path.stat().st_size < 5e6
+    monkeypatch.setattr(checkpoints, "create_network", lambda _: pytest.fail("memory was taken"))
+    with pytest.raises(InputError, match="holds [0-9,]+ bytes beside its weights"):
+        load_checkpoint(path)
 
 
 def test_no_file_is_an_error_that_names_it(tmp_path):

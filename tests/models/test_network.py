@@ -2,10 +2,12 @@
 
 import pytest
 import torch
-from model_toys import TASKS, random_images, tiny_config, tiny_network
+from model_toys import TASKS, TINY, random_images, tiny_config, tiny_network
 
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.models import NetworkConfig, create_network
+from mtlattack.models.backbones import create_backbone
+from mtlattack.models.heads import HEADS
 
 ALL = "segmentation+depth+normals"
 LAYOUTS = [
@@ -118,6 +120,27 @@ def test_the_same_seed_gives_the_same_network():
     a, b, c = (tiny_network("separate", seed).state_dict() for seed in (1, 1, 2))
     assert all(torch.equal(a[key], b[key]) for key in a)
     assert not torch.equal(a["heads.depth.reduce.weight"], c["heads.depth.reduce.weight"])
+
+
+@pytest.mark.parametrize("layout", [*LAYOUTS, "tree-3x5-19"])
+def test_weights_are_drawn_backbone_by_backbone_then_head_by_head(layout):
+    """The order is part of every recipe: a seed stands for the same first weights for ever."""
+    network = tiny_network(layout, seed=5)
+    torch.manual_seed(5)
+    copies = max(map(len, network.layout.partitions))
+    backbones = [create_backbone("resnet10t", output_stride=8, options=TINY) for _ in range(copies)]
+    drawn = {
+        f"stages.{s}.{i}.{name}": value
+        for s, partition in enumerate(network.layout.partitions)
+        for i in range(len(partition))
+        for name, value in backbones[i].stages[s].state_dict().items()
+    }
+    for task in TASKS.values():
+        head = HEADS.get("light")(backbones[0].channels, backbones[0].strides, 8, task.channels)
+        drawn |= {f"heads.{task.name}.{name}": value for name, value in head.state_dict().items()}
+    weights = network.state_dict()
+    assert list(weights) == list(drawn)
+    assert all(torch.equal(value, drawn[key]) for key, value in weights.items())
 
 
 HOSTILE = [

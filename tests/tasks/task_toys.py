@@ -7,15 +7,22 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mtlattack.tasks import Depth, EdgeTexture, Keypoints2D, Normals, Segmentation, Task
+from mtlattack.tasks import Segmentation, Task, create_task, list_tasks
 
-TASKS: dict[str, Task] = {t.name: t for t in (Segmentation(5), Depth(), Normals(), EdgeTexture(), Keypoints2D())}
+TASKS: dict[str, Task] = {
+    kind: Segmentation(5) if kind == "segmentation" else create_task(kind) for kind in list_tasks()
+}
+POSITIVE = ("depth", "depth_euclidean", "inverse_depth")
+"""Kinds whose targets ≤ 0 are invalid."""
+_NAN, _INF = float("nan"), float("inf")
 INVALID = {
     "segmentation": (255,),
-    "depth": (0.0, -1.0, float("nan"), float("inf"), float("-inf")),
     "normals": (0.0,),
-    "edge_texture": (float("nan"), float("inf")),
-    "keypoints2d": (float("nan"), float("-inf")),
+    "edge_texture": (_NAN, _INF),
+    "keypoints2d": (_NAN, -_INF),
+    "reshading": (_NAN, _INF),
+    "principal_curvature": (_NAN, _INF),
+    **dict.fromkeys(POSITIVE, (0.0, -1.0, _NAN, _INF, -_INF)),
 }
 
 
@@ -28,27 +35,28 @@ def random_pair(name: str, seed: int, batch: int = 4, size: tuple[int, int] = (7
     elif name == "normals":
         target = torch.nn.functional.normalize(torch.randn(batch, 3, *size, generator=generator), dim=1)
         prediction = prediction + 2 * target  # Small angles too.
-    elif name == "depth":
+    elif name in POSITIVE:
         target = 0.5 + 4 * torch.rand(batch, *size, generator=generator)
         prediction[:, 0] = target * (1 + 0.7 * prediction[:, 0])  # Inliers of each degree, and negative depths.
     else:
-        target = torch.rand(batch, *size, generator=generator)
+        target = torch.rand(batch, *task.target_channels, *size, generator=generator)
     draw = torch.rand(batch, *size, generator=generator)
     for k, value in enumerate(INVALID[name]):
         chosen = (draw > 0.2 * k / len(INVALID[name])) & (draw < 0.2 * (k + 1) / len(INVALID[name]))
-        target = torch.where(chosen[:, None] if name == "normals" else chosen, value, target)
+        target = torch.where(chosen[:, None] if task.target_channels else chosen, value, target)
     return prediction, target
 
 
 def valid_pixels(name: str, prediction: Tensor, target: Tensor) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Both as float64 arrays `[pixels, channels]`, `[pixels]` or `[pixels, 3]`; the invalid ones left out, by hand."""
+    """Both as float64 arrays, `[pixels, channels]` or `[pixels]`; the invalid ones left out, by hand."""
     p = prediction.double().numpy().transpose(0, 2, 3, 1).reshape(-1, prediction.shape[1])
-    if name == "normals":
-        t = target.double().numpy().transpose(0, 2, 3, 1).reshape(-1, 3)
-        keep = np.abs(t).sum(1) > 0
+    if name in ("normals", "principal_curvature"):
+        t = target.double().numpy().transpose(0, 2, 3, 1).reshape(-1, target.shape[1])
+        keep = np.abs(t).sum(1) > 0 if name == "normals" else np.isfinite(t).all(1)
     else:
         t = target.double().numpy().reshape(-1)
-        keep = {"segmentation": t != 255, "depth": np.isfinite(t) & (t > 0)}.get(name, np.isfinite(t))
+        positive = np.isfinite(t) & (t > 0)
+        keep = {"segmentation": t != 255, **dict.fromkeys(POSITIVE, positive)}.get(name, np.isfinite(t))
     return p[keep], t[keep]
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.metrics import accuracy_score, jaccard_score, mean_absolute_error, mean_absolute_percentage_error
-from task_toys import INVALID, TASKS, metrics_of, random_pair, valid_pixels
+from task_toys import INVALID, POSITIVE, TASKS, metrics_of, random_pair, valid_pixels
 from torchmetrics.classification import MulticlassAccuracy, MulticlassJaccardIndex
 from torchmetrics.regression import CosineSimilarity, MeanAbsoluteError, MeanSquaredError
 
@@ -26,9 +26,11 @@ def numpy_metrics(name: str, p: np.ndarray, t: np.ndarray) -> dict[str, float]:
         angle = np.degrees(np.arccos(np.clip(cosine, -1, 1)))
         within = {f"within_{x:g}": 100 * np.mean(angle <= x) for x in (11.25, 22.5, 30)}
         return {"angle_mean": angle.mean(), "angle_median": np.median(angle), **within}
-    error = np.abs(p[:, 0] - t)
-    if name != "depth":
+    error = np.abs(p - t.reshape(p.shape)).mean(1)
+    if name not in POSITIVE:
         return {"l1": error.mean()}
+    if name == "inverse_depth":
+        return {"abs_error": error.mean(), "rel_error": (error / t).mean()}
     with np.errstate(divide="ignore"):
         inlier = [(p[:, 0] > 0) & (np.maximum(p[:, 0] / t, t / p[:, 0]) <= 1.25**k) for k in (1, 2, 3)]
     deltas = {f"delta{k}": 100 * np.mean(x) for k, x in enumerate(inlier, 1)}
@@ -65,20 +67,29 @@ def test_segmentation_agrees_with_torchmetrics_and_sklearn(seed):
 
 
 @seeds
-def test_depth_agrees_with_torchmetrics_and_sklearn(seed):
-    prediction, target = random_pair("depth", seed)
-    found = metrics_of(Depth(), prediction, target)
-    p, t = (torch.from_numpy(x) for x in valid_pixels("depth", prediction, target))
+@pytest.mark.parametrize("name", POSITIVE)
+def test_depth_agrees_with_torchmetrics_and_sklearn(name, seed):
+    prediction, target = random_pair(name, seed)
+    found = metrics_of(TASKS[name], prediction, target)
+    p, t = (torch.from_numpy(x) for x in valid_pixels(name, prediction, target))
     assert found["abs_error"] == pytest.approx(float(MeanAbsoluteError()(p[:, 0], t)), rel=1e-5)
-    assert found["rmse"] == pytest.approx(float(MeanSquaredError(squared=False)(p[:, 0], t)), rel=1e-5)
     assert found["rel_error"] == pytest.approx(mean_absolute_percentage_error(t, p[:, 0]), rel=1e-5)
+    if name != "inverse_depth":
+        assert found["rmse"] == pytest.approx(float(MeanSquaredError(squared=False)(p[:, 0], t)), rel=1e-5)
 
 
-@pytest.mark.parametrize("name", ["edge_texture", "keypoints2d"])
-def test_heatmaps_agree_with_sklearn(name):
+@pytest.mark.parametrize("name", ["edge_texture", "keypoints2d", "reshading", "principal_curvature"])
+def test_l1_agrees_with_sklearn(name):
     prediction, target = random_pair(name, 3)
     p, t = valid_pixels(name, prediction, target)
-    assert metrics_of(TASKS[name], prediction, target)["l1"] == pytest.approx(mean_absolute_error(t, p[:, 0]), rel=1e-5)
+    expected = mean_absolute_error(t.reshape(p.shape), p)
+    assert metrics_of(TASKS[name], prediction, target)["l1"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_pixel_with_one_curvature_alone_is_invalid():
+    target = torch.zeros(1, 2, 1, 3)
+    target[0, 1, 0, 2] = float("nan")
+    assert TASKS["principal_curvature"].statistics(torch.ones(1, 2, 1, 3), target).tolist() == [[2, 2]]
 
 
 def test_normals_loss_agrees_with_torchmetrics():
@@ -126,7 +137,7 @@ def test_invalid_pixels_count_nowhere(name):
     valid = torch.ones_like(target, dtype=torch.bool)
     for value in INVALID[name]:
         valid &= ~(target.isnan() if value != value else target == value)
-    valid = valid.any(1) if name == "normals" else valid
+    valid = valid.any(1) if task.target_channels else valid
     moved = torch.where(valid[:, None], prediction, -3 * prediction + 1)
     assert not torch.equal(moved, prediction)
     assert torch.equal(task.statistics(moved, target), statistics)

@@ -7,10 +7,11 @@ import torch
 from training_toys import SIZE, write_data
 
 from mtlattack.data import Batch, PreparedDataset, load_dataset, loader
-from mtlattack.tasks import Depth, EdgeTexture, Normals, Segmentation
+from mtlattack.tasks import Segmentation, create_task, list_tasks
 from mtlattack.training.augmentation import Augmentation, AugmentedDataset, mirror, zoom
 
-TASKS = {task.name: task for task in (Segmentation(9), Depth(), Normals(), EdgeTexture())}
+TASKS = {kind: Segmentation(9) if kind == "segmentation" else create_task(kind) for kind in list_tasks()}
+DISTANCES = ("depth", "depth_euclidean", "inverse_depth")
 
 
 def scene(height: int = 24, width: int = 32, seed: int = 0) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
@@ -19,13 +20,15 @@ def scene(height: int = 24, width: int = 32, seed: int = 0) -> tuple[torch.Tenso
     image = torch.rand(3, height, width, generator=generator)
     labels = {
         "segmentation": torch.randint(0, 9, (height, width), generator=generator),
-        "depth": 1 + torch.rand(height, width, generator=generator),
         "normals": torch.nn.functional.normalize(torch.randn(3, height, width, generator=generator), dim=0),
-        "edge_texture": torch.rand(height, width, generator=generator),
+        "principal_curvature": torch.randn(2, height, width, generator=generator),
     }
+    labels |= {kind: 1 + torch.rand(height, width, generator=generator) for kind in DISTANCES}
+    labels |= {kind: torch.rand(height, width, generator=generator) for kind in TASKS if kind not in labels}
     invalid = torch.rand(height, width, generator=generator) < 0.2
     labels["segmentation"][invalid] = 255
-    labels["depth"][invalid] = 0
+    for kind in DISTANCES:
+        labels[kind][invalid] = 0
     labels["normals"][:, invalid] = 0
     return image, labels
 
@@ -35,8 +38,8 @@ def test_mirror_flips_everything_and_the_sign_of_x_of_normals_alone():
     before = {name: label.clone() for name, label in labels.items()}
     mirrored, flipped = mirror(image, labels, TASKS)
     assert torch.equal(mirrored, image.flip(2))
-    for name in ("segmentation", "depth", "edge_texture"):
-        assert torch.equal(flipped[name], labels[name].flip(1))
+    for name in set(TASKS) - {"normals"}:
+        assert torch.equal(flipped[name], labels[name].flip(-1))
     x, y, z = labels["normals"].flip(2)
     assert torch.equal(flipped["normals"], torch.stack([-x, y, z]))
     assert all(torch.equal(labels[name], value) for name, value in before.items())
@@ -58,10 +61,14 @@ def test_zoom_divides_depth_and_blends_no_label(factor):
     }
     assert zoomed["segmentation"].dtype == torch.int64
     assert set(zoomed["segmentation"].unique().tolist()) <= set(labels["segmentation"].unique().tolist())
-    assert torch.isin(zoomed["depth"], labels["depth"] / factor).all()
+    for kind in ("depth", "depth_euclidean"):
+        assert torch.isin(zoomed[kind], labels[kind] / factor).all()
+    assert torch.isin(zoomed["inverse_depth"], labels["inverse_depth"] * factor).all()
     invalid = zoomed["segmentation"] == 255
     assert invalid.any() and not invalid.all()
-    assert torch.equal(zoomed["depth"] == 0, invalid)
+    assert all(torch.equal(zoomed[kind] == 0, invalid) for kind in DISTANCES)
+    for kind in ("reshading", "edge_texture", "keypoints2d", "principal_curvature"):
+        assert torch.isin(zoomed[kind], labels[kind]).all()
     assert torch.equal((zoomed["normals"] == 0).all(0), invalid)
     columns = {tuple(v.tolist()) for v in labels["normals"].flatten(1).T}
     assert {tuple(v.tolist()) for v in zoomed["normals"].flatten(1).T} <= columns
@@ -81,6 +88,14 @@ def test_labels_stay_where_the_image_is(factor, position):
         offset = (zoomed["edge_texture"] - enlarged[channel])[2:-2, 2:-2]
         assert offset.abs().max() <= 0.5 + 1e-4
         assert abs(float(offset.mean())) < 0.05  # No shift to one side.
+
+
+def test_zoomed_inverse_depth_is_that_of_zoomed_depth():
+    image, labels = scene()
+    labels["inverse_depth"] = torch.where(labels["depth"] > 0, 1 / labels["depth"], 0)
+    _, zoomed = zoom(image, labels, TASKS, 1.4, (0.2, 0.7))
+    expected = torch.where(zoomed["depth"] > 0, 1 / zoomed["depth"], 0)
+    torch.testing.assert_close(zoomed["inverse_depth"], expected)
 
 
 def test_a_tilted_plane_keeps_its_normal():

@@ -4,15 +4,17 @@ import pytest
 from training_toys import write_data, write_recipe
 
 from mtlattack.errors import InputError, UnknownNameError
-from mtlattack.models import create_network
+from mtlattack.models import create_network, parse_layout
 from mtlattack.tasks import Segmentation, create_task
-from mtlattack.training import list_recipes, load_recipe, train, training_data
+from mtlattack.training import Adversarial, list_recipes, load_recipe, train, training_data
 
 
 def test_the_zoos_recipes_ship():
-    expected = {"rooms-resnet10t.shared", "rooms-resnet10t.separate", "nyuv2-resnet10t.shared"}
-    assert expected <= set(list_recipes())
-    assert list_recipes("*.separate") == ["rooms-resnet10t.separate"]
+    rooms = [f"rooms-resnet10t.{layout}" for layout in ("shared", "degree68", "degree32", "separate")]
+    nyuv2 = [f"nyuv2-resnet10t.{layout}" for layout in ("shared", "degree53", "separate")]
+    robust = [f"{name}.at-dgba" for name in rooms + nyuv2] + ["rooms-resnet10t.shared.at-total"]
+    assert set(rooms + nyuv2 + robust) <= set(list_recipes())
+    assert list_recipes("*.separate") == ["nyuv2-resnet10t.separate", "rooms-resnet10t.separate"]
 
 
 @pytest.mark.parametrize("name", list_recipes())
@@ -22,7 +24,14 @@ def test_every_shipped_recipe_builds_its_network(name):
     tasks = [Segmentation(13) if task == "segmentation" else create_task(task) for task in recipe.tasks]
     network = create_network({**recipe.network, "tasks": [task.config() for task in tasks]})
     assert list(network.tasks) == recipe.tasks
-    assert network.config.layout == name.rpartition(".")[2]
+    if recipe.adversarial is not None:  # It starts from the clean one of the same description.
+        assert recipe.start == name.partition(".at-")[0] and load_recipe(recipe.start).network == recipe.network
+        assert name.endswith(".at-" + recipe.adversarial.attack.partition("-")[2])
+    layout = name.partition(".at-")[0].rpartition(".")[2]
+    if layout.startswith("degree"):
+        assert round(100 * parse_layout(network.config.layout, recipe.tasks, 5).sharing_degree) == int(layout[6:])
+    else:
+        assert network.config.layout == layout
 
 
 def test_an_unknown_recipe_names_the_nearest():
@@ -45,6 +54,15 @@ def test_an_unknown_recipe_names_the_nearest():
         ("task_weights = { normal = 2.0 }", "unknown task 'normal'; did you mean 'normals'?"),
         ("task_weights = { edge_texture = 2.0 }", "recipe.toml: unknown task 'edge_texture'"),
         ("epochs = = 3", "recipe.toml"),
+        ('main_tasks = ["dept"]', "unknown task 'dept'; did you mean 'depth'?"),
+        ("main_tasks = []", "main_tasks is empty"),
+        ("average = 1.0", "average"),
+        ('adversarial = { attack = "pgd-dbga" }', "unknown attack 'pgd-dbga'; did you mean 'pgd-dgba'?"),
+        ("adversarial = { eps = 0 }", "adversarial.eps"),
+        ("adversarial = { eps = 300 }", "eps"),
+        ('adversarial = { method = "free" }', "adversarial.method"),
+        ("validation = { images = 0 }", "validation.images"),
+        ('base = "none.toml"', "no recipe file none.toml"),
     ],
 )
 def test_a_bad_field_is_named_with_the_file(tmp_path, more, message):
@@ -85,3 +103,38 @@ def test_training_data_has_the_recipes_tasks_in_order_and_takes_a_limit(tmp_path
     recipe = load_recipe(write_recipe(tmp_path, data, 'tasks = ["normals", "segmentation"]'))
     chosen = training_data(recipe, limit=2)
     assert list(chosen.tasks) == ["normals", "segmentation"] and len(chosen) == 2 and chosen.split == "train"
+
+
+def test_a_derived_recipe_changes_what_it_says_and_no_more(tmp_path):
+    base = write_recipe(tmp_path, tmp_path / "toy.h5")
+    derived = tmp_path / "derived.toml"
+    derived.write_text(f'base = "{base}"\nname = "derived"\n[network]\nhead_width = 12\n[adversarial]\neps = 8')
+    expected = load_recipe(base).model_dump()
+    expected |= {"name": "derived", "network": expected["network"] | {"head_width": 12}}
+    expected["adversarial"] = Adversarial(eps=8).model_dump()
+    assert load_recipe(str(derived)).model_dump() == expected
+
+
+def test_a_recipe_that_is_its_own_base_is_refused(tmp_path):
+    for one, other in (("a", "b"), ("b", "a")):
+        (tmp_path / f"{one}.toml").write_text(f'base = "{tmp_path / other}.toml"')
+    with pytest.raises(InputError, match="is its own base: .*a.toml → .*b.toml → .*a.toml"):
+        load_recipe(str(tmp_path / "a.toml"))
+
+
+def test_auxiliary_weighting_is_that_of_mao(tmp_path):
+    """Mean of the main tasks + λ/|aux| · sum of the auxiliary ones; without main tasks, the plain weighted sum."""
+    path = write_recipe(tmp_path, tmp_path / "toy.h5", 'main_tasks = ["segmentation"]\nauxiliary_weight = 0.01')
+    assert load_recipe(path).loss_weights() == {"segmentation": 1.0, "depth": 0.005, "normals": 0.005}
+    path = write_recipe(tmp_path, tmp_path / "toy.h5", 'main_tasks = ["depth", "normals"]\nauxiliary_weight = 0.1')
+    assert load_recipe(path).loss_weights() == {"segmentation": 0.1, "depth": 0.5, "normals": 0.5}
+    path = write_recipe(tmp_path, tmp_path / "toy.h5", "task_weights = { depth = 2.0 }")
+    assert load_recipe(path).loss_weights() == {"segmentation": 1.0, "depth": 2.0, "normals": 1.0}
+
+
+def test_the_attack_of_a_recipe(tmp_path):
+    attack = Adversarial(attack="apgd-single:depth", norm="l2", eps=1.5, steps=3).create_attack(7)
+    assert attack.name == "apgd-single:depth" and attack.seed == 7
+    assert attack.config()["eps"] == 1.5 and attack.config()["steps"] == 3 and attack.config()["norm"] == "l2"
+    single = Adversarial(attack="fgsm-total", eps=4).create_attack(0)
+    assert single.cost(3).backward == 1 and single.config()["eps"] == 4 / 255

@@ -1,5 +1,6 @@
 """Training: it learns, it resumes to the same bits, and chance comes from the seed."""
 
+import csv
 import re
 from pathlib import Path
 
@@ -7,9 +8,14 @@ import pytest
 import torch
 from training_toys import write_data, write_recipe
 
+from mtlattack.attacks import create_attack
+from mtlattack.data import load_dataset
 from mtlattack.errors import InputError
-from mtlattack.training import Recipe, TrainingState, load_recipe, train
-from mtlattack.training.trainer import one_cycle
+from mtlattack.evaluation import evaluate
+from mtlattack.models import save_checkpoint
+from mtlattack.training import Recipe, TrainingState, load_recipe, plot_curves, train, trainer, write_curves
+from mtlattack.training.objectives import Term
+from mtlattack.training.optimization import one_cycle
 
 
 @pytest.fixture(scope="module")
@@ -17,8 +23,10 @@ def data(tmp_path_factory) -> Path:
     return write_data(tmp_path_factory.mktemp("data") / "toy.h5")
 
 
-def recipe_of(tmp_path: Path, data: Path, more: str = "", options: str = "") -> Recipe:
-    return load_recipe(write_recipe(tmp_path, data, more, options))
+def recipe_of(tmp_path: Path, data: Path, more: str = "", options: str = "", tables: str = "") -> Recipe:
+    path = Path(write_recipe(tmp_path, data, more, options))
+    path.write_text(f"{path.read_text()}\n{tables}")
+    return load_recipe(str(path))
 
 
 def weights_equal(a: TrainingState, b: TrainingState) -> bool:
@@ -153,3 +161,125 @@ def test_a_state_that_is_none_is_refused_by_name_and_kept(tmp_path, data, conten
     with pytest.raises(InputError, match="state.pt is no state of this run") as error:
         train(recipe, path, workers=0, report=lambda text: None)
     assert "\n" not in str(error.value) and path.read_bytes() == kept
+
+
+def test_adversarial_training_resumes_to_the_same_bits_and_records_curves(tmp_path, data):
+    more = "[adversarial]\nattack = 'pgd-dgba'\nsteps = 1\n[validation]\nsplit = 'train'\nimages = 4"
+    recipe, quiet = recipe_of(tmp_path, data, "average = 0.9", tables=more), lambda text: None
+    whole = train(recipe, tmp_path / "whole.pt", workers=0, report=quiet)
+    with pytest.raises(Killed):
+        train(recipe, tmp_path / "state.pt", workers=0, report=killing(1))
+    resumed = train(recipe, tmp_path / "state.pt", workers=0, report=quiet)
+    assert weights_equal(whole, resumed)
+    for a, b in zip(whole.result.state_dict().values(), resumed.result.state_dict().values(), strict=True):
+        assert torch.equal(a, b)
+    timeless = [
+        [{k: v for k, v in row.items() if k != "seconds"} for row in state.curves] for state in (whole, resumed)
+    ]
+    assert timeless[0] == timeless[1] and [row["epoch"] for row in timeless[0]] == [1, 2]
+    assert {"train.depth", "train.adversarial.depth", "validation.depth.loss"} <= set(timeless[0][0])
+
+
+def test_validation_measures_what_evaluate_measures(tmp_path, data):
+    recipe = recipe_of(tmp_path, data, "epochs = 1", tables="[validation]\nsplit = 'train'\nimages = 5")
+    state = train(recipe, tmp_path / "state.pt", workers=0, report=lambda text: None)
+    tasks = state.result.tasks
+    record = evaluate(state.result, load_dataset(data, "train", tasks=tasks, limit=5), []).report().record
+    for name in tasks:
+        assert state.curves[0][f"validation.{name}.loss"] == pytest.approx(record.clean_losses[name], rel=1e-5)
+        for metric, value in record.clean[name].items():
+            assert state.curves[0][f"validation.{name}.{metric}"] == pytest.approx(value, rel=1e-4)
+
+
+def test_validation_comes_every_so_many_epochs_and_at_the_end(tmp_path, data):
+    recipe = recipe_of(tmp_path, data, "epochs = 3", tables="[validation]\nsplit = 'train'\nimages = 2\nevery = 2")
+    state = train(recipe, tmp_path / "state.pt", workers=0, limit=2, report=lambda text: None)
+    assert ["validation.depth.loss" in row for row in state.curves] == [False, True, True]
+    path = write_curves(state.curves, tmp_path / "curves.csv")
+    rows = list(csv.DictReader(path.read_text().splitlines()))
+    assert [row["validation.depth.loss"] == "" for row in rows] == [True, False, False]
+    assert [float(row["train.depth"]) for row in rows] == [row["train.depth"] for row in state.curves]
+    picture = plot_curves(state.curves, state.network.tasks, tmp_path / "curves.png", "toy")
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_validation_changes_no_weight(tmp_path, data):
+    plain = train(recipe_of(tmp_path, data), tmp_path / "plain.pt", workers=0, report=lambda text: None)
+    recipe = recipe_of(tmp_path, data, tables="[validation]\nsplit = 'train'\nimages = 3")
+    assert weights_equal(plain, train(recipe, tmp_path / "judged.pt", workers=0, report=lambda text: None))
+
+
+def test_adversarial_training_makes_robust(tmp_path, data):
+    """Under an attack the toy trained on attacked images loses less than the one trained on clean images."""
+    reached = {}
+    for name, tables in (("clean", ""), ("robust", "[adversarial]\nmethod = 'adversarial'\nsteps = 2\neps = 32")):
+        recipe = recipe_of(tmp_path, data, "epochs = 15\nlearning_rate = 1e-2\nzoom = 1.0", tables=tables)
+        state = train(recipe, tmp_path / f"{name}.pt", workers=0, report=lambda text: None)
+        attack = create_attack("pgd-total", eps=32 / 255, steps=5)
+        test = load_dataset(data, "train", tasks=state.result.tasks)
+        record = evaluate(state.result, test, [attack]).report().record
+        reached[name] = record.attacks[0].metrics["segmentation"]["miou"]
+    assert reached["robust"] > reached["clean"] + 10
+
+
+def test_accumulated_batches_give_the_mean_of_their_gradients(tmp_path, data, monkeypatch):
+    """Five batches two by two: three steps, the last one of a single batch; the objective is linear in a parameter."""
+    seen: list[float] = []
+
+    def objective(adversarial, seed):
+        def linear(model, batch):
+            value = float(batch.images.mean())
+            seen.append(value)
+            weight = model.network.heads["depth"].reduce.bias
+            return [Term("", 1.0, {"depth": value * weight.sum()})]
+
+        return linear
+
+    gradients: list[float] = []
+    monkeypatch.setattr(trainer, "create_objective", objective)
+    monkeypatch.setattr(trainer, "_step", lambda state: gradients.append(_take_gradient(state)))
+    recipe = recipe_of(tmp_path, data, "epochs = 1\nbatch_size = 2\naccumulation = 2")
+    train(recipe, tmp_path / "state.pt", workers=0, report=lambda text: None)
+    assert len(seen) == 5
+    expected = [(seen[0] + seen[1]) / 2, (seen[2] + seen[3]) / 2, seen[4]]
+    assert gradients == pytest.approx(expected, rel=1e-5)
+
+
+def _take_gradient(state: TrainingState) -> float:
+    gradient = state.network.heads["depth"].reduce.bias.grad[0].item()
+    state.optimizer.zero_grad(set_to_none=True)
+    return gradient
+
+
+def test_the_average_follows_the_weights(tmp_path, data):
+    recipe = recipe_of(tmp_path, data, "epochs = 1\nbatch_size = 10\naverage = 0.75")
+    state = train(recipe, tmp_path / "state.pt", workers=0, report=lambda text: None)
+    # One step: torch's average starts as a copy of the first weights it sees.
+    assert all(torch.equal(a, b) for a, b in zip(state.result.parameters(), state.network.parameters(), strict=True))
+    more = train(
+        recipe_of(tmp_path, data, "epochs = 2\nbatch_size = 10\naverage = 0.75"),
+        tmp_path / "more.pt", workers=0, report=lambda text: None,
+    )  # fmt: skip
+    assert not weights_equal(more, TrainingState(more.result, more.optimizer, {}))
+
+
+def test_training_starts_from_a_model_of_the_same_description(tmp_path, data):
+    first = train(recipe_of(tmp_path, data), tmp_path / "first.pt", workers=0, report=lambda text: None)
+    path = save_checkpoint(first.network, tmp_path, "first")
+    recipe = recipe_of(tmp_path, data, f'start = "{path}"\nlearning_rate = 1e-12\nepochs = 1\nweight_decay = 0')
+    second = train(recipe, tmp_path / "second.pt", workers=0, report=lambda text: None)
+    for a, b in zip(first.network.parameters(), second.network.parameters(), strict=True):
+        assert torch.allclose(a, b, atol=1e-6)
+    other = recipe.model_copy(update={"network": recipe.network | {"head_width": 9}})
+    with pytest.raises(InputError, match="training cannot start from 'first': its network is not the recipe's"):
+        train(other, tmp_path / "third.pt", workers=0)
+
+
+@pytest.mark.parametrize(
+    ("more", "device", "message"),
+    [('precision = "float16"', "cpu", "float16 needs CUDA, this is cpu"), ("", "gpu0", "unknown device 'gpu0'")],
+)
+def test_what_the_device_cannot_do_is_refused_first(tmp_path, data, more, device, message):
+    with pytest.raises(InputError, match=message):
+        train(recipe_of(tmp_path, data, more), tmp_path / "state.pt", device=device)
+    assert not (tmp_path / "state.pt").exists()

@@ -4,8 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
+from mtlattack.data import Batch
 from mtlattack.data.writing import DEPTH_LABEL, NORMALS_LABEL, PreparedWriter, segmentation_label
+from mtlattack.models import MultiTaskNetwork, create_network
+from mtlattack.tasks import Segmentation, create_task
 
 SIZE = (24, 32)
 RECIPE = """
@@ -56,3 +60,23 @@ def write_recipe(folder: Path, data: Path, more: str = "", options: str = "") ->
     path = folder / "recipe.toml"
     path.write_text("\n".join([*more.splitlines(), *kept]))
     return str(path)
+
+
+def toy_network() -> MultiTaskNetwork:
+    """An untrained network for the toy data."""
+    torch.manual_seed(0)
+    config = {"backbone": "resnet10t", "backbone_options": {"channels": [8, 8, 8, 8], "stem_width": 8}}
+    tasks = [Segmentation(classes=3), create_task("depth"), create_task("normals")]
+    return create_network({**config, "output_stride": 16, "head_width": 8, "tasks": [t.config() for t in tasks]})
+
+
+def toy_batch(count: int = 4) -> Batch:
+    """Random images with random labels."""
+    draw = torch.Generator().manual_seed(1)
+    normals = torch.nn.functional.normalize(torch.randn(count, 3, *SIZE, generator=draw), dim=1)
+    targets = {
+        "segmentation": torch.randint(0, 3, (count, *SIZE), generator=draw),
+        "depth": 1 + torch.rand(count, *SIZE, generator=draw),
+        "normals": normals,
+    }
+    return Batch([f"image-{i}" for i in range(count)], torch.rand(count, 3, *SIZE, generator=draw), targets)

@@ -1,29 +1,33 @@
 """NYUv2's labelled set from its official files: 1,449 indoor images with depth and classes."""
 
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from mtlattack.data.labels import IGNORE
+from mtlattack.data.sources.encode import encode_depth, encode_normals
+from mtlattack.data.sources.files import find_folder
 from mtlattack.data.sources.geometry import Intrinsics, normals_from_depth
-from mtlattack.data.sources.matlab import find_mat, open_mat73, read_mat, strings_of, strings_of_73
+from mtlattack.data.sources.images import Arrays, Header, SourceImage, choose_splits, write_images
+from mtlattack.data.sources.matlab import find_mat, open_mat73, read_mat
+from mtlattack.data.sources.normals import AUTO, CHECKED_IMAGES, Frame, Vectors, choose_frame, read_normals
+from mtlattack.data.sources.nyuv2_classes import ClassTables, check_raw_names, read_class_tables
 from mtlattack.data.sources.registry import SOURCES
 from mtlattack.data.sources.resample import average, check_size, pick, picked
-from mtlattack.data.writing import DEPTH_LABEL, NORMALS_LABEL, Label, PreparedWriter, segmentation_label
-from mtlattack.errors import InputError, UnknownNameError
-from mtlattack.progress import progress_bar
+from mtlattack.data.writing import DEPTH_LABEL, Label, normals_label, segmentation_label
+from mtlattack.errors import InputError
 
 HEIGHT, WIDTH = 480, 640
 CAMERA = Intrinsics(fx=518.857901, fy=519.469611, cx=325.582449 - 1, cy=253.736166 - 1)
 """Of the colour camera, from the data set's toolbox; less 1, because MATLAB counts pixels from 1."""
 
-_LICENSE = "research use; not for redistribution"
-_CITATION = "Silberman, Hoiem, Kohli, Fergus. Indoor Segmentation and Support Inference from RGBD Images. ECCV 2012"
+LICENSE = "research use; not for redistribution"
+CITATION = "Silberman, Hoiem, Kohli, Fergus. Indoor Segmentation and Support Inference from RGBD Images. ECCV 2012"
+_HEADER = Header("nyuv2", LICENSE, CITATION)
 _SPLITS = {"train": "trainNdxs", "test": "testNdxs"}
 _FILES = {
     "nyu_depth_v2_labeled": "the labelled data set (2.8 GB), published with NYU Depth V2",
@@ -35,12 +39,18 @@ _FILES = {
 
 @SOURCES.register("nyuv2")
 def prepare_nyuv2(
-    source: Path, out: Path, *, size: tuple[int, int] = (120, 160), splits: Sequence[str] = ("train", "test")
+    source: Path,
+    out: Path,
+    *,
+    size: tuple[int, int] = (120, 160),
+    splits: Sequence[str] | str = ("train", "test"),
+    normals: str | Path | None = None,
+    frame: str = AUTO,
 ) -> Path:
     """Write NYUv2's labelled set as a prepared file and return its path.
 
     Labels: `segmentation` (13 classes), `segmentation40`, `depth` (millimetres of the in-painted depth) and `normals`,
-    which are derived from it: a plane fitted to inverse depth over 21 × 21 pixels of the full frame. Images are
+    by default derived from it: a plane fitted to inverse depth over 21 × 21 pixels of the full frame. Images are
     averaged over area, labels are the pixels under the new pixels' centres. An image's id is its number in the
     official file, from 0001, and the images of a split come in that order.
 
@@ -50,51 +60,63 @@ def prepare_nyuv2(
         out: the prepared file; replaced if it is there.
         size: (height, width), at most 480 × 640. The default is that of the networks and tables that ship.
         splits: which splits to write.
+        normals: folder with normals of 480 × 640 pixels to take instead, one `<id>.npy` or `<id>.png` an image.
+        frame: what the channels of these are in our frame, such as "x,z,-y"; by default the frame in which those of
+            the first images fit the derived ones. They must fit either way.
 
     Raises:
-        InputError: a file is missing, truncated, or does not fit the others. Nothing is written then.
+        InputError: a file is missing, truncated, or does not fit the others. What is finished by then is kept.
     """
     check_size(size, (HEIGHT, WIDTH))
-    for split in splits:
-        if split not in _SPLITS:
-            raise UnknownNameError("split of nyuv2", split, _SPLITS)
+    if normals is None and frame != AUTO:
+        raise InputError(f"frame {frame!r} is that of normals from a folder: say `normals` too")
+    names = list(choose_splits(_SPLITS, splits, "nyuv2"))
     paths = _find_files(source)
-    classes = _read_classes(paths["classMapping40"], paths["class13Mapping"])
+    classes = read_class_tables(paths["classMapping40"], paths["class13Mapping"])
     with open_mat73(paths["nyu_depth_v2_labeled"]) as file:
         count = _check_arrays(file)
-        _check_names(file, classes, paths["classMapping40"])
+        check_raw_names(file, classes, paths["classMapping40"])
         rows = _read_splits(paths["splits"], count)
-        with ExitStack() as stack:
-            writer = stack.enter_context(
-                PreparedWriter(out, name="nyuv2", size=size, license=_LICENSE, citation=_CITATION)
-            )
-            bar = stack.enter_context(progress_bar("preparing nyuv2", sum(len(rows[split]) for split in splits)))
-            for split in splits:
-                writer.add_split(split, [f"{row + 1:04d}" for row in rows[split]], classes.labels())
-                for position, row in enumerate(rows[split]):
-                    writer.write(split, position, _read_image(file, row, classes, size))
-                    bar.advance()
-    return out
+        chosen = [row for split in names for row in rows[split]]
+        own = None if normals is None else _OwnNormals.find(Path(normals), chosen, frame, file)
+        images = {split: [_source_image(file, row, classes, own, size) for row in rows[split]] for split in names}
+        root = paths["nyu_depth_v2_labeled"].parent
+        return write_images(
+            out, _HEADER, images, _labels(classes, own), size=size, root=root, files=list(paths.values())
+        )
+
+
+def _labels(classes: ClassTables, own: "_OwnNormals | None") -> dict[str, Label]:
+    return {
+        "segmentation": segmentation_label(classes.names13),
+        "segmentation40": segmentation_label(classes.names40),
+        "depth": DEPTH_LABEL,
+        "normals": normals_label(derived=True)
+        if own is None
+        else normals_label(derived=False, source_frame=own.frame.text),
+    }
 
 
 @dataclass(frozen=True)
-class _Classes:
-    """The class tables: `to40` and `to13` `[895]` uint8 from a raw label (0 = unlabelled), `raw_names` of 1 to 894."""
+class _OwnNormals:
+    """Normals from a folder: the file of each row, and the frame they are in."""
 
-    to40: NDArray[np.uint8]
-    to13: NDArray[np.uint8]
-    raw_names: list[str]
-    names40: list[str]
-    names13: list[str]
+    paths: dict[int, Path]
+    frame: Frame
 
-    def labels(self) -> dict[str, Label]:
-        normals = Label(NORMALS_LABEL.dtype, NORMALS_LABEL.channels, {**NORMALS_LABEL.attributes, "derived": True})
-        return {
-            "segmentation": segmentation_label(self.names13),
-            "segmentation40": segmentation_label(self.names40),
-            "depth": DEPTH_LABEL,
-            "normals": normals,
-        }
+    @staticmethod
+    def find(folder: Path, rows: Sequence[int], frame: str, file: h5py.File) -> "_OwnNormals":
+        find_folder(folder, "normals of NYUv2")
+        paths = {row: _normals_path(folder, row) for row in rows}
+        every_fourth = HEIGHT // 4, WIDTH // 4
+        pairs = (
+            (pick(read_normals(paths[row], (HEIGHT, WIDTH)), every_fourth), _derive(_read(file, row)[1], every_fourth))
+            for row in rows[:CHECKED_IMAGES]
+        )
+        return _OwnNormals(paths, choose_frame(frame, pairs, folder))
+
+    def read(self, row: int, size: tuple[int, int]) -> Vectors:
+        return self.frame.to_ours(pick(read_normals(self.paths[row], (HEIGHT, WIDTH)), size))
 
 
 def _find_files(source: Path) -> dict[str, Path]:
@@ -103,32 +125,6 @@ def _find_files(source: Path) -> dict[str, Path]:
     folder = source if source.is_dir() else source.parent
     given = {} if source.is_dir() else {"nyu_depth_v2_labeled": source}
     return {stem: given.get(stem) or find_mat(folder, stem, what) for stem, what in _FILES.items()}
-
-
-def _read_classes(path40: Path, path13: Path) -> _Classes:
-    table40 = read_mat(path40, "mapClass", "className", "allClassName")
-    record = read_mat(path13, "classMapping13")["classMapping13"]
-    if record.dtype.names is None or not {"labels13", "classNames"} <= set(record.dtype.names) or record.size != 1:
-        raise InputError(f"{path13}: classMapping13 is no struct with labels13 and classNames")
-    names40, names13 = strings_of(table40["className"]), strings_of(record["classNames"].item())
-    to40 = _table(path40, "mapClass", table40["mapClass"], np.size(table40["allClassName"]), len(names40), 40)
-    to13 = _table(path13, "labels13", record["labels13"].item(), len(names40), len(names13), 13)
-    return _Classes(
-        np.r_[np.uint8(IGNORE), to40], np.r_[np.uint8(IGNORE), to13[to40]], strings_of(table40["allClassName"]),
-        names40, names13,
-    )  # fmt: skip
-
-
-def _table(path: Path, name: str, table: NDArray[np.generic], size: int, names: int, classes: int) -> NDArray[np.uint8]:
-    """A table of class numbers from 1 as one from 0."""
-    values = np.ravel(table)
-    if names != classes or values.shape != (size,) or values.dtype.kind not in "iuf":
-        raise InputError(f"{path}: {name} maps {values.size} classes to {names}, expected {size} to {classes}")
-    numbers = values.astype(np.int64)
-    if numbers.min() < 1 or numbers.max() > classes:
-        found = f"{numbers.min()} to {numbers.max()}"
-        raise InputError(f"{path}: {name} has class numbers {found}, expected 1 to {classes}")
-    return (numbers - 1).astype(np.uint8)
 
 
 def _check_arrays(file: h5py.File) -> int:
@@ -146,19 +142,6 @@ def _check_arrays(file: h5py.File) -> int:
     return int(count)
 
 
-def _check_names(file: h5py.File, classes: _Classes, path40: Path) -> None:
-    """The raw classes must be those that the table maps, or every label would come out wrong in silence."""
-    try:
-        names = strings_of_73(file, "names")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{file.filename}: the class names cannot be read ({error})") from None
-    if names != classes.raw_names:
-        pairs = zip(names, classes.raw_names, strict=False)
-        first = next((f"class {i} is {a!r} and {b!r}" for i, (a, b) in enumerate(pairs, 1) if a != b), None)
-        difference = first or f"{len(names)} and {len(classes.raw_names)} classes"
-        raise InputError(f"{path40} belongs to other labels than {file.filename}: {difference}")
-
-
 def _read_splits(path: Path, count: int) -> dict[str, list[int]]:
     """Rows (from 0) of the images of each split, in order."""
     variables = read_mat(path, *_SPLITS.values())
@@ -174,25 +157,51 @@ def _read_splits(path: Path, count: int) -> dict[str, list[int]]:
     return splits
 
 
-def _read_image(file: h5py.File, row: int, classes: _Classes, size: tuple[int, int]) -> dict[str, NDArray[np.generic]]:
+def _normals_path(folder: Path, row: int) -> Path:
+    places = [folder / f"{_identity(row)}{suffix}" for suffix in (".npy", ".png")]
+    found = next((path for path in places if path.is_file()), None)
+    if found is None:
+        raise InputError(f"{folder} has neither {places[0].name} nor {places[1].name}: the normals of that image")
+    return found
+
+
+def _identity(row: int) -> str:
+    return f"{row + 1:04d}"
+
+
+def _source_image(
+    file: h5py.File, row: int, classes: ClassTables, own: _OwnNormals | None, size: tuple[int, int]
+) -> SourceImage:
+    files = () if own is None else (own.paths[row],)
+    return SourceImage(_identity(row), files, partial(_read_image, file, row, classes, own, size))
+
+
+def _read_image(
+    file: h5py.File, row: int, classes: ClassTables, own: _OwnNormals | None, size: tuple[int, int]
+) -> Arrays:
     """Image number `row` with all its labels, in the prepared form."""
-    where = f"{file.filename}: image {row + 1:04d}"
-    try:
-        image, depth, label = (file[name][row].T for name in ("images", "depths", "labels"))
-    except OSError as error:
-        raise InputError(f"{where} cannot be read ({error})") from None
+    image, depth, label = _read(file, row)
     if label.max() >= len(classes.to40):
+        where = f"{file.filename}: image {_identity(row)}"
         raise InputError(f"{where} has the class {label.max()}, expected 0 to {len(classes.to40) - 1}")
-    depth = depth.astype(np.float64)
-    rows, columns = picked(size[0], HEIGHT), picked(size[1], WIDTH)
-    raw, millimetres = pick(label, size), np.rint(pick(depth, size) * 1000)
-    # Beyond what 16 bits hold, and NaN, is no depth; it is 10 m at most in the published file.
-    in_range = (millimetres > 0) & (millimetres <= np.iinfo(np.uint16).max)
-    normals = normals_from_depth(depth, CAMERA, rows, columns)
+    raw = pick(label, size)
     return {
         "image": average(image, size),
         "segmentation": classes.to13[raw],
         "segmentation40": classes.to40[raw],
-        "depth": np.where(in_range, millimetres, 0).astype(np.uint16),
-        "normals": np.rint(normals * 127).astype(np.int8),
+        "depth": encode_depth(pick(depth, size)),
+        "normals": encode_normals(_derive(depth, size) if own is None else own.read(row, size)),
     }
+
+
+def _read(file: h5py.File, row: int) -> tuple[NDArray[np.uint8], NDArray[np.float64], NDArray[np.uint16]]:
+    """Image `[480, 640, 3]`, depth in metres and raw classes of an image number; InputError if they are damaged."""
+    try:
+        image, depth, label = (file[name][row].T for name in ("images", "depths", "labels"))
+    except OSError as error:
+        raise InputError(f"{file.filename}: image {_identity(row)} cannot be read ({error})") from None
+    return image, depth.astype(np.float64), label
+
+
+def _derive(depth: NDArray[np.float64], size: tuple[int, int]) -> Vectors:
+    return normals_from_depth(depth, CAMERA, picked(size[0], HEIGHT), picked(size[1], WIDTH))

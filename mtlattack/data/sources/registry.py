@@ -1,18 +1,21 @@
 """The data sets that can be prepared, by name."""
 
+from inspect import signature
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from mtlattack.data.cache import cache_folder
+from mtlattack.errors import UnknownNameError
 from mtlattack.registry import Registry
 
 
 class Prepare(Protocol):
     """Turns one data set's published files into a prepared file, whole or not at all."""
 
-    def __call__(self, source: Path, out: Path, *, size: tuple[int, int] = ...) -> Path:
-        """Read `source` (a folder or a file), write `out` with images of `size` (height, width), and return `out`.
+    def __call__(self, source: Path, out: Path, *args: Any, **kwargs: Any) -> Path:
+        """Read `source` (a folder or a file), write `out`, and return `out`.
 
+        All take the keyword `size` (height, width) of the images; the other keywords are a source's own options.
         InputError names the file that is wrong.
         """
         ...
@@ -22,16 +25,31 @@ SOURCES: Registry[Prepare] = Registry("source of data")
 
 
 def prepare(
-    name: str, source: str | Path, out: str | Path | None = None, *, size: tuple[int, int] | None = None
+    name: str,
+    source: str | Path,
+    out: str | Path | None = None,
+    *,
+    size: tuple[int, int] | None = None,
+    **options: Any,
 ) -> Path:
     """Prepare the data set `name` from its published files; by default into the cache, where `load_dataset` looks.
 
-    `size` is (height, width); by default what the data set's own function says. InputError for an unknown name and
-    for every fault of the source, which it names; nothing is left behind then.
+    `size` is (height, width); by default what the data set's own function says, as are its `options`. Killed or broken
+    off at any moment, the same call goes on where it was. InputError for an unknown name or option and for every fault
+    of the source, which it names; the file is not written then, and what is finished of it is kept for the next call.
     """
     function = SOURCES.get(name)
+    known = source_options(name)
+    for option in options:
+        if option not in known:
+            raise UnknownNameError(f"option of {name}", option, known)
     place = cache_folder() / f"{name}.h5" if out is None else Path(out)
-    return function(Path(source), place) if size is None else function(Path(source), place, size=size)
+    return function(Path(source), place, **options, **({} if size is None else {"size": size}))
+
+
+def source_options(name: str) -> list[str]:
+    """Names of a source's own options."""
+    return [x.name for x in signature(SOURCES.get(name)).parameters.values() if x.kind is x.KEYWORD_ONLY][1:]
 
 
 def list_sources(pattern: str = "*") -> list[str]:

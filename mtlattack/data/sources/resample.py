@@ -1,12 +1,15 @@
 """From a source's frame to the prepared size: images by area, labels by picking pixels, which invents no class."""
 
 from functools import lru_cache
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from mtlattack.errors import InputError
+
+_Number = TypeVar("_Number", bound=np.generic)
 
 
 def check_size(size: tuple[int, int], source: tuple[int, int]) -> None:
@@ -20,10 +23,11 @@ def picked(wanted: int, there: int) -> NDArray[np.intp]:
     return ((2 * np.arange(wanted) + 1) * there // (2 * wanted)).astype(np.intp)
 
 
-def pick(label: NDArray[np.generic], size: tuple[int, int]) -> NDArray[np.generic]:
+def pick(label: NDArray[_Number], size: tuple[int, int]) -> NDArray[_Number]:
     """A label `[H, W, …]` at `size` (height, width): the pixels under the new pixels' centres."""
     rows, columns = picked(size[0], label.shape[0]), picked(size[1], label.shape[1])
-    return label[np.ix_(rows, columns)]
+    chosen: NDArray[_Number] = label[np.ix_(rows, columns)]
+    return chosen
 
 
 def average(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:

@@ -1,14 +1,10 @@
-"""Heads: from a backbone's features to one task's prediction."""
+"""The zoo's own head: two features, one 3×3 convolution, sub-pixel output."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mtlattack.registry import Registry
-
-HeadFactory = Callable[[Sequence[int], Sequence[int], int, int], nn.Module]
-HEADS: Registry[HeadFactory] = Registry("head")
+from mtlattack.models.heads.base import HEADS, resize
 
 
 @HEADS.register("light")
@@ -31,8 +27,5 @@ class LightHead(nn.Module):
     def forward(self, features: Sequence[Tensor], size: tuple[int, int]) -> Tensor:
         """Features of each stride, finest first → `[B, outputs, *size]`."""
         skip = self.lateral(features[self.skip])
-        top = F.interpolate(self.reduce(features[-1]), skip.shape[-2:], mode="bilinear", align_corners=False)
-        prediction: Tensor = self.predict(self.mix(skip + top))
-        if prediction.shape[-2:] == size:
-            return prediction
-        return F.interpolate(prediction, size, mode="bilinear", align_corners=False)
+        top = resize(self.reduce(features[-1]), (skip.shape[-2], skip.shape[-1]))
+        return resize(self.predict(self.mix(skip + top)), size)

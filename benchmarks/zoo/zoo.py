@@ -1,0 +1,80 @@
+"""The zoo's page: a table and a plot of records, pictures of predictions.
+
+    python benchmarks/zoo/zoo.py FOLDER…
+
+Each FOLDER holds a `record.json` of one zoo model under one attack at one ε, as `mtlattack run` writes it; files
+`*.record.json` as `mtlattack train` writes them are found too. Writes zoo.json, zoo.png and rooms.png beside this
+script and the tables into its README.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from pictures import draw_predictions
+from plot import plot_zoo
+from table import table
+
+from mtlattack.evaluation import Record
+from mtlattack.models import create_model, list_models, model_path
+from mtlattack.training import load_recipe
+
+HERE = Path(__file__).parent
+MARKERS = "<!-- {0}: made by zoo.py -->", "<!-- /{0} -->"
+
+
+def main() -> None:
+    records = {record.model["name"]: record for record in map(read, find(map(Path, sys.argv[1:])))}
+    missing = [name for name in list_models() if name not in records]
+    if missing:
+        sys.exit(f"no record of {', '.join(missing)}; make one with `mtlattack run`")
+    rows = [describe(records[name]) for name in list_models()]
+    (HERE / "zoo.json").write_text(json.dumps(rows, indent=1) + "\n")
+    for data in ("rooms", "nyuv2"):
+        write_section(data, table([row for row in rows if row["data"] == data]))
+    plot_zoo(rows, HERE / "zoo.png")
+    draw_predictions(["rooms-resnet10t.shared", "rooms-resnet10t.shared.at-dgba"], HERE / "rooms.png")
+
+
+def find(places: Any) -> list[Path]:
+    """Record files in these folders."""
+    return [path for place in places for path in sorted([*place.glob("*.record.json"), *place.glob("record.json")])]
+
+
+def read(path: Path) -> Record:
+    return Record.model_validate_json(path.read_text())
+
+
+def describe(record: Record) -> dict[str, Any]:
+    """A model's row: what it is, and clean and attacked metrics with the intervals over images."""
+    name, (attack,) = record.model["name"], record.attacks
+    network, recipe = create_model(name), load_recipe(name)
+    return {
+        "name": name,
+        "data": record.data["name"],
+        "images": record.data["images"],
+        "degree": round(network.layout.sharing_degree, 4),
+        "training": recipe.adversarial.attack if recipe.adversarial else "clean",
+        "parameters": record.model["parameters"],
+        "bytes": model_path(name).stat().st_size,
+        "attack": attack.config,
+        "clean": record.clean,
+        "attacked": attack.metrics,
+        "log_ratio": attack.log_ratio.model_dump(),
+        "arp": attack.arp.model_dump(),
+        "environment": record.environment["versions"] | {"threads": record.environment["threads"]},
+    }
+
+
+def write_section(name: str, text: str) -> None:
+    """Replace what stands between a section's markers in the README."""
+    path = HERE / "README.md"
+    begin, end = (marker.format(name) for marker in MARKERS)
+    before, _, rest = path.read_text().partition(begin)
+    _, _, after = rest.partition(end)
+    path.write_text(f"{before}{begin}\n{text}{end}{after}")
+
+
+if __name__ == "__main__":
+    main()

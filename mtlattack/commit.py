@@ -1,0 +1,25 @@
+"""Which commit of the project is running."""
+
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+def describe_commit() -> str:
+    """The checkout's commit, 12 digits, with `modified` where its package files were changed; `unknown` outside one."""
+    if not (ROOT / ".git").exists():
+        return "unknown"
+    commit = _git("rev-parse", "--short=12", "HEAD")
+    if commit is None:
+        return "unknown"
+    return f"{commit}, modified" if _git("status", "--porcelain", "--", "mtlattack") else commit
+
+
+def _git(*arguments: str) -> str | None:
+    try:
+        return subprocess.run(
+            ["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+        ).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None

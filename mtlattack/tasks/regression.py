@@ -1,0 +1,43 @@
+"""What the tasks that regress numbers by L1 share: which pixels count, the loss, and the errors' sums."""
+
+from abc import abstractmethod
+
+import torch
+from torch import Tensor
+
+from mtlattack.tasks.base import Task, check_aligned, masked_mean
+
+
+class Regression(Task):
+    """L1 over valid pixels; predictions `[B, channels, H, W]`, targets as `target_channels` says.
+
+    The error of a pixel with several channels is the mean over them.
+    """
+
+    @property
+    def channels(self) -> int:
+        return 1
+
+    @abstractmethod
+    def valid(self, target: Tensor) -> Tensor:
+        """Which pixels count, bool `[B, H, W]`."""
+
+    def loss(self, prediction: Tensor, target: Tensor) -> Tensor:
+        check_aligned(self, prediction, target)
+        return masked_mean(*self._errors(prediction, target))
+
+    def statistics(self, prediction: Tensor, target: Tensor) -> Tensor:
+        check_aligned(self, prediction, target)
+        error, valid = self._errors(prediction, target)
+        columns = [torch.ones_like(error), error, *self._more_columns(prediction, target, error)]
+        return torch.stack([torch.where(valid, column, 0).sum((1, 2)).float() for column in columns], 1)
+
+    def _more_columns(self, prediction: Tensor, target: Tensor, error: Tensor) -> list[Tensor]:
+        """Statistics of each pixel `[B, H, W]` behind its count and its error; of no account on invalid pixels."""
+        return []
+
+    def _errors(self, prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Absolute error and whether it counts, `[B, H, W]` both; finite everywhere."""
+        valid = self.valid(target)
+        true = torch.where(valid[:, None], target.reshape(prediction.shape), 0.0)
+        return (prediction - true).abs().mean(1), valid

@@ -1,0 +1,56 @@
+"""How far apart two predictions of a task are: what TRADES keeps small."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from mtlattack.attacks.guard import undisturbed
+from mtlattack.tasks import Task
+from mtlattack.training.precision import MixedPrecision
+
+
+def divergence(task: Task, prediction: Tensor, reference: Tensor) -> Tensor:
+    """Mean over pixels, `[B]`, of predictions `[B, channels, H, W]`; non-negative, 0 where they are equal.
+
+    Classes: KL(reference ‖ prediction) of the softmax, in nats. Normals: 1 − cosine. Otherwise: |difference|.
+    """
+    if task.kind == "segmentation":
+        pixels = F.kl_div(prediction.log_softmax(1), reference.log_softmax(1), reduction="none", log_target=True).sum(1)
+    elif task.kind == "normals":
+        pixels = 1 - F.cosine_similarity(prediction, reference, dim=1, eps=1e-6)
+    else:
+        pixels = (prediction - reference).abs().mean(1)
+    return pixels.mean((1, 2))
+
+
+class DivergenceView(nn.Module):
+    """A model whose tasks' losses are divergences, so that any attack can climb them; targets are predictions."""
+
+    def __init__(self, model: MixedPrecision) -> None:
+        super().__init__()
+        self.model = model
+        self.tasks: Mapping[str, Any] = {name: _Divergence(task) for name, task in model.tasks.items()}
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        """The model's own predictions."""
+        predictions: dict[str, Tensor] = self.model(images)
+        return predictions
+
+    @staticmethod
+    def still(model: MixedPrecision, images: Tensor) -> dict[str, Tensor]:
+        """Predictions in eval mode, as the attack sees them."""
+        with undisturbed(model):
+            predictions: dict[str, Tensor] = model(images)
+        return predictions
+
+
+class _Divergence:
+    """Of a task, what an attack needs: a loss an image."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+
+    def loss(self, prediction: Tensor, target: Tensor) -> Tensor:
+        return divergence(self._task, prediction, target)

@@ -1,0 +1,69 @@
+"""What a training run consists of between two epochs, and how it survives a kill."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from torch.amp.grad_scaler import GradScaler
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from mtlattack.errors import InputError
+from mtlattack.files import whole_file
+from mtlattack.models import MultiTaskNetwork
+
+Row = dict[str, float]
+
+
+@dataclass
+class TrainingState:
+    """Network, optimiser and everything else that decides what the next epoch does; `curves` has a row an epoch."""
+
+    network: MultiTaskNetwork
+    optimizer: torch.optim.Optimizer
+    identity: dict[str, Any]
+    scaler: GradScaler = field(default_factory=lambda: GradScaler("cpu", enabled=False))
+    average: AveragedModel | None = None
+    epoch: int = 0
+    seconds: float = 0.0
+    curves: list[Row] = field(default_factory=list)
+
+    @property
+    def result(self) -> MultiTaskNetwork:
+        """The network that training is for: the averaged one if there is one."""
+        network = self.network if self.average is None else self.average.module
+        assert isinstance(network, MultiTaskNetwork)
+        return network
+
+    def save(self, path: Path) -> None:
+        """Write the state whole or not at all."""
+        plain = {"identity": self.identity, "epoch": self.epoch, "seconds": self.seconds, "curves": self.curves}
+        with whole_file(path) as partial:
+            torch.save({name: part.state_dict() for name, part in self._parts().items()} | plain, partial)
+
+    def load(self, path: Path) -> None:
+        """Go on from a saved state; InputError if it is damaged or another run's."""
+        try:
+            content = torch.load(path, map_location="cpu", weights_only=True)
+            identity = content["identity"]
+            differing = [key for key, value in self.identity.items() if identity.get(key) != value]
+            if differing:
+                raise ValueError(f"other {', '.join(differing)}")
+            for name, part in self._parts().items():
+                part.load_state_dict(content[name])
+            self.epoch, self.seconds, self.curves = content["epoch"], content["seconds"], content["curves"]
+        except (RuntimeError, ValueError, KeyError, TypeError, EOFError, UnpicklingError) as error:
+            reason = " ".join(str(error).split())
+            raise InputError(f"{path} is no state of this run ({reason}); remove it to start anew") from None
+
+    def _parts(self) -> dict[str, Any]:
+        parts = {"network": self.network, "optimizer": self.optimizer, "scaler": self.scaler}
+        return parts | ({} if self.average is None else {"average": self.average})
+
+
+def averaged(network: MultiTaskNetwork, decay: float) -> AveragedModel | None:
+    """An exponential moving average of weights and batch statistics, none for decay 0."""
+    if decay == 0:
+        return None
+    return AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(decay), use_buffers=True)
