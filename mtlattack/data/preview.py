@@ -66,7 +66,7 @@ class Column:
 
 
 def paint(dataset: PreparedDataset, task: str, labels: NDArray[Any]) -> Column:
-    """Labels of a task of `dataset`, or predictions in the form of labels, `[N, …, H, W]`, as one column of pictures."""
+    """A column of pictures: labels `[N, …, H, W]` of a task of `dataset`, or predictions in the same form."""
     return _PAINTERS.get(dataset.tasks[task].kind, _paint_heatmap)(dataset, task, labels)
 
 
