@@ -7,7 +7,7 @@ from pathlib import Path
 from mtlattack.data.cache import cache_folder, find_file
 from mtlattack.data.prepared import PreparedDataset
 from mtlattack.data.rooms_files import rooms_file
-from mtlattack.data.sources import list_sources
+from mtlattack.data.sources import NAMELESS, list_sources
 from mtlattack.errors import InputError
 from mtlattack.registry import Registry
 from mtlattack.tasks import TaskMap
@@ -25,7 +25,7 @@ def prepared_file(name: str, split: str) -> Path:
     return path
 
 
-for _name in list_sources():
+for _name in sorted(set(list_sources()) - set(NAMELESS)):
     DATASETS.register(_name)(partial(prepared_file, _name))
 
 

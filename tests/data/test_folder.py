@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from published_toys import room, save_npy, save_png
 from taskonomy_toys import IDS, write_taskonomy
 
-from mtlattack.data import load_dataset, prepare, preview, verify
+from mtlattack.data import list_datasets, load_dataset, prepare, preview, verify
 from mtlattack.data.sources import prepare_folder
 from mtlattack.data.sources.folder_labels import label_reader
 from mtlattack.data.sources.folder_schema import FolderDescription, NumberFiles, SegmentationFiles
@@ -438,3 +438,9 @@ def test_the_example_in_the_docs_is_valid() -> None:
     assert example
     description = validate(FolderDescription, tomllib.loads(example[1]))
     assert {"segmentation", "depth", "normals"} <= set(description.stored_names()) <= {*list_tasks(), "segmentation40"}
+
+
+def test_a_folder_needs_a_place_of_its_own(described):
+    with pytest.raises(InputError, match="say where to with --out"):
+        prepare("folder", described)
+    assert "folder" not in list_datasets()

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mtlattack.data.cache import cache_folder
-from mtlattack.errors import UnknownNameError
+from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.registry import Registry
 
 
@@ -22,6 +22,8 @@ class Prepare(Protocol):
 
 
 SOURCES: Registry[Prepare] = Registry("source of data")
+NAMELESS = ("folder",)
+"""Sources whose data sets go by their paths: in the cache the next one would replace the last."""
 
 
 def prepare(
@@ -43,6 +45,8 @@ def prepare(
     for option in options:
         if option not in known:
             raise UnknownNameError(f"option of {name}", option, known)
+    if out is None and name in NAMELESS:
+        raise InputError(f"{name} is many data sets, none of which has the name {name}.h5: say where to with --out")
     place = cache_folder() / f"{name}.h5" if out is None else Path(out)
     return function(Path(source), place, **options, **({} if size is None else {"size": size}))
 
