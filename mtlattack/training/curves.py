@@ -33,7 +33,7 @@ def plot_curves(rows: Sequence[Row], tasks: TaskMap, path: Path, title: str) -> 
         above = axes[0, column]
         for label, key in _losses(rows, name):
             above.plot(*_series(rows, key), marker=".", label=label)
-        above.set(title=name, ylabel="loss", yscale="log")
+        above.set(title=name, ylabel="loss")
         above.legend(fontsize=7, frameon=False)
         if validated:
             metric = task.metric_table[0]

@@ -23,7 +23,7 @@ def validate(
             predictions = model(moved.images.contiguous(memory_format=torch.channels_last))
             for name, task in tasks.items():
                 losses[name] += float(task.loss(predictions[name], moved.targets[name]).sum())
-                statistics = task.statistics(predictions[name], moved.targets[name]).double().sum(0).cpu()
+                statistics = task.statistics(predictions[name], moved.targets[name]).cpu().double().sum(0)
                 sums[name] = sums.get(name, torch.zeros_like(statistics)) + statistics
     model.train(mode)
     row = {}

@@ -283,3 +283,22 @@ def test_what_the_device_cannot_do_is_refused_first(tmp_path, data, more, device
     with pytest.raises(InputError, match=message):
         train(recipe_of(tmp_path, data, more), tmp_path / "state.pt", device=device)
     assert not (tmp_path / "state.pt").exists()
+
+
+@pytest.mark.parametrize("network", [{"sharing": "mtan"}, {"layout": "separate"}, {"head": "aspp"}, {"head": "deconv"}])
+def test_every_kind_of_network_learns(tmp_path, data, network):
+    recipe = recipe_of(tmp_path, data, "epochs = 6\nlearning_rate = 1e-2")
+    recipe = recipe.model_copy(update={"network": recipe.network | network})
+    state = train(recipe, tmp_path / "state.pt", workers=0, report=lambda text: None)
+    assert total(state.curves[-1], "train.") < 0.9 * total(state.curves[0], "train.")
+
+
+def test_trades_trains_and_records_both_of_its_terms(tmp_path, data):
+    recipe = recipe_of(tmp_path, data, "epochs = 5\nlearning_rate = 1e-2", tables="[adversarial]\nmethod = 'trades'")
+    state = train(recipe, tmp_path / "state.pt", workers=0, report=lambda text: None)
+    assert total(state.curves[-1], "train.") < total(state.curves[0], "train.")
+    assert all(total(row, "train.divergence.") > 0 for row in state.curves)
+
+
+def total(row: dict[str, float], prefix: str) -> float:
+    return sum(row[prefix + task] for task in ("segmentation", "depth", "normals"))
