@@ -12,7 +12,8 @@ from mtlattack.commit import describe_commit
 from mtlattack.data import load_dataset
 from mtlattack.evaluation import evaluate
 from mtlattack.files import whole_file
-from mtlattack.models import load_checkpoint, save_checkpoint
+from mtlattack.models import MultiTaskNetwork, layout_name, load_checkpoint, save_checkpoint
+from mtlattack.models.tree import TreeNetwork
 from mtlattack.schemas import validate
 from mtlattack.training import Recipe, card, load_recipe, plot_curves, train, training_data, write_curves
 
@@ -67,7 +68,7 @@ def train_recipe(
     facts = {
         "recipe": f"`{_command(recipe, adversarial, eps, start, seed)}`",
         "training": _describe(chosen),
-        "layout": f"`{network.config.layout}`",
+        "sharing": _describe_sharing(network),
         "parameters": record.model["parameters"],
         "training data": f"{dataset.name} train, {len(dataset)} images, fingerprint `{fingerprint[:16]}`",
         "test data": f"{test.name} test, {len(test)} images, fingerprint `{record.data['fingerprint'][:16]}`",
@@ -111,6 +112,13 @@ def _command(recipe: str, adversarial: str | None, eps: float | None, start: str
     given = {"adversarial": adversarial, "eps": eps, "start": start, "seed": seed}
     options = [f"--{name} {value}" for name, value in given.items() if value is not None]
     return " ".join(["mtlattack train", recipe, *options])
+
+
+def _describe_sharing(network: MultiTaskNetwork) -> str:
+    """The layout by name and the degree of sharing; what is no tree by its kind."""
+    if not isinstance(network, TreeNetwork):
+        return network.config.sharing
+    return f"{layout_name(network.layout, list(network.tasks))}, sharing degree {network.layout.sharing_degree:.2f}"
 
 
 def _describe(recipe: Recipe) -> str:
