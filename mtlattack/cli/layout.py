@@ -41,12 +41,16 @@ def show_layout(
 ) -> None:
     """Show a sharing layout: its name and number, its tree, how much it shares and what it costs."""
     names = [name.strip() for name in tasks.split(",")]
+    if not all(names):
+        raise InputError(f"--tasks {tasks!r}, expected names with commas between")
     fields = {"backbone": backbone, "head": head, "head_width": head_width, "output_stride": output_stride}
     layout = parse_layout(text, names, _stages(text, stages, backbone, output_stride)).ordered(names)
     counts = None
     if backbone is not None:
         kinds = [{"kind": name, **({"classes": classes} if name == "segmentation" else {})} for name in names]
         counts = count_network({**fields, "tasks": kinds, "layout": str(layout)}, _parse_size(size))
+    if picture is not None:
+        plot_layout(layout, names, picture)
     total = count_trees(len(names), layout.stages)
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"name            {layout_name(layout, names)}")
@@ -58,7 +62,7 @@ def show_layout(
         console.print()
         console.print(_table(counts, f"{backbone}, head {head}, one image of {size}"))
     if picture is not None:
-        console.print(plot_layout(layout, names, picture))
+        console.print(str(picture), markup=False)
 
 
 def _stages(text: str, stages: int | None, backbone: str | None, output_stride: int) -> int:

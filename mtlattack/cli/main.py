@@ -40,7 +40,7 @@ def main() -> None:
     except (KeyboardInterrupt, typer.Abort):
         code = _INTERRUPTED
     if code == _INTERRUPTED:
-        print("stopped; what was measured is kept, the same command goes on from here", file=sys.stderr)
+        print("stopped; what is finished is kept, the same command goes on from here", file=sys.stderr)
     sys.exit(code)
 
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from mtlattack.attacks import create_attack
 from mtlattack.commit import describe_commit
 from mtlattack.data import load_dataset
+from mtlattack.errors import InputError
 from mtlattack.evaluation import evaluate
 from mtlattack.files import whole_file
 from mtlattack.models import MultiTaskNetwork, layout_name, load_checkpoint, save_checkpoint
@@ -30,7 +31,7 @@ def train_recipe(
     seed: Annotated[int | None, typer.Option(help="Instead of the recipe's; the name then says so.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps; default: the best there is.")] = None,
     limit: Annotated[int | None, typer.Option(help="Only the first so many training and test images.")] = None,
-    workers: Annotated[int, typer.Option(help="Processes that read and augment.")] = 1,
+    workers: Annotated[int, typer.Option(help="Processes that read and augment.", min=0)] = 1,
     out: Annotated[Path, typer.Option(help="Folder for all that it makes.")] = Path("models"),
 ) -> None:
     """Train a recipe's network, score it on the whole test split, clean and attacked, and write a checkpoint with its
@@ -39,20 +40,24 @@ def train_recipe(
     A run that was stopped goes on after the last finished epoch.
     """
     chosen = change(load_recipe(recipe), adversarial=adversarial, eps=eps, start=start, seed=seed)
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, markup=False)
     dataset = training_data(chosen, data, limit)
-    out.mkdir(parents=True, exist_ok=True)
+    # Opened before anything is spent: a data set without a test split gives no card.
+    test = load_dataset(data or chosen.data, "test", tasks=dataset.tasks, limit=limit)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write to {out} ({error})") from None
     place = out / f"{chosen.name}.state.pt"
     state = train(chosen, place, data=data, limit=limit, device=device, workers=workers, report=console.print)
     write_curves(state.curves, out / f"{chosen.name}.curves.csv")
     plot_curves(state.curves, dataset.tasks, out / f"{chosen.name}.curves.png", chosen.name)
-    fingerprint = dataset.fingerprint()
+    fingerprint = state.identity["fingerprint"]
     provenance = {"recipe": chosen.model_dump(), "train_fingerprint": fingerprint, "images": len(dataset)}
     dtype = getattr(torch, chosen.stored_dtype)
     path = save_checkpoint(state.result, out, chosen.name, dtype=dtype, provenance=provenance)
     # Scored as it will be loaded: rounded to the stored type.
     network = load_checkpoint(path)
-    test = load_dataset(data or chosen.data, "test", tasks=network.tasks, limit=limit)
     # Kept under the checkpoint's hash: the same command again finds its numbers.
     evidence = evaluate(
         network,  # type: ignore[arg-type]
@@ -66,7 +71,7 @@ def train_recipe(
     with whole_file(path.with_suffix(".record.json")) as partial:
         partial.write_text(record.model_dump_json(indent=1) + "\n")
     facts = {
-        "recipe": f"`{_command(recipe, adversarial, eps, start, seed)}`",
+        "recipe": f"`{_command(recipe, data, adversarial, eps, start, seed, limit)}`",
         "training": _describe(chosen),
         "sharing": _describe_sharing(network),
         "parameters": record.model["parameters"],
@@ -89,10 +94,13 @@ def train_recipe(
 def change(
     recipe: Recipe, *, adversarial: str | None, eps: float | None, start: str | None, seed: int | None
 ) -> Recipe:
-    """The recipe with what the command line asks for otherwise, under a name that says so; InputError for a value that
-    does not fit. What an adversarial recipe says of its attack stays, where no option changes it."""
+    """The recipe with what the command line asks for otherwise, under a name that says so (but for `start`, which the
+    card says). What an adversarial recipe says of its attack stays, where no option changes it. InputError for a value
+    that does not fit."""
     fields: dict[str, Any] = recipe.model_dump(exclude_none=True)
     suffixes = []
+    if eps is not None and adversarial is None and recipe.adversarial is None:
+        raise InputError(f"--eps {eps:g} needs --adversarial: recipe {recipe.name} trains on clean images")
     if adversarial is not None or eps is not None:
         given = {"attack": adversarial, "eps": eps}
         changes = {key: value for key, value in given.items() if value is not None}
@@ -108,8 +116,13 @@ def change(
     return validate(Recipe, fields, "recipe: ")
 
 
-def _command(recipe: str, adversarial: str | None, eps: float | None, start: str | None, seed: int | None) -> str:
-    given = {"adversarial": adversarial, "eps": eps, "start": start, "seed": seed}
+def _command(
+    recipe: str, data: str | None, adversarial: str | None, eps: float | None, start: str | None, seed: int | None,
+    limit: int | None,
+) -> str:  # fmt: skip
+    """The command line that made the card, files by their names alone: folders are the user's own."""
+    files = {"data": data and Path(data).name, "start": start and Path(start).name}
+    given = {**files, "adversarial": adversarial, "eps": eps, "seed": seed, "limit": limit}
     options = [f"--{name} {value}" for name, value in given.items() if value is not None]
     return " ".join(["mtlattack train", recipe, *options])
 
@@ -128,4 +141,4 @@ def _describe(recipe: Recipe) -> str:
     if attacked is not None:
         size = f"{attacked.eps:g}/255" if attacked.norm == "linf" else f"{attacked.eps:g}"
         text = f"{attacked.method}, {attacked.attack}, {attacked.norm} ε = {size}, {attacked.steps} steps"
-    return text if recipe.start is None else f"{text}; started from {recipe.start}"
+    return text if recipe.start is None else f"{text}; started from {Path(recipe.start).name}"

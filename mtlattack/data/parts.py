@@ -18,6 +18,9 @@ from mtlattack.data.provenance import SourceFile
 from mtlattack.errors import InputError
 from mtlattack.files import whole_file
 
+LOCK = "lock"
+"""Name of the file in the folder of parts that only one run can open for writing."""
+
 
 class Parts:
     """The folder of parts beside `path`, locked for this process until `close` or `remove`.
@@ -30,7 +33,7 @@ class Parts:
         self.folder.mkdir(parents=True, exist_ok=True)
         try:
             # HDF5's lock goes with the process, however that ends, and there is one on every system.
-            self._lock = h5py.File(self.folder / "lock", "w")
+            self._lock = h5py.File(self.folder / LOCK, "w")
         except BlockingIOError:
             raise InputError(f"{path} is being written by another run") from None
 

@@ -1,5 +1,6 @@
 """Writing prepared files: whole or not at all, and killed at any moment the same run goes on where it was."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,12 +12,15 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from mtlattack.data.parts import Parts
+from mtlattack.data.parts import LOCK, Parts
 from mtlattack.data.prepared import FORMAT, FORMAT_VERSION
-from mtlattack.data.provenance import SourceFile, describe_file, write_sources
+from mtlattack.data.provenance import SOURCES, SourceFile, describe_file, write_sources
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.files import whole_file
 from mtlattack.version import __version__
+
+_SPLIT_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
+_RESERVED = (SOURCES, LOCK)
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,9 @@ class PreparedWriter:
         Whatever else the arrays depend on must stand in the labels' attributes. InputError for an id that is there
         twice, and for a file that cannot be read.
         """
+        # A name becomes a folder and an HDF5 group: one such as ".." would lead elsewhere.
+        if not _SPLIT_NAME.fullmatch(split) or split in _RESERVED:
+            raise InputError(f"a split cannot be called {split!r}, expected letters, digits, '_', '-' and '.' inside")
         twice = next((identity for identity, times in Counter(ids).items() if times > 1), None)
         if twice is not None:
             raise InputError(f"{split} has the image id {twice!r} twice")

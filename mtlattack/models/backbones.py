@@ -57,6 +57,8 @@ def create_backbone(
     """
     if name not in timm.list_models():
         raise UnknownNameError("backbone", name, timm.list_models())
+    if output_stride not in (8, 16, 32):
+        raise InputError(f"output stride {output_stride}, expected 8, 16 or 32")
     for key, value in (options or {}).items():
         _check_option(name, key, value)
     network = _create_timm(name, output_stride, dict(options or {}))

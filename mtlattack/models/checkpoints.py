@@ -13,6 +13,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from mtlattack.errors import InputError
+from mtlattack.files import whole_file
 from mtlattack.models.creating import create_network, sketch_network
 from mtlattack.models.network import MultiTaskNetwork
 
@@ -41,7 +42,8 @@ def save_checkpoint(
     data = save(weights, {_HEADER: json.dumps(description)})
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}-{hashlib.sha256(data).hexdigest()[:8]}{SUFFIX}"
-    path.write_bytes(data)
+    with whole_file(path) as partial:
+        partial.write_bytes(data)
     return path
 
 

@@ -29,6 +29,9 @@ def load_weights(module: nn.Module, path: Path) -> None:
     wanted = module.state_dict()
     weights = _without_prefixes(read_state_dict(path), wanted)
     misshapen = [key for key, value in weights.items() if key in wanted and wanted[key].shape != value.shape]
+    for key, value in weights.items():
+        if value.layout != torch.strided or value.device.type != "cpu" or value.is_complex():
+            raise InputError(f"{path}: {key} is no dense real tensor ({value.dtype}, {value.layout}, {value.device})")
     result = module.load_state_dict({k: v for k, v in weights.items() if k not in misshapen}, strict=False)
     shapes = [f"{key} {tuple(weights[key].shape)} instead of {tuple(wanted[key].shape)}" for key in misshapen]
     problems = {

@@ -1,7 +1,7 @@
 """Recipes: everything that makes a checkpoint, as a TOML file."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
@@ -11,6 +11,7 @@ from mtlattack.schemas import list_named, named_path, read_named, validate
 
 RECIPES = Path(__file__).parent / "recipes"
 LEVELS = 255
+Weight = Annotated[float, Field(ge=0)]
 
 
 class _Part(BaseModel):
@@ -52,12 +53,12 @@ class Validation(_Part):
 class Recipe(_Part):
     """How a network is trained. Network fields are those of `models.NetworkConfig`, its tasks come from the data."""
 
-    name: str = Field(description="name of the checkpoint")
+    name: str = Field(pattern=r"^[\w.+-]+$", max_length=150, description="name of the checkpoint")
     data: str = Field(description="data set by name or path; its `train` split is used")
     tasks: list[str] = Field(min_length=1, description="labels of the data to train on")
     network: dict[str, Any] = Field(description="backbone, layout, head…")
     start: str | None = Field(None, description="model whose weights training starts from: zoo name or checkpoint")
-    task_weights: dict[str, float] = Field(default_factory=dict, description="factor on a task's loss, default 1")
+    task_weights: dict[str, Weight] = Field(default_factory=dict, description="factor on a task's loss, default 1")
     main_tasks: list[str] | None = Field(None, description="the other tasks are auxiliary; default: all are main tasks")
     auxiliary_weight: float = Field(0.1, ge=0, description="λ: all auxiliary tasks together, where there are some")
     adversarial: Adversarial | None = Field(None, description="adversarial training; default: clean")
@@ -76,6 +77,13 @@ class Recipe(_Part):
     seed: int = Field(0, ge=0)
     license: str = "MIT"
 
+    @field_validator("tasks", "main_tasks")
+    @classmethod
+    def _each_once(cls, names: list[str] | None) -> list[str] | None:
+        if names is not None and len(set(names)) != len(names):
+            raise InputError(f"a task is there twice in {', '.join(names)}")
+        return names
+
     @field_validator("task_weights", "main_tasks")
     @classmethod
     def _names_are_tasks(cls, names: Any, info: ValidationInfo) -> Any:
@@ -88,6 +96,12 @@ class Recipe(_Part):
     def _main_tasks_exist(self) -> "Recipe":
         if self.main_tasks is not None and not self.main_tasks:
             raise InputError("main_tasks is empty, expected at least one task")
+        return self
+
+    @model_validator(mode="after")
+    def _attack_has_range(self) -> "Recipe":
+        if self.precision == "float16" and self.adversarial is not None:
+            raise InputError("precision float16 has no room for an attack's gradients, which underflow; use bfloat16")
         return self
 
     def loss_weights(self) -> dict[str, float]:

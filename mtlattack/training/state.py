@@ -45,15 +45,15 @@ class TrainingState:
     def load(self, path: Path) -> None:
         """Go on from a saved state; InputError if it is damaged or another run's."""
         try:
-            content = torch.load(path, map_location="cpu", weights_only=True)
-            identity = content["identity"]
+            content = dict(torch.load(path, map_location="cpu", weights_only=True))
+            identity = dict(content["identity"])
             differing = [key for key, value in self.identity.items() if identity.get(key) != value]
             if differing:
                 raise ValueError(f"other {', '.join(differing)}")
             for name, part in self._parts().items():
                 part.load_state_dict(content[name])
             self.epoch, self.seconds, self.curves = content["epoch"], content["seconds"], content["curves"]
-        except (RuntimeError, ValueError, KeyError, TypeError, EOFError, UnpicklingError) as error:
+        except (RuntimeError, ValueError, LookupError, TypeError, AttributeError, EOFError, UnpicklingError) as error:
             reason = " ".join(str(error).split())
             raise InputError(f"{path} is no state of this run ({reason}); remove it to start anew") from None
 

@@ -36,8 +36,7 @@ def train(
 
     `data` overrides the recipe's data set and `limit` its number of images; `device` is by default the best there is.
     On the CPU a recipe gives the same weights to the last bit however often it was stopped. Raises InputError for
-    labels that the data does not have or a `start` that does not fit, and FloatingPointError when the loss is no longer
-    finite.
+    labels that the data does not have, a `start` that does not fit, and a loss that is no longer finite.
     """
     chosen = choose_device(device)
     dataset = training_data(recipe, data, limit)
@@ -99,7 +98,8 @@ def _fresh_state(recipe: Recipe, dataset: PreparedDataset, device: torch.device)
         _start_from(network, recipe.start)
     network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     mixed_precision(network, recipe.precision, device)  # Refuses what this device cannot do before anything is spent.
-    identity = {**recipe.model_dump(), "data": dataset.name, "images": len(dataset)}
+    data = {"data": dataset.name, "images": len(dataset), "fingerprint": dataset.fingerprint()}
+    identity = {**recipe.model_dump(), **data}
     scaler = GradScaler(device.type, enabled=recipe.precision == "float16")
     return TrainingState(
         network,
@@ -162,7 +162,7 @@ def _backward(
     terms = objective(model, batch)
     total = share * torch.stack([_weighted(term, weights) for term in terms]).sum()
     if not torch.isfinite(total):
-        raise FloatingPointError(f"loss {float(total.detach())} in epoch {state.epoch + 1}; lower the learning rate")
+        raise InputError(f"loss {float(total.detach())} in epoch {state.epoch + 1}; lower the learning rate")
     state.scaler.scale(total).backward()
     return {
         f"{term.name}.{task}".lstrip("."): float(loss.detach()) for term in terms for task, loss in term.losses.items()

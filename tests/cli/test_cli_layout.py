@@ -40,6 +40,9 @@ def test_a_picture(name: str, cli: CommandLine) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["shared", "--tasks", ""], "--tasks '', expected names"),
+        (["shared", "--backbone", "resnet18", "--output-stride", 7], "output stride 7, expected 8, 16 or 32"),
+        (["shared", "--picture", "tree.gif"], "tree.gif"),
         (["sharde"], "layout 'sharde' is none of shared, separate, tree-5x5-<index>"),
         (["tree-5x5-7556"], "no tree 7556: 5 tasks over 5 stages have 7556"),
         (["shared", "--backbone", "resnet118"], "unknown backbone 'resnet118'; did you mean"),

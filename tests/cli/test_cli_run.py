@@ -166,4 +166,4 @@ def test_interrupt_says_how_to_go_on(cli: CommandLine, basics: list[object], mon
 
     monkeypatch.setattr("mtlattack.cli.run.evaluate", interrupt)
     ran = cli(*basics)
-    assert ran.code == 130 and ran.err == "stopped; what was measured is kept, the same command goes on from here\n"
+    assert ran.code == 130 and ran.err == "stopped; what is finished is kept, the same command goes on from here\n"

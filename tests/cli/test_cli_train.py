@@ -4,6 +4,7 @@ import json
 import re
 from pathlib import Path
 
+import h5py
 import pytest
 from cli_toys import CommandLine, files
 
@@ -72,12 +73,13 @@ def test_options_change_the_recipe_and_its_name(cli: CommandLine, recipe: Path) 
     out = cli.good("train", recipe, *options, "--limit", 4, "--workers", 0, "--out", "made").splitlines()
     assert Path(out[-1]).name == "tiny-rooms.at-pgd-single-depth.eps8.seed3.md"
     card = Path(out[-1]).read_text()
-    assert "| recipe | `mtlattack train tiny.toml --adversarial pgd-single:depth --eps 8.0 --seed 3` |" in card
+    command = "mtlattack train tiny.toml --adversarial pgd-single:depth --eps 8.0 --seed 3 --limit 4"
+    assert f"| recipe | `{command}` |" in card
     assert "| training | clean+adversarial, pgd-single:depth, linf ε = 8/255, 2 steps |" in card
     trained = read_description(out[-2])["provenance"]["recipe"]
     assert trained["seed"] == 3 and trained["adversarial"]["eps"] == 8
     start = cli.good("train", recipe, "--start", out[-2], "--limit", 4, "--workers", 0, "--out", "more").splitlines()
-    assert f"clean; started from {out[-2]}" in Path(start[-1]).read_text()
+    assert f"clean; started from {Path(out[-2]).name}" in Path(start[-1]).read_text()
 
 
 @pytest.mark.parametrize(
@@ -89,20 +91,30 @@ def test_options_change_the_recipe_and_its_name(cli: CommandLine, recipe: Path) 
         (["tiny.toml", "--data", "romms"], "unknown data set 'romms'; did you mean 'rooms'?"),
         (["tiny.toml", "--data", "none.h5"], "no data file none.h5"),
         (["tiny.toml", "--adversarial", "pgd-dbga"], "unknown attack 'pgd-dbga'; did you mean 'pgd-dgba'?"),
-        (["tiny.toml", "--eps", "0"], "adversarial.eps: Input should be greater than 0 (got 0.0)"),
+        (["tiny.toml", "--eps", "8"], "--eps 8 needs --adversarial: recipe tiny-rooms trains on clean images"),
+        (["tiny.toml", "--adversarial", "pgd-dgba", "--eps", "0"], "adversarial.eps: Input should be greater than 0"),
+        (["tiny.toml", "--out", "tiny.toml"], "cannot write to tiny.toml"),
     ],
 )
 def test_mistakes_write_nothing(
     arguments: list[str], message: str, cli: CommandLine, recipe: Path, tmp_path: Path
 ) -> None:
     before = files(tmp_path)
-    assert message in cli.bad("train", *arguments, "--out", "made")
+    assert message in cli.bad("train", "--out", "made", *arguments)
     assert files(tmp_path) == before and not Path("made").exists()
 
 
 def test_task_that_the_data_lacks(cli: CommandLine, recipe: Path) -> None:
     recipe.write_text(recipe.read_text().replace('"depth"', '"dept"'))
     assert "has no labels for dept; it has " in cli.bad("train", recipe, "--out", "made")
+    assert not Path("made").exists()
+
+
+def test_data_without_a_test_split_is_refused_before_training(cli: CommandLine, recipe: Path, rooms: Path) -> None:
+    with h5py.File("train.h5", "w") as file, h5py.File(rooms) as whole:
+        file.attrs.update(whole.attrs)
+        whole.copy("train", file)
+    assert "unknown split in train.h5: 'test'" in cli.bad("train", recipe, "--data", "train.h5", "--out", "made")
     assert not Path("made").exists()
 
 

@@ -10,7 +10,7 @@ import torch
 from data_toys import CLASSES, LABELS, SIZE, toy_arrays, toy_ids, write_toy
 
 from mtlattack.data import Batch, PreparedDataset, list_datasets, load_dataset, loader
-from mtlattack.data.writing import PreparedWriter
+from mtlattack.data.writing import DEPTH_LABEL, PreparedWriter
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.tasks import Depth, Segmentation, list_tasks
 
@@ -230,3 +230,15 @@ def test_real_file_opens_as_it_is(shared_data: Path) -> None:
         labels = torch.cat([chosen[k].targets["segmentation"] for k in range(3)])
         assert labels.shape == (3, 120, 160) and labels[labels != 255].max() < classes
     assert labels[labels != 255].max() > 12
+
+
+@pytest.mark.parametrize("split", ["..", ".", "", "a/b", "../up", "sources", "lock", ".hidden", "ä" * 3])
+def test_a_split_whose_name_leads_elsewhere_is_refused_and_nothing_is_lost(tmp_path, split):
+    (tmp_path / "precious.txt").write_text("kept")
+    header = {"name": "toy", "size": (2, 3), "license": "MIT", "citation": "none"}
+    with (
+        pytest.raises(InputError, match="a split cannot be called"),
+        PreparedWriter(tmp_path / "x.h5", **header) as writer,
+    ):
+        writer.add_split(split, ["a"], {"depth": DEPTH_LABEL})
+    assert [path.name for path in tmp_path.iterdir()] == ["precious.txt"]

@@ -171,3 +171,12 @@ def test_torchscript_is_refused(tmp_path):
         torch.jit.script(nn.Conv2d(3, 1, 1)).save(tmp_path / "x.pt")
         with pytest.raises(InputError, match="x.pt is a TorchScript archive"):
             read_state_dict(tmp_path / "x.pt")
+
+
+@pytest.mark.parametrize(
+    "weight", [torch.eye(2).to_sparse(), torch.eye(2, dtype=torch.complex64), torch.empty(2, 2, device="meta")]
+)
+def test_a_weight_that_is_no_dense_real_tensor_is_refused(tmp_path, weight):
+    torch.save({"weight": weight}, tmp_path / "odd.pth")
+    with pytest.raises(InputError, match="weight is no dense real tensor|holds more than tensors"):
+        load_weights(nn.Linear(2, 2, bias=False), tmp_path / "odd.pth")

@@ -4,6 +4,7 @@ import csv
 import re
 from pathlib import Path
 
+import h5py
 import pytest
 import torch
 from training_toys import write_data, write_recipe
@@ -139,7 +140,7 @@ def test_scales_and_biases_are_not_decayed(tmp_path, data):
 
 def test_a_loss_that_is_no_longer_finite_stops_the_run(tmp_path, data):
     recipe = recipe_of(tmp_path, data, "learning_rate = 1e30\nepochs = 5")
-    with pytest.raises(FloatingPointError, match="lower the learning rate"):
+    with pytest.raises(InputError, match="lower the learning rate"):
         train(recipe, tmp_path / "state.pt", workers=0, report=lambda text: None)
 
 
@@ -302,3 +303,20 @@ def test_trades_trains_and_records_both_of_its_terms(tmp_path, data):
 
 def total(row: dict[str, float], prefix: str) -> float:
     return sum(row[prefix + task] for task in ("segmentation", "depth", "normals"))
+
+
+def test_a_state_is_not_resumed_on_other_images(tmp_path, data):
+    recipe, path = recipe_of(tmp_path, data, "epochs = 1"), tmp_path / "state.pt"
+    train(recipe, path, workers=0, report=lambda text: None)
+    (other := tmp_path / "other.h5").write_bytes(data.read_bytes())
+    with h5py.File(other, "r+") as file:
+        file["train"]["depth"][0] = 3 * file["train"]["depth"][0]
+    with pytest.raises(InputError, match="other fingerprint"):
+        train(recipe, path, data=str(other), workers=0)
+
+
+@pytest.mark.parametrize("content", [torch.zeros(2), [1], {"identity": [1]}, {"identity": {"name": "toy"}, "epoch": 0}])
+def test_a_file_of_something_else_is_no_state(tmp_path, data, content):
+    torch.save(content, tmp_path / "state.pt")
+    with pytest.raises(InputError, match="state.pt is no state of this run"):
+        train(recipe_of(tmp_path, data), tmp_path / "state.pt", workers=0)
