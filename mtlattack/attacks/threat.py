@@ -8,7 +8,13 @@ from torch import Tensor
 from mtlattack.attacks.balls import Ball, L2Ball, LinfBall
 from mtlattack.errors import InputError, UnknownNameError
 
+LEVELS = 255
 _BALLS: dict[str, type[Ball]] = {"linf": LinfBall, "l2": L2Ball}
+
+
+def in_image_units(eps: float, norm: str) -> float:
+    """ε as files and people give it, for l_inf in grey levels of 255, as attacks take it: pixels are in [0, 1]."""
+    return eps / LEVELS if norm == "linf" else eps
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from mtlattack.data import load_dataset
 from mtlattack.errors import InputError
 from mtlattack.evaluation import Suite, evaluate, load_suite
 from mtlattack.evaluation.tables import WIDTH, render
-from mtlattack.files import whole_file
+from mtlattack.files import write_whole
 from mtlattack.models import resolve_model
 from mtlattack.schemas import validate
 
@@ -59,8 +59,7 @@ def run(
         fresh=fresh,
     )
     report = evidence.report()
-    with whole_file(folder / "record.json") as partial:
-        partial.write_text(report.record.model_dump_json(indent=1) + "\n")
+    write_whole(folder / "record.json", report.record.model_dump_json(indent=1) + "\n")
     console = Console(width=max(WIDTH, Console().width) if not Console().is_terminal else None, highlight=False)
     console.print(render(report.record))
     console.print(f"{folder}/record.json, {folder}/evidence.h5", soft_wrap=True)

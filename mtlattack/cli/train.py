@@ -12,7 +12,7 @@ from mtlattack.commit import describe_commit
 from mtlattack.data import load_dataset
 from mtlattack.errors import InputError
 from mtlattack.evaluation import evaluate
-from mtlattack.files import whole_file
+from mtlattack.files import write_whole
 from mtlattack.models import MultiTaskNetwork, layout_name, load_checkpoint, save_checkpoint
 from mtlattack.models.tree import TreeNetwork
 from mtlattack.schemas import validate
@@ -68,8 +68,7 @@ def train_recipe(
         device=device,
     )
     record = evidence.report().record
-    with whole_file(path.with_suffix(".record.json")) as partial:
-        partial.write_text(record.model_dump_json(indent=1) + "\n")
+    write_whole(path.with_suffix(".record.json"), record.model_dump_json(indent=1) + "\n")
     facts = {
         "recipe": f"`{_command(recipe, data, adversarial, eps, start, seed, limit)}`",
         "training": _describe(chosen),
@@ -86,8 +85,7 @@ def train_recipe(
         "license": chosen.license,
     }
     card_path = out / f"{chosen.name}.md"
-    with whole_file(card_path) as partial:
-        partial.write_text(card(chosen, network, path, record.clean, record.attacks[0].metrics, facts))
+    write_whole(card_path, card(chosen, network, path, record.clean, record.attacks[0].metrics, facts))
     console.print(f"{path}\n{card_path}")
 
 

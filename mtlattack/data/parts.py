@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mtlattack.data.provenance import SourceFile
 from mtlattack.errors import InputError
-from mtlattack.files import whole_file
+from mtlattack.files import whole_file, write_whole
 
 LOCK = "lock"
 """Name of the file in the folder of parts that only one run can open for writing."""
@@ -45,8 +45,7 @@ class Parts:
             return
         shutil.rmtree(record.parent, ignore_errors=True)
         record.parent.mkdir()
-        with whole_file(record) as place:
-            place.write_text(text, encoding="utf-8")
+        write_whole(record, text)
 
     def has(self, split: str, row: int, files: Sequence[SourceFile]) -> bool:
         """Whether a part is there that can be read and was made from these files."""

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from mtlattack.data.prepared import PreparedDataset, join_batches
 from mtlattack.errors import InputError
+from mtlattack.figures import save_figure
 from mtlattack.tasks import Segmentation
 
 Array = NDArray[np.float64]
@@ -45,13 +46,7 @@ def preview(dataset: PreparedDataset, path: str | Path, count: int = 6) -> Path:
     for name in dataset.tasks:
         columns[name] = paint(dataset, name, batch.targets[name].numpy())
     figure = draw_columns(f"{dataset.name}, {dataset.split} split, {len(dataset)} images", batch.ids, columns)
-    path = Path(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, format="png")
-    except OSError as error:
-        raise InputError(f"cannot write {path} ({error})") from None
-    return path
+    return save_figure(figure, Path(path), format="png")
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from mtlattack.errors import InputError
 from mtlattack.evaluation.record import AttackResult, Record
 from mtlattack.evaluation.tables import headline
+from mtlattack.figures import save_figure
 from mtlattack.tasks import task_from_config
 
 _STYLES = {"fgsm": ":", "bim": "-.", "pgd": "--", "mim": "-.", "apgd": "-"}
@@ -48,12 +49,7 @@ def plot_record(record: Record, path: Path) -> Path:
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2 * columns, fontsize=8, frameon=False)
     figure.suptitle("\n".join(headline(record)), fontsize=10)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=110)
-    except OSError as error:
-        raise InputError(f"cannot write {path} ({error})") from None
-    return path
+    return save_figure(figure, path, dpi=110)
 
 
 def _line(axis: Axes, name: str, points: list[tuple[float, float]], colours: dict[str, str]) -> None:

@@ -6,13 +6,13 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from mtlattack.attacks import Attack, create_attack, create_step, list_attacks
+from mtlattack.attacks.threat import LEVELS, in_image_units
 from mtlattack.errors import UnknownNameError
 from mtlattack.registry import match_names
 from mtlattack.schemas import list_named, load_named
 from mtlattack.tasks import TaskMap
 
 SUITES = Path(__file__).parent / "suites"
-LEVELS = 255
 
 
 class Suite(BaseModel):
@@ -53,8 +53,7 @@ class Suite(BaseModel):
     def create_attacks(self, tasks: TaskMap) -> list[Attack]:
         """The attacks on a model with these tasks: every ε of every attack, in the suite's order."""
         names = expand_names(self.attacks, tasks)
-        scale = LEVELS if self.norm == "linf" else 1
-        return [self._create(name, eps / scale) for eps in self.eps for name in names]
+        return [self._create(name, in_image_units(eps, self.norm)) for eps in self.eps for name in names]
 
     def _create(self, name: str, eps: float) -> Attack:
         options = self.options.get(name.partition("-")[0], {})

@@ -12,6 +12,7 @@ from rich.text import Text
 from rich.tree import Tree
 
 from mtlattack.errors import InputError
+from mtlattack.figures import save_figure
 from mtlattack.models.layouts import Layout, layout_name
 
 FORMATS = (".png", ".svg", ".pdf")
@@ -48,12 +49,7 @@ def plot_layout(layout: Layout, tasks: Sequence[str], path: Path) -> Path:
     axes.axis("off")
     title = f"{layout_name(layout, tasks)}   sharing degree {layout.sharing_degree:.2f}"
     axes.set_title(title, fontsize=10)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=150)
-    except OSError as error:
-        raise InputError(f"cannot write {path} ({error})") from None
-    return path
+    return save_figure(figure, path, dpi=150)
 
 
 def leaf_order(layout: Layout, tasks: Sequence[str]) -> list[str]:

@@ -1,14 +1,11 @@
 """Tasks that regress one value in [0, 1] a pixel, as in Taskonomy: texture edges, 2D keypoints, reshading."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from mtlattack.tasks.base import Metric, divide
 from mtlattack.tasks.registry import TASKS
 from mtlattack.tasks.regression import Regression
 
@@ -16,18 +13,8 @@ from mtlattack.tasks.regression import Regression
 class Heatmap(Regression):
     """L1; predictions `[B, 1, H, W]`, targets `[B, H, W]` in [0, 1], a target that is not finite is invalid."""
 
-    metric_table: ClassVar[tuple[Metric, ...]] = (Metric("l1", "", False),)
-
     def valid(self, target: Tensor) -> Tensor:
         return torch.isfinite(target)
-
-    @property
-    def statistics_names(self) -> tuple[str, ...]:
-        return ("pixels", "abs_sum")
-
-    def metrics(self, statistics_sum: NDArray[np.floating[Any]]) -> dict[str, NDArray[np.float64]]:
-        pixels, absolute = np.moveaxis(np.asarray(statistics_sum, np.float64), -1, 0)
-        return {"l1": divide(absolute, pixels)}
 
 
 @TASKS.register("edge_texture")

@@ -1,18 +1,31 @@
 """What the tasks that regress numbers by L1 share: which pixels count, the loss, and the errors' sums."""
 
 from abc import abstractmethod
+from typing import Any, ClassVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from mtlattack.tasks.base import Task, check_aligned, masked_mean
+from mtlattack.tasks.base import Metric, Task, check_aligned, divide, masked_mean
 
 
 class Regression(Task):
     """L1 over valid pixels; predictions `[B, channels, H, W]`, targets as `target_channels` says.
 
-    The error of a pixel with several channels is the mean over them.
+    The error of a pixel with several channels is the mean over them, and the only metric, unless a task has more.
     """
+
+    metric_table: ClassVar[tuple[Metric, ...]] = (Metric("l1", "", False),)
+
+    @property
+    def statistics_names(self) -> tuple[str, ...]:
+        return ("pixels", "abs_sum")
+
+    def metrics(self, statistics_sum: NDArray[np.floating[Any]]) -> dict[str, NDArray[np.float64]]:
+        pixels, absolute = np.moveaxis(np.asarray(statistics_sum, np.float64), -1, 0)
+        return {"l1": divide(absolute, pixels)}
 
     @property
     def channels(self) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from mtlattack.figures import save_figure
 from mtlattack.files import whole_file
 from mtlattack.tasks import TaskMap
 from mtlattack.training.state import Row
@@ -44,8 +45,7 @@ def plot_curves(rows: Sequence[Row], tasks: TaskMap, path: Path, title: str) -> 
     for axis in axes.ravel():
         axis.grid(alpha=0.3)
     figure.suptitle(title, fontsize=10)
-    figure.savefig(path, dpi=110)
-    return path
+    return save_figure(figure, path, dpi=110)
 
 
 def _losses(rows: Sequence[Row], task: str) -> list[tuple[str, str]]:

@@ -6,11 +6,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from mtlattack.attacks import Attack, create_attack
+from mtlattack.attacks.threat import in_image_units
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.schemas import list_named, named_path, read_named, validate
 
 RECIPES = Path(__file__).parent / "recipes"
-LEVELS = 255
 Weight = Annotated[float, Field(ge=0)]
 
 
@@ -37,9 +37,10 @@ class Adversarial(_Part):
 
     def create_attack(self, seed: int) -> Attack:
         """The attack, its random starts drawn by `seed` and image."""
-        scale = LEVELS if self.norm == "linf" else 1
         steps = None if self.attack.startswith("fgsm") else self.steps  # fgsm has one step and takes no number.
-        return create_attack(self.attack, eps=self.eps / scale, norm=self.norm, seed=seed, steps=steps)
+        return create_attack(
+            self.attack, eps=in_image_units(self.eps, self.norm), norm=self.norm, seed=seed, steps=steps
+        )
 
 
 class Validation(_Part):

@@ -42,6 +42,7 @@ def train(
     dataset = training_data(recipe, data, limit)
     validation = _validation_data(recipe, dataset, data)
     state = _fresh_state(recipe, dataset, chosen)
+    model = mixed_precision(state.network, recipe.precision, chosen)
     if state_path.is_file():
         state.load(state_path)
         report(f"resuming {recipe.name} after epoch {state.epoch}")
@@ -50,7 +51,7 @@ def train(
     )
     while state.epoch < recipe.epochs:
         started = time.monotonic()
-        losses = _train_epoch(state, augmented, recipe, chosen, workers)
+        losses = _train_epoch(state, model, augmented, recipe, chosen, workers)
         state.epoch += 1
         state.seconds += time.monotonic() - started
         row: Row = {"epoch": state.epoch, "seconds": round(state.seconds, 1)}
@@ -97,7 +98,6 @@ def _fresh_state(recipe: Recipe, dataset: PreparedDataset, device: torch.device)
     if recipe.start is not None:
         _start_from(network, recipe.start)
     network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    mixed_precision(network, recipe.precision, device)  # Refuses what this device cannot do before anything is spent.
     data = {"data": dataset.name, "images": len(dataset), "fingerprint": dataset.fingerprint()}
     identity = {**recipe.model_dump(), **data}
     scaler = GradScaler(device.type, enabled=recipe.precision == "float16")
@@ -119,7 +119,12 @@ def _start_from(network: MultiTaskNetwork, start: str) -> None:
 
 
 def _train_epoch(
-    state: TrainingState, dataset: AugmentedDataset, recipe: Recipe, device: torch.device, workers: int
+    state: TrainingState,
+    model: MixedPrecision,
+    dataset: AugmentedDataset,
+    recipe: Recipe,
+    device: torch.device,
+    workers: int,
 ) -> dict[str, float]:
     """One pass over the data; mean loss by term and task."""
     dataset.epoch = state.epoch
@@ -127,7 +132,6 @@ def _train_epoch(
     torch.manual_seed(seed)  # For dropout: a resumed run draws what an uninterrupted one would.
     batches = loader(dataset, recipe.batch_size, workers=workers, shuffle_seed=seed)
     objective, weights = create_objective(recipe.adversarial, seed), recipe.loss_weights()
-    model = mixed_precision(state.network, recipe.precision, device)
     totals: dict[str, float] = {}
     model.train()
     with progress_bar(f"epoch {state.epoch + 1}/{recipe.epochs}", len(dataset)) as bar:
