@@ -19,5 +19,19 @@ def choose_device(name: str | None = None) -> torch.device:
     return device
 
 
+def multiplies_bfloat16(device: torch.device) -> bool:
+    """Whether the hardware multiplies matrices in bfloat16 by itself: a CPU with AMX, a CUDA device since Ampere."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    has_amx = getattr(torch.cpu, "_is_amx_tile_supported", None)  # torch has no public name for it
+    return device.type == "cpu" and has_amx is not None and bool(has_amx())
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether an error says that the device has no memory left; only CUDA has a class of its own for it."""
+    said = str(error).lower()
+    return isinstance(error, torch.cuda.OutOfMemoryError) or "out of memory" in said or "can't allocate memory" in said
+
+
 def _present(available: dict[str, bool]) -> str:
     return ", ".join(kind for kind, here in available.items() if here)

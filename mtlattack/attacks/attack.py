@@ -40,26 +40,34 @@ class Attack:
         images: Tensor,
         targets: Mapping[str, Tensor],
         ids: Sequence[str | int] | Tensor | None = None,
+        *,
+        search: Model | None = None,
     ) -> Tensor:
         """Adversarial images for `images` (`[B, 3, H, W]` float32 in [0, 1]), same shape, detached, inside the threat.
 
         `model` is any callable with `tasks`; an `nn.Module` runs in eval mode and is left exactly as it was.
         `targets` hold one tensor a task of the model, batch first. `ids` name the images for the random start (their
-        positions by default). InputError for images, targets, ids or a task that do not fit.
+        positions by default). `search`, a cheaper copy of the model, gives the gradients in its place; which of the
+        finished points is best stays the model's to say. InputError for images, targets, ids or a task that do not fit.
         """
         tasks = tasks_of(model)
         check_images(images)
         check_targets(tasks, targets, len(images))
         noise = Noise(self.seed, check_ids(ids, len(images)))
-        with torch.inference_mode(False), torch.enable_grad(), undisturbed(model):
+        with torch.inference_mode(False), torch.enable_grad(), undisturbed(model), undisturbed(search):
             truth = {name: _plain(targets[name].to(images.device)) for name in tasks}
-            objective = Objective(model, tasks, truth, self.aggregator)
+            objective = Objective(model, tasks, truth, self.aggregator, search)
             ball = self.threat.ball(images.clone().detach())
             return self.step.run(objective, ball, noise).detach()
 
     def cost(self, num_tasks: int) -> Cost:
         """Forward and backward passes for each image on a model of so many tasks."""
         return self.step.cost(self.aggregator.backward_passes(num_tasks))
+
+    def cost_with_search(self, num_tasks: int) -> Cost:
+        """The same where another model searches: what it scored and the model has not yet is scored once more."""
+        cost = self.cost(num_tasks)
+        return Cost(cost.forward + self.step.searched_points, cost.backward)
 
     def config(self) -> dict[str, Any]:
         """What `create_attack` needs to make this attack again, defaults spelled out; plain JSON types."""

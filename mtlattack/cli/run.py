@@ -25,6 +25,7 @@ def run(
     eps: Annotated[str | None, typer.Option(help="Comma-separated; l_inf in levels of 255, l_2 as it is.")] = None,
     limit: Annotated[int | None, typer.Option(help="Only the first so many images.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images at a time.")] = None,
+    precision: Annotated[str, typer.Option(help="Of the gradients: float32, bfloat16 or auto.")] = "float32",
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps; default: the best there is.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of the random starts.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run; default: runs/<suite>-<model>.")] = None,
@@ -53,6 +54,7 @@ def run(
         path=folder / "evidence.h5",
         name=name,
         suite={"name": chosen.name, "version": chosen.version, "overrides": overrides},
+        precision=precision,  # type: ignore[arg-type]
         batch_size=chosen.batch_size,
         device=device,
         seed=chosen.seed,

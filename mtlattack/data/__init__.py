@@ -1,5 +1,6 @@
 """Where images and labels come from."""
 
+from mtlattack.data.ahead import read_ahead
 from mtlattack.data.catalogue import dataset_path, list_datasets, load_dataset
 from mtlattack.data.prepared import Batch, PreparedDataset, join_batches, loader
 from mtlattack.data.preview import preview
@@ -20,6 +21,7 @@ __all__ = [
     "prepare",
     "prepare_nyuv2",
     "preview",
+    "read_ahead",
     "verify",
     "write_rooms",
 ]

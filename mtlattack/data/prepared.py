@@ -1,7 +1,7 @@
 """Prepared data: one HDF5 file, one chunk an image, read lazily and safely by any number of workers."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,9 +31,21 @@ class Batch:
     images: Tensor
     targets: dict[str, Tensor]
 
-    def to(self, device: torch.device) -> "Batch":
-        """The same batch on another device."""
-        return Batch(self.ids, self.images.to(device), {name: t.to(device) for name, t in self.targets.items()})
+    def to(self, device: torch.device, *, non_blocking: bool = False) -> "Batch":
+        """The same batch on another device; `non_blocking` does not wait for a copy from pinned memory."""
+        return self._each(lambda tensor: tensor.to(device, non_blocking=non_blocking))
+
+    def pinned(self) -> "Batch":
+        """The same batch in memory that a GPU can fetch by itself."""
+        return self._each(torch.Tensor.pin_memory)
+
+    def part(self, rows: slice) -> "Batch":
+        """Some of the images."""
+        some = self._each(lambda tensor: tensor[rows])
+        return Batch(self.ids[rows], some.images, some.targets)
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> "Batch":
+        return Batch(self.ids, change(self.images), {name: change(t) for name, t in self.targets.items()})
 
 
 class PreparedDataset(TorchDataset[Batch]):

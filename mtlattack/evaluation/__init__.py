@@ -1,15 +1,17 @@
 """Running attacks on models and measuring what became of each task."""
 
 from mtlattack.evaluation.evidence import Evidence, read_evidence
+from mtlattack.evaluation.measuring import Measurement, Model, measure
 from mtlattack.evaluation.record import AttackResult, Interval, Record
 from mtlattack.evaluation.report import Report
-from mtlattack.evaluation.runner import Model, evaluate, measure
+from mtlattack.evaluation.runner import evaluate
 from mtlattack.evaluation.suites import Suite, list_suites, load_suite
 
 __all__ = [
     "AttackResult",
     "Evidence",
     "Interval",
+    "Measurement",
     "Model",
     "Record",
     "Report",

@@ -55,6 +55,9 @@ class Record(_Part):
     tasks: list[dict[str, Any]]
     seed: int
     batch_size: int
+    search_precision: Literal["float32", "bfloat16"] = Field(
+        "float32", description="of the gradients that attacks follow; every number is computed in float32"
+    )
     bootstrap: dict[str, int] = Field(description="resamples and seed of the intervals")
     environment: dict[str, Any] = Field(description="versions, device, dtype, threads, command, time of start")
     clean: Metrics

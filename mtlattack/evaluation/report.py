@@ -43,6 +43,7 @@ class Report:
                 tasks=plan["tasks"],
                 seed=plan["seed"],
                 batch_size=plan["batch_size"],
+                search_precision=plan.get("preparation", {}).get("search", "float32"),
                 bootstrap={"resamples": RESAMPLES, "seed": BOOTSTRAP_SEED},
                 environment=evidence.environment | plan["environment"],
                 clean=_first(clean_metrics),

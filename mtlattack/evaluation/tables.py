@@ -75,6 +75,8 @@ def headline(record: Record) -> list[str]:
         f"{suite} · {model['name']} ({model['parameters'] / 1e6:.2f} M parameters, {model['sha256'][:8]})",
         f"{data['images']} images of {data['name']} {data['split']} ({data['fingerprint'][:8]}), seed {record.seed}",
     ]
+    if record.search_precision != "float32":
+        lines.append(f"gradients in {record.search_precision}, results in float32")
     return lines + ([f"unlike the suite in: {', '.join(changed)}"] if changed else [])
 
 

@@ -16,6 +16,7 @@ from mtlattack.models.layouts import (
 )
 from mtlattack.models.network import MultiTaskNetwork, NetworkConfig
 from mtlattack.models.outputs import Output
+from mtlattack.models.preparing import PreparedModel, lower_precision, prepare_for_attack
 from mtlattack.models.resolving import resolve_model
 from mtlattack.models.wrapping import wrap
 from mtlattack.models.zoo import create_model, list_models, model_path
@@ -27,6 +28,7 @@ __all__ = [
     "MultiTaskNetwork",
     "NetworkConfig",
     "Output",
+    "PreparedModel",
     "all_layouts",
     "count_network",
     "count_stages",
@@ -40,8 +42,10 @@ __all__ = [
     "list_layouts",
     "list_models",
     "load_checkpoint",
+    "lower_precision",
     "model_path",
     "parse_layout",
+    "prepare_for_attack",
     "read_description",
     "resolve_model",
     "save_checkpoint",

@@ -3,13 +3,13 @@
 from abc import ABC, abstractmethod
 from typing import Annotated, Any, Literal
 
-import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
 from mtlattack.errors import InputError
 from mtlattack.models.backbones import Backbone, create_backbone
 from mtlattack.models.heads import HEADS
+from mtlattack.models.normalisation import NormalisingModule
 from mtlattack.tasks import Task, task_from_config
 
 OptionValue = int | float | bool | list[int] | list[float]
@@ -41,31 +41,27 @@ class NetworkConfig(BaseModel):
         return self
 
 
-class MultiTaskNetwork(nn.Module, ABC):
+class MultiTaskNetwork(NormalisingModule, ABC):
     """RGB images `[B, 3, H, W]` in [0, 1] → `{task: [B, channels, H, W]}`; normalisation happens inside.
 
     A subclass says how tasks come to their features, and adds `heads` last: the order in which parts are made is the
     order in which weights are drawn, and a seed stands for a network.
     """
 
-    mean: Tensor
-    std: Tensor
     heads: nn.ModuleDict
 
     def __init__(self, config: NetworkConfig) -> None:
-        super().__init__()
+        super().__init__(config.mean, config.std)
         self.config = config
         tasks = [task_from_config(entry) for entry in config.tasks]
         self.tasks: dict[str, Task] = {task.name: task for task in tasks}
         if len(self.tasks) != len(tasks):
             raise InputError(f"a network predicts each task once, got {', '.join(task.name for task in tasks)}")
-        self.register_buffer("mean", torch.tensor(config.mean).view(3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(config.std).view(3, 1, 1), persistent=False)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Predictions by task, at the images' own size."""
         size = (images.shape[-2], images.shape[-1])
-        paths = self.features((images - self.mean) / self.std)
+        paths = self.features(self.normalise(images))
         return {name: self.heads[name](paths[name], size) for name in self.tasks}
 
     @abstractmethod

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mtlattack.errors import InputError
+from mtlattack.models.normalisation import NormalisingModule
 from mtlattack.models.outputs import Key, Output
 from mtlattack.tasks import Task, TaskMap
 
@@ -16,11 +17,8 @@ ChannelOrder = Literal["RGB", "BGR"]
 _BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
-class WrappedModel(nn.Module):
+class WrappedModel(NormalisingModule):
     """A foreign module behind the contract: RGB in [0, 1] in, one prediction a task out. Made by `wrap`."""
-
-    mean: Tensor
-    std: Tensor
 
     def __init__(
         self,
@@ -34,12 +32,10 @@ class WrappedModel(nn.Module):
         value_range: tuple[float, float],
         size_multiple: int,
     ) -> None:
-        super().__init__()
+        super().__init__(mean, std)
         self.module, self.outputs = module, dict(outputs)
         self.tasks: dict[str, Task] = dict(tasks)
         self.channel_order, self.value_range, self.size_multiple = channel_order, value_range, size_multiple
-        self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(-1, 1, 1), persistent=False)
         # A model is known by the digest of its buffers: another convention must not pass for the same model.
         places = [(name, output.key, output.channels, output.resize) for name, output in self.outputs.items()]
         text = repr((channel_order, value_range, size_multiple, places)).encode()
@@ -64,7 +60,7 @@ class WrappedModel(nn.Module):
         """The images as the module wants them: order, range, normalisation, and size, in this order."""
         x = images.flip(1) if self.channel_order == "BGR" else images
         low, high = self.value_range
-        x = (x * (high - low) + low - self.mean) / self.std
+        x = self.normalise(x * (high - low) + low)
         below, right = (-x.shape[side] % self.size_multiple for side in (-2, -1))
         # Padded after the normalisation, hence with the mean colour.
         return F.pad(x, (0, right, 0, below)) if below or right else x

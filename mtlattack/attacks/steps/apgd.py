@@ -40,6 +40,10 @@ class APGD(StepRule):
     def cost(self, backward_passes: int) -> Cost:
         return Cost(self.restarts * (self.steps + 1), self.restarts * self.steps * backward_passes)
 
+    @property
+    def searched_points(self) -> int:
+        return self.restarts
+
     def run(self, objective: Objective, ball: Ball, noise: Noise) -> Tensor:
         best = self._climb(objective, ball, ball.images)
         for restart in range(1, self.restarts):
@@ -72,6 +76,7 @@ class APGD(StepRule):
                 score = torch.where(halved, best.score, score)
                 checkpoint, best_at_checkpoint, rises = k, best.score, torch.zeros_like(rises)
         points = self._step(ball, points, before, gradient, step)
+        best.score = objective.judged(best.points, best.score)
         best.offer(points, objective.score(points))
         return best
 

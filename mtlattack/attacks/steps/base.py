@@ -46,6 +46,11 @@ class StepRule(ABC):
     def cost(self, backward_passes: int) -> Cost:
         """Passes for each image, given the backward passes that one gradient takes."""
 
+    @property
+    def searched_points(self) -> int:
+        """Points an image that go into a choice with the score of the gradient pass."""
+        return 0
+
     def config(self, eps: float) -> dict[str, Any]:
         """The options in force at this eps, plain JSON types."""
         options = {field.name: getattr(self, field.name) for field in fields(self)}
