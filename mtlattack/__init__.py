@@ -12,7 +12,16 @@ from mtlattack.attacks import Attack, Threat, create_attack, list_attacks
 from mtlattack.data import list_datasets, load_dataset
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.evaluation import Evidence, Record, Report, evaluate, list_suites, load_suite, read_evidence
-from mtlattack.models import Output, create_model, create_network, list_models, load_checkpoint, wrap
+from mtlattack.models import (
+    Output,
+    create_model,
+    create_network,
+    list_models,
+    load_checkpoint,
+    lower_precision,
+    prepare_for_attack,
+    wrap,
+)
 from mtlattack.tasks import create_task, list_tasks
 from mtlattack.version import __version__
 
@@ -39,6 +48,8 @@ __all__ = [
     "load_checkpoint",
     "load_dataset",
     "load_suite",
+    "lower_precision",
+    "prepare_for_attack",
     "read_evidence",
     "wrap",
 ]

@@ -1,39 +1,40 @@
-"""The time of one attack step, and APGD's peak memory, against one forward plus one input-gradient backward.
+"""The time of an attack step, and its peak memory, against what no attack can do without and against other ways.
 
-Run as `python benchmarks/speed/attack_step.py`; see README.md beside it.
+Run as `python benchmarks/speed/attack_step.py`; see README.md beside it. All times are per step. The floor, and on the
+prepared model PGD, APGD and PGD with a bfloat16 search, run K steps: APGD closes with a forward pass that its steps
+share. Everything else costs the same at every step and runs `--few` of them.
 """
 
-import json
-import os
-import sys
-from dataclasses import asdict
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
 
 import torch
 import typer
-from memory import FLOOR, check_available, peak_bytes
-from report import MEMORY_ATTACK, MEMORY_TARGET, TIME_TARGET, Result, plot, render
-from rich.console import Console
-from timing import time_case
+from contestants import compare_peaks, compare_times, contestants, countable
+from flops import Convolution, count_flops
+from memory import WORKS, check_available, peak_bytes
+from report import Line, plot, show, started, write_json
+from script import parse_size, run
+from timing import interleave
 from workload import Case, Workload
 
 from mtlattack.devices import choose_device
-from mtlattack.errors import InputError
-from mtlattack.evaluation.environment import circumstances, numeric_environment
-from mtlattack.progress import progress_bar
+from mtlattack.progress import Bar, progress_bar
 
 
 def main(
-    tasks: Annotated[list[int], typer.Option(help="Number of tasks, the first of the recipe; repeatable.")] = [3, 5],  # noqa: B006
+    network: Annotated[list[str], typer.Option(help="resnet34, resnet34-atrous or zoo; repeatable.")] = [  # noqa: B006
+        "resnet34",
+        "resnet34-atrous",
+        "zoo",
+    ],
+    tasks: Annotated[list[int], typer.Option(help="Number of tasks; repeatable.")] = [3, 5],  # noqa: B006
     size: Annotated[list[str], typer.Option(help="HEIGHTxWIDTH; repeatable.")] = ["120x160", "256x256"],  # noqa: B006
     batch: Annotated[int, typer.Option(min=1, help="Images in the batch.")] = 8,
-    steps: Annotated[int, typer.Option(min=1, help="K, the steps of each attack.")] = 20,
+    steps: Annotated[int, typer.Option(min=1, help="K, the steps of an attack.")] = 10,
+    few: Annotated[int, typer.Option(min=1, help="Steps of what costs the same at every step.")] = 2,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds that count, after one to warm up.")] = 7,
-    recipe: Annotated[str, typer.Option(help="Recipe whose network is built, untrained.")] = "rooms-resnet10t.shared",
-    backbone: Annotated[str | None, typer.Option(help="Another timm backbone, at its own widths.")] = None,
-    classes: Annotated[int, typer.Option(min=2, help="Classes of the segmentation task.")] = 13,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads (torch's default).")] = None,
     seed: Annotated[int, typer.Option(help="Of weights, batch and attacks.")] = 0,
@@ -41,66 +42,57 @@ def main(
     json_path: Annotated[Path | None, typer.Option("--json", help="Where to write every number.")] = None,
     plot_path: Annotated[Path | None, typer.Option("--plot", help="Where to draw the picture.")] = None,
 ) -> None:
-    """Time pgd-dgba and apgd-dgba against the floor, interleaved, and compare APGD's peak memory with the floor's."""
+    """Time attacks against the floor, the FLOP bound and the T-backward formulation, interleaved; compare peaks."""
     chosen = choose_device(device)
     if memory:
         check_available(chosen)
     threads = threads or torch.get_num_threads()
+    torch.set_num_threads(threads)
+    start = started(chosen)
+    common: dict[str, Any] = {"batch": batch, "steps": steps, "device": str(chosen), "threads": threads, "seed": seed}
     cases = [
-        Case(recipe, backbone, count, classes, height, width, batch, steps, str(chosen), threads, seed)
-        for count, (height, width) in product(tasks, map(_size, size))
+        Case(network=name, tasks=count, height=height, width=width, **common)
+        for name, count, (height, width) in product(network, tasks, map(parse_size, size))
     ]
-    circumstance = {**circumstances(), "load_average": os.getloadavg()[0]}
-    results = []
+    lines, results = [], []
     with progress_bar("", len(cases) * (rounds + 1), "rounds") as bar:
         for case in cases:
             bar.describe(case.title)
-            workload = Workload(case)
-            timing = time_case(workload, rounds, bar.advance)
-            parameters = sum(p.numel() for p in workload.model.parameters())
-            del workload
-            peaks = {work: peak_bytes(case, work) for work in (FLOOR, MEMORY_ATTACK)} if memory else None
-            results.append(Result(case, parameters, timing, peaks))
-    Console(width=None if Console().is_terminal else 100).print(render(results))
-    if json_path:
-        document = {
-            "benchmark": "speed/attack_step",
-            "targets": {"time": TIME_TARGET, "memory": MEMORY_TARGET},
-            "environment": numeric_environment(chosen) | {"threads": threads},
-            "circumstances": circumstance,
-            "results": [_document(result) for result in results],
-        }
-        json_path.parent.mkdir(parents=True, exist_ok=True)
-        json_path.write_text(json.dumps(document, indent=1) + "\n")
+            found, document = _measure(case, few, rounds, memory, bar)
+            lines += found
+            results.append(document)
+            if json_path:  # After every case: hours lie between the first and the last.
+                write_json(json_path, "speed/attack_step", start, results=results)
+    show("One step of an attack", lines)
     if plot_path:
-        plot(results, plot_path)
+        plot(lines, plot_path)
 
 
-def _size(text: str) -> tuple[int, int]:
-    height, _, width = text.partition("x")
-    if not (height.isdigit() and width.isdigit() and int(height) > 0 and int(width) > 0):
-        raise InputError(f"size {text!r}, expected HEIGHTxWIDTH, e.g. 120x160")
-    return int(height), int(width)
-
-
-def _document(result: Result) -> dict[str, Any]:
-    """Raw seconds beside the ratios, so that every number can be computed again."""
-    timing = asdict(result.timing)
-    return {
-        "case": result.case.config(),
-        "parameters": result.parameters,
-        "seconds_per_step": {"floor": timing["floor"], "forward": timing["forward"], **timing["step"]},
-        "time_ratios": {name: asdict(spread) for name, spread in result.ratios().items()},
-        "peak_bytes": result.memory,
-        "memory_ratio": result.memory_ratio,
+def _measure(case: Case, few: int, rounds: int, memory: bool, bar: Bar) -> tuple[list[Line], dict[str, Any]]:
+    """The ratios of a case, and for the JSON file all that they were computed from."""
+    workload = Workload(case)
+    prepared = workload.prepared
+    flops = {name: count_flops(work) for name, work in countable(workload).items()}
+    field = contestants(workload, few)
+    taken = interleave({n: c.work for n, c in field.items()}, rounds, device=workload.device, advance=bar.advance)
+    seconds = {name: [value / field[name].steps for value in values] for name, values in taken.items()}
+    lines = compare_times(case, seconds, flops)
+    document = {
+        "case": case.config(),
+        "parameters": sum(p.numel() for p in workload.plain.parameters()),
+        "batch_norms_folded": prepared.folded,
+        "channels_last": prepared.channels_last,
+        "steps": {name: contestant.steps for name, contestant in field.items()},
+        "seconds_per_step": seconds,
+        "flops_per_step": flops,
+        "convolution_flops": Convolution.flops,
     }
+    del workload, prepared, field
+    if memory:
+        document["peak_bytes"] = {work: peak_bytes(case, work) for work in WORKS}
+        lines += compare_peaks(case, document["peak_bytes"])
+    return lines, document | {"ratios": {line.ratio: line.document() for line in lines}}
 
 
 if __name__ == "__main__":
-    app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
-    app.command()(main)
-    try:
-        app()
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    run(main)

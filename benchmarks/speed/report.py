@@ -1,99 +1,113 @@
-"""The results of `attack_step.py` as a table and as a picture."""
+"""Measured ratios beside their goals: as a table, as a picture, and with every raw number as JSON."""
 
-from dataclasses import dataclass
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import median
+from typing import Any, Literal
 
-from matplotlib.axes import Axes
+import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from memory import FLOOR
+from rich.console import Console
 from rich.table import Table
-from timing import ATTACKS, Spread, Timing
-from workload import Case
+from timing import Spread
 
-TIME_TARGET = 1.10
-MEMORY_TARGET = 1.25
-MEMORY_ATTACK = "apgd-dgba"
+from mtlattack.evaluation.environment import circumstances, numeric_environment
+from mtlattack.figures import save_figure
+from mtlattack.files import write_whole
+
+_COLUMNS = 4
 
 
 @dataclass(frozen=True)
-class Result:
-    """What was measured of one case; `memory` holds peak bytes of `FLOOR` and of `MEMORY_ATTACK`, if measured."""
+class Goal:
+    """A limit that a ratio should keep."""
 
-    case: Case
-    parameters: int
-    timing: Timing
-    memory: dict[str, int] | None
+    sign: Literal["≤", "≥"]
+    limit: float
 
-    @property
-    def memory_ratio(self) -> float | None:
-        """Peak of the attack over that of the floor."""
-        return self.memory[MEMORY_ATTACK] / self.memory[FLOOR] if self.memory else None
+    def reached(self, value: float) -> bool:
+        """Whether a measured value keeps the limit."""
+        return value <= self.limit if self.sign == "≤" else value >= self.limit
 
-    def ratios(self) -> dict[str, Spread]:
-        """Every time ratio by what it compares; the second kind only where an attack has passes beside its steps."""
-        ratios = {}
-        for name in ATTACKS:
-            ratios[f"{name} / floor"] = self.timing.against_floor(name)
-            if self.timing.closing[name]:
-                ratios[f"{name} / own passes"] = self.timing.against_passes(name)
-        return ratios
+    def __str__(self) -> str:
+        return f"{self.sign} {self.limit:g}"
 
 
-def render(results: list[Result]) -> Table:
-    """One row a ratio, the target beside it."""
-    table = Table(title="One attack step against one forward and one input-gradient backward")
+@dataclass(frozen=True)
+class Line:
+    """One ratio of one case over the rounds; `base` says what 1 stands for, e.g. `41.2 ms`."""
+
+    case: str
+    ratio: str
+    value: Spread
+    base: str = ""
+    goal: Goal | None = None
+
+    def document(self) -> dict[str, Any]:
+        """For the JSON file."""
+        verdict = {"goal": str(self.goal), "reached": self.goal.reached(self.value.median)} if self.goal else {}
+        return asdict(self.value) | verdict
+
+
+def started(device: torch.device) -> dict[str, Any]:
+    """What a benchmark runs on and under, read before it loads the machine itself."""
+    amx = bool(torch.cpu.get_capabilities().get("amx_bf16")) if hasattr(torch.cpu, "get_capabilities") else None
+    return {
+        "environment": numeric_environment(device) | {"amx_bfloat16": amx},
+        "circumstances": circumstances() | {"load_average": os.getloadavg()[0]},
+    }
+
+
+def show(title: str, lines: Sequence[Line]) -> None:
+    """Print one row a ratio, the goal beside it."""
+    table = Table(title=title)
     for column in ("case", "ratio"):
         table.add_column(column, no_wrap=True)
-    for column in ("floor", "median", "min–max", "target"):
+    for column in ("1 is", "median", "min–max", "goal"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
-    for result in results:
-        floor = f"{1000 * median(result.timing.floor):.1f} ms"
-        for title, ratio in result.ratios().items():
-            spread = f"{ratio.low:.3f}–{ratio.high:.3f}"
-            row = (result.case.title, title, floor, f"{ratio.median:.3f}", spread)
-            table.add_row(*row, *_verdict(ratio.median, TIME_TARGET))
-        if result.memory and result.memory_ratio:
-            floor = f"{result.memory[FLOOR] / 2**20:.0f} MiB"
-            row = (result.case.title, f"{MEMORY_ATTACK} peak memory", floor, f"{result.memory_ratio:.3f}", "")
-            table.add_row(*row, *_verdict(result.memory_ratio, MEMORY_TARGET))
-        table.add_section()
-    return table
+    for line, following in zip(lines, [*lines[1:], None], strict=True):
+        value = line.value
+        spread = f"{value.low:.3f}–{value.high:.3f}" if value.low < value.high else ""
+        verdict = ("", "")
+        if line.goal:
+            reached = line.goal.reached(value.median)
+            verdict = (str(line.goal), "[green]reached[/green]" if reached else "[red]missed[/red]")
+        last = following is None or following.case != line.case
+        table.add_row(line.case, line.ratio, line.base, f"{value.median:.3f}", spread, *verdict, end_section=last)
+    Console(width=None if Console().is_terminal else 140).print(table)
 
 
-def plot(results: list[Result], path: Path) -> None:
-    """Time ratios as medians with min–max whiskers, memory as points, the targets as lines."""
-    with_memory = [result for result in results if result.memory]
-    figure = Figure(figsize=(11 if with_memory else 7, 4), layout="constrained")
+def plot(lines: Sequence[Line], path: Path) -> None:
+    """A panel a ratio, a row a case: medians with min–max whiskers, the goals as strokes."""
+    ratios, cases = (list(dict.fromkeys(names)) for names in zip(*((x.ratio, x.case) for x in lines), strict=True))
+    columns = min(_COLUMNS, len(ratios))
+    rows = -(-len(ratios) // columns)
+    figure = Figure(figsize=(2 + 2.6 * columns, rows * (1.1 + 0.24 * len(cases))), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(1, 2 if with_memory else 1, squeeze=False, width_ratios=[2, 1] if with_memory else [1])[0]
-    names = list(results[0].ratios())
-    for i, name in enumerate(names):
-        spreads = [result.ratios()[name] for result in results]
-        medians = [s.median for s in spreads]
-        whiskers = [[s.median - s.low for s in spreads], [s.high - s.median for s in spreads]]
-        places = [place + (i - (len(names) - 1) / 2) * 0.15 for place in range(len(results))]
-        axes[0].errorbar(places, medians, whiskers, fmt="o", capsize=4, label=name)
-    _finish(axes[0], results, TIME_TARGET, "time of a step / floor, median and min–max")
-    if with_memory:
-        ratios = [result.memory_ratio or 0 for result in with_memory]
-        axes[1].plot(range(len(ratios)), ratios, "s", color="C4", label=MEMORY_ATTACK)
-        _finish(axes[1], with_memory, MEMORY_TARGET, "peak memory / floor")
+    panels = list(figure.subplots(rows, columns, sharey=True, squeeze=False).flat)
+    for axis in panels:
+        axis.set_visible(False)
+    for axis, ratio in zip(panels, ratios, strict=False):
+        axis.set_visible(True)
+        for line in (line for line in lines if line.ratio == ratio):
+            place, value = cases.index(line.case), line.value
+            colour = "C0" if line.goal is None else "C2" if line.goal.reached(value.median) else "C3"
+            whisker = [[value.median - value.low], [value.high - value.median]]
+            axis.errorbar(value.median, place, xerr=whisker, fmt="o", markersize=4, capsize=2, color=colour)
+            if line.goal:
+                axis.plot([line.goal.limit] * 2, [place - 0.4, place + 0.4], color="black", linewidth=1.2)
+        axis.set_title(ratio, fontsize=9)
+        axis.set_yticks(range(len(cases)), cases, fontsize=8)
+        axis.grid(axis="x", alpha=0.3)
+    figure.axes[0].invert_yaxis()
+    save_figure(figure, path, dpi=110)
+
+
+def write_json(path: Path, benchmark: str, start: dict[str, Any], **content: Any) -> None:
+    """Every raw number under the name of the benchmark, with what it ran on."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=110)
-
-
-def _finish(axis: Axes, results: list[Result], target: float, label: str) -> None:
-    axis.axhline(target, color="black", linestyle="--", linewidth=1, label=f"target ≤ {target:.2f}")
-    axis.axhline(1, color="grey", linewidth=0.8)
-    axis.set_xticks(range(len(results)), [result.case.title.replace(" ", "\n") for result in results])
-    axis.set(ylabel=label)
-    axis.set_xlim(-0.5, len(results) - 0.5)
-    axis.grid(axis="y", alpha=0.3)
-    axis.legend(fontsize=8, frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
-
-
-def _verdict(value: float, target: float) -> tuple[str, str]:
-    return f"≤ {target:.2f}", "[green]reached[/green]" if value <= target else "[red]missed[/red]"
+    write_whole(path, json.dumps({"benchmark": benchmark, **start, **content}, indent=1) + "\n")

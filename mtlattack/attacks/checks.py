@@ -27,7 +27,7 @@ def check_images(images: Tensor) -> None:
         raise InputError(f"images have shape {tuple(images.shape)}, expected [B, 3, H, W]")
     if images.dtype != torch.float32:
         raise InputError(f"images are {images.dtype}, expected torch.float32 in [0, 1]")
-    low, high = (float(value) for value in images.detach().aminmax())
+    low, high = torch.stack(images.detach().aminmax()).tolist()  # one wait for the device, not two
     if not (0 <= low and high <= 1):
         values = "NaN" if low != low else f"values from {low:g} to {high:g}"
         raise InputError(f"images hold {values}, expected finite values in [0, 1]")

@@ -97,7 +97,8 @@ def _agreeing(
 ) -> PreparedModel | None:
     """What `make` makes, if it runs and predicts as expected."""
     try:
-        prepared = make()
+        with _same_chance(images.device):  # a trace runs the model's code, which may draw random numbers
+            prepared = make()
         predictions = _predict(prepared, images)
     except Exception:  # whatever a foreign module raises when its parts are replaced
         return None

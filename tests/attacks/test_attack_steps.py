@@ -138,8 +138,11 @@ def test_checkpoints(steps, at):
     assert list(_checkpoints(steps)) == at
 
 
-def reference_apgd(value_and_gradient, image, project, steepest, eps, steps):
-    """Algorithm 1 of Croce & Hein 2020 for a single image, as plain Python; every iterate is evaluated afresh."""
+def reference_apgd(value_and_gradient, image, project, steepest, eps, steps, steadily):
+    """Algorithm 1 of Croce & Hein 2020 for a single image, as plain Python; every iterate is evaluated afresh.
+
+    `steadily` leaves out the half of condition 2 that asks whether the best point is a new one.
+    """
     checkpoints, width = [0], max(int(0.22 * steps), 1)
     while checkpoints[-1] + width <= steps:
         checkpoints.append(checkpoints[-1] + width)
@@ -158,7 +161,7 @@ def reference_apgd(value_and_gradient, image, project, steepest, eps, steps):
         if k in checkpoints[1:]:
             last = checkpoints[checkpoints.index(k) - 1]
             condition1 = sum(rises[i] for i in range(last + 1, k + 1)) < 0.75 * (k - last)
-            condition2 = not etas_changed[last] and best_at[last] == best_f
+            condition2 = not etas_changed[last] and (steadily or best_at[last] == best_f)
             etas_changed[k], best_at[k] = condition1 or condition2, best_f
             if etas_changed[k]:
                 eta, halvings = eta / 2, halvings + 1
@@ -171,13 +174,15 @@ def reference_apgd(value_and_gradient, image, project, steepest, eps, steps):
         xs.append(following)
 
 
+@pytest.mark.parametrize("steadily", [True, False])
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 @pytest.mark.parametrize("steps", [1, 7, 20, 40])
-def test_apgd_against_algorithm_1(norm, steps):
+def test_apgd_against_algorithm_1(norm, steps, steadily):
     """The ball is ours, tested on its own: a float of difference grows over the steps, and decisions are compared."""
     model, (images, targets) = ToyNet(), toy_batch(6)
     eps = 0.15 if norm == "linf" else 1.0
-    result = create_attack("apgd-total", norm=norm, eps=eps, steps=steps)(model, images, targets)
+    attack = create_attack("apgd-total", norm=norm, eps=eps, steps=steps, halve_steadily=steadily)
+    result = attack(model, images, targets)
     halvings = []
     for i in range(6):
         one, truth = images[i : i + 1], {name: value[i : i + 1] for name, value in targets.items()}
@@ -187,7 +192,7 @@ def test_apgd_against_algorithm_1(norm, steps):
         def value_and_gradient(x, truth=truth):
             return clean_gradient(model, x, truth)
 
-        expected, count = reference_apgd(value_and_gradient, one, ball.project, ball.steepest, eps, steps)
+        expected, count = reference_apgd(value_and_gradient, one, ball.project, ball.steepest, eps, steps, steadily)
         halvings.append(count)
         assert torch.allclose(result[i : i + 1], expected, atol=1e-6)
     assert steps < 20 or len(set(halvings)) > 1
@@ -230,7 +235,7 @@ def test_apgd_turns_back_where_steps_rise_but_stay_below_the_best():
 
     images, targets = torch.full((2, 3, 4, 4), clean), {"a": torch.full((2,), 100.0)}
     # From the first checkpoint on, 2 rises in 3 steps are too few and condition 1 keeps turning back.
-    attack = create_attack("apgd-total", eps=eps, steps=20, step_size=eps / 20)
+    attack = create_attack("apgd-total", eps=eps, steps=20, step_size=eps / 20, halve_steadily=False)
     assert torch.equal(attack(Spike({"a": weight}), images, targets), images)
     walk = create_attack("bim-total", eps=eps, steps=20)(Spike({"a": weight}), images, targets)
     assert torch.allclose(walk, images + eps * weight.sign())

@@ -1,5 +1,6 @@
 """The loop that fgsm, bim, pgd and mim share, with three hooks: start, velocity, first_step."""
 
+import torch
 from torch import Tensor
 
 from mtlattack.attacks.balls import Ball
@@ -38,7 +39,7 @@ class IteratedRule(StepRule):
         for _ in range(self.steps):
             _, gradient = objective.gradient(points)
             velocity = self.velocity(gradient, velocity)
-            points = ball.project(points + step * ball.steepest(velocity))
+            points = ball.project(torch.add(points, ball.steepest(velocity), alpha=step))
         return points
 
     def cost(self, backward_passes: int) -> Cost:

@@ -1,0 +1,123 @@
+"""Strength kept by searching in bfloat16, over the zoo; see README.md beside it.
+
+Each subject's evidence at each precision goes to the folder --work. A study that was killed goes on; several processes
+may share the folder if their --models are disjoint; and once more over all makes tables of what is finished.
+"""
+
+import json
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+from compare import GOAL, Row, compare
+from plot import plot
+from rich.console import Console
+from subjects import choose_subjects
+from table import markdown, render, verdict
+from work import Setting, evidence_of
+
+from mtlattack.devices import choose_device
+from mtlattack.errors import InputError
+from mtlattack.evaluation.environment import circumstances
+from mtlattack.files import write_whole
+
+MARKERS = "<!-- {0}: made by precision.py -->", "<!-- /{0} -->"
+TITLE = "Strength kept by searching in bfloat16"
+
+
+def main(
+    work: Annotated[Path, typer.Option(help="Folder of the evidence.")],
+    models: Annotated[list[str], typer.Option(help="Glob over the zoo's names; repeatable.")] = ["*"],  # noqa: B006
+    nyuv2: Annotated[
+        Path | None, typer.Option(help="Prepared NYUv2 file; without it those models are left out.")
+    ] = None,
+    untrained: Annotated[bool, typer.Option(help="Each kind of network with fresh weights, too.")] = True,
+    attacks: Annotated[list[str], typer.Option(help="Names; repeatable.")] = ["apgd-dgba", "pgd-dgba", "apgd-total"],  # noqa: B006
+    eps: Annotated[float, typer.Option(min=0, help="ε · 255, l_inf.")] = 4,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of each attack.")] = 10,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many test images.")] = None,
+    batch_size: Annotated[
+        int, typer.Option(min=1, help="Images at a time; the first batch's signs are compared.")
+    ] = 16,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads (torch's default).")] = None,
+    seed: Annotated[int, typer.Option(help="Of attacks and untrained weights.")] = 0,
+    json_path: Annotated[Path | None, typer.Option("--json", help="Where to write every number.")] = None,
+    plot_path: Annotated[Path | None, typer.Option("--plot", help="Where to draw the picture.")] = None,
+    readme: Annotated[Path | None, typer.Option(help="File whose marked section gets the tables.")] = None,
+) -> None:
+    """Attack models with gradients in float32 and in bfloat16, judge both in float32, and compare."""
+    torch.set_num_threads(threads or torch.get_num_threads())
+    setting = Setting(
+        work=work,
+        attacks=tuple(attacks),
+        eps=eps / 255,
+        steps=steps,
+        limit=limit,
+        batch_size=batch_size,
+        device=str(choose_device(device)),
+        seed=seed,
+    )
+    run_by = {**circumstances(), "load_average": os.getloadavg()[0]}
+    subjects, left_out = choose_subjects(models, nyuv2, untrained=untrained)
+    console = Console(width=None if Console().is_terminal else 160, highlight=False)
+    if left_out:
+        console.print(f"left out, they need --nyuv2: {', '.join(left_out)}")
+    rows: dict[bool, list[Row]] = {True: [], False: []}
+    for subject in subjects:
+        print(subject.name, file=sys.stderr)
+        float32, bfloat16 = evidence_of(subject, "float32", setting), evidence_of(subject, "bfloat16", setting)
+        rows[subject.trained].append(compare(subject.name, float32, bfloat16))
+    trained, not_trained = rows[True], rows[False]
+    if not subjects:
+        return
+    console.print(render(TITLE, [*trained, *not_trained]))
+    for line in verdict(trained):
+        console.print(line)
+    if json_path:
+        _write_json(json_path, setting, run_by, trained=trained, untrained=not_trained, verdict=verdict(trained))
+    if plot_path:
+        plot(trained, not_trained, plot_path)
+    if readme:
+        _write_section(
+            readme, "trained", markdown(trained) + "\n" + "\n".join(f"- {x}" for x in verdict(trained)) + "\n"
+        )
+        _write_section(readme, "untrained", markdown(not_trained))
+
+
+def _write_json(path: Path, setting: Setting, run_by: dict[str, Any], **content: Any) -> None:
+    """Every number; what each row ran on stands in it, for rows may come from several runs."""
+    described = {key: value for key, value in asdict(setting).items() if key != "work"}
+    document = {
+        "benchmark": "precision",
+        "goal_percent": GOAL,
+        "circumstances": run_by,
+        "setting": described,
+        **content,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, json.dumps(document, indent=1) + "\n")
+
+
+def _write_section(path: Path, name: str, text: str) -> None:
+    """Replace what stands between a section's markers."""
+    begin, end = (marker.format(name) for marker in MARKERS)
+    before, found, rest = path.read_text(encoding="utf-8").partition(begin)
+    _, closed, after = rest.partition(end)
+    if not (found and closed):
+        raise InputError(f"{path} has no section from {begin} to {end}")
+    write_whole(path, f"{before}{begin}\n{text}{end}{after}")
+
+
+if __name__ == "__main__":
+    app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
+    app.command()(main)
+    try:
+        app()
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
