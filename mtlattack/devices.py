@@ -4,6 +4,9 @@ import torch
 
 from mtlattack.errors import InputError
 
+# How torch and the libraries below it say so: CUDA's allocator, MPS's, the CPU's, cuDNN and cuBLAS.
+_NO_MEMORY = ("CUDA out of memory", "MPS backend out of memory", "can't allocate memory", "_STATUS_ALLOC_FAILED")
+
 
 def choose_device(name: str | None = None) -> torch.device:
     """The device called `name` if it is here, by default the best there is: CUDA, MPS, CPU."""
@@ -29,8 +32,7 @@ def multiplies_bfloat16(device: torch.device) -> bool:
 
 def is_out_of_memory(error: Exception) -> bool:
     """Whether an error says that the device has no memory left; only CUDA has a class of its own for it."""
-    said = str(error).lower()
-    return isinstance(error, torch.cuda.OutOfMemoryError) or "out of memory" in said or "can't allocate memory" in said
+    return isinstance(error, torch.cuda.OutOfMemoryError) or any(phrase in str(error) for phrase in _NO_MEMORY)
 
 
 def _present(available: dict[str, bool]) -> str:

@@ -31,8 +31,8 @@ def main(
     ],
     tasks: Annotated[list[int], typer.Option(help="Number of tasks; repeatable.")] = [3, 5],  # noqa: B006
     size: Annotated[list[str], typer.Option(help="HEIGHTxWIDTH; repeatable.")] = ["120x160", "256x256"],  # noqa: B006
-    batch: Annotated[int, typer.Option(min=1, help="Images in the batch.")] = 8,
-    steps: Annotated[int, typer.Option(min=1, help="K, the steps of an attack.")] = 10,
+    batch: Annotated[int, typer.Option(min=1, help="Images in the batch.")] = 4,
+    steps: Annotated[int, typer.Option(min=1, help="K, the steps of an attack.")] = 20,
     few: Annotated[int, typer.Option(min=1, help="Steps of what costs the same at every step.")] = 2,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds that count, after one to warm up.")] = 7,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",

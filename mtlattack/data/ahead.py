@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import torch
 
@@ -10,7 +9,7 @@ from mtlattack.data.prepared import Batch, PreparedDataset, join_batches
 
 
 def read_ahead(dataset: PreparedDataset, batches: Sequence[Sequence[int]], device: torch.device) -> Iterator[Batch]:
-    """Batches of images, given by their positions, on `device`, channels-last; a thread of its own reads one ahead.
+    """Batches of images, given by their positions, on `device`; a thread of its own reads one batch ahead.
 
     On the way to CUDA they pass through pinned memory, so that the copy need not wait either. An image that cannot be
     read raises InputError when its batch is due.
@@ -19,8 +18,6 @@ def read_ahead(dataset: PreparedDataset, batches: Sequence[Sequence[int]], devic
 
     def read(positions: Sequence[int]) -> Batch:
         batch = join_batches([dataset[position] for position in positions])
-        # Convolutions prefer it, and what is computed from the images takes the same layout.
-        batch = replace(batch, images=batch.images.contiguous(memory_format=torch.channels_last))
         return batch.pinned() if to_cuda else batch
 
     with ThreadPoolExecutor(1) as reader:

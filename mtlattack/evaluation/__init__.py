@@ -1,7 +1,8 @@
 """Running attacks on models and measuring what became of each task."""
 
 from mtlattack.evaluation.evidence import Evidence, read_evidence
-from mtlattack.evaluation.measuring import Measurement, Model, measure
+from mtlattack.evaluation.measuring import Measurement, measure
+from mtlattack.evaluation.model import Model
 from mtlattack.evaluation.record import AttackResult, Interval, Record
 from mtlattack.evaluation.report import Report
 from mtlattack.evaluation.runner import evaluate

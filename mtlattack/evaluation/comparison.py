@@ -12,7 +12,7 @@ from mtlattack.evaluation.tables import compact_interval, threat_text
 def join_parts(records: Mapping[Path, Record]) -> dict[Path, Record]:
     """Records by the folder of their run; those that are parts of one experiment become one, under the first folder.
 
-    Parts have the same model, images and seed, and no attack in common: one run for each ε, say.
+    Parts have the same model, images, seed and precision, and no attack in common: one run for each ε, say.
     """
     joined: dict[Path, Record] = {}
     for folder, record in records.items():
@@ -26,7 +26,8 @@ def join_parts(records: Mapping[Path, Record]) -> dict[Path, Record]:
 
 
 def _are_parts(one: Record, other: Record) -> bool:
-    same = all(getattr(one, key) == getattr(other, key) for key in ("model", "data", "tasks", "seed", "clean"))
+    keys = ("model", "data", "tasks", "seed", "search_precision", "clean")
+    same = all(getattr(one, key) == getattr(other, key) for key in keys)
     configs = [result.config for result in one.attacks]
     return same and not any(result.config in configs for result in other.attacks)
 
@@ -36,7 +37,10 @@ def render_comparison(records: Sequence[Record]) -> Table:
     table = Table(box=None, title="arp %, side by side", title_justify="left", padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("attack", no_wrap=True)
     for record in records:
-        table.add_column(f"{record.model['name']}\n{record.data['name']} ({record.data['images']})", justify="right")
+        lines = [record.model["name"], f"{record.data['name']} ({record.data['images']})"]
+        if record.search_precision != "float32":
+            lines.append(f"gradients in {record.search_precision}")
+        table.add_column("\n".join(lines), justify="right")
     columns = [{_label(result): result.arp for result in record.attacks} for record in records]
     for label in dict.fromkeys(name for column in columns for name in column):
         table.add_row(" ".join(label), *(_cell(column.get(label)) for column in columns))

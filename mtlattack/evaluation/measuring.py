@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from numpy.typing import NDArray
@@ -10,15 +10,7 @@ from torch import Tensor
 
 from mtlattack.attacks.guard import undisturbed
 from mtlattack.errors import InputError
-from mtlattack.tasks import Task
-
-
-class Model(Protocol):
-    """Images `[B, 3, H, W]` in [0, 1] → predictions by task."""
-
-    tasks: Mapping[str, Task]
-
-    def __call__(self, images: Tensor) -> Mapping[str, Tensor]: ...
+from mtlattack.evaluation.model import Model
 
 
 @dataclass(frozen=True)
@@ -48,7 +40,8 @@ def measure(model: Model, images: Tensor, targets: Mapping[str, Tensor], clean: 
         losses = torch.stack([task.loss(outputs[name], targets[name]) for name, task in tasks.items()], 1)
         statistics = [task.statistics(outputs[name], targets[name]) for name, task in tasks.items()]
         parts = [finite.expand(len(images), -1), losses, _norms(images, clean), *statistics]
-        rows = torch.cat([part.to(parts[2]) for part in parts], 1).cpu().numpy()
+        # Moved before it is widened: MPS knows no float64.
+        rows = torch.cat([part.to(parts[2].device).to(parts[2].dtype) for part in parts], 1).cpu().numpy()
     fits, *columns = _split(rows, [part.shape[1] for part in parts])
     for column, name in enumerate(tasks):
         if not fits[0, column]:

@@ -8,7 +8,7 @@ import torch
 from mtlattack.attacks import Attack
 from mtlattack.data import PreparedDataset
 from mtlattack.evaluation.environment import describe_model, numeric_environment
-from mtlattack.evaluation.measuring import Model
+from mtlattack.evaluation.model import Model
 from mtlattack.evaluation.preparation import Preparation
 
 
@@ -24,7 +24,10 @@ def make_plan(
     device: torch.device,
     seed: int,
 ) -> dict[str, Any]:
-    """The plan of a run as plain JSON: two runs with equal plans end with equal numbers."""
+    """The plan of a run as plain JSON: two runs with equal plans end with equal numbers.
+
+    But for rounding where the device's memory did not hold a batch of this size.
+    """
     cost = Attack.cost_with_search if preparation.low else Attack.cost
     costs = [cost(attack, len(model.tasks)) for attack in attacks]
     return {

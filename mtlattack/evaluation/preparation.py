@@ -9,9 +9,9 @@ from torch import nn
 from mtlattack.attacks import create_aggregator
 from mtlattack.attacks.objective import Objective
 from mtlattack.data import Batch
-from mtlattack.devices import multiplies_bfloat16
+from mtlattack.devices import is_out_of_memory, multiplies_bfloat16
 from mtlattack.errors import InputError, UnknownNameError
-from mtlattack.evaluation.measuring import Model
+from mtlattack.evaluation.model import Model
 from mtlattack.models import PreparedModel, lower_precision, prepare_for_attack
 
 Precision = Literal["float32", "bfloat16", "auto"]
@@ -44,25 +44,27 @@ def check_precision(precision: str) -> None:
 
 
 def prepare(model: Model, batch: Batch, precision: str) -> Preparation:
-    """A model's copies for a run whose first batch is `batch`, on the batch's device.
+    """A model's copies for a run, on the device of `batch`, which holds some of its images.
 
     `float32` searches with the judge; `bfloat16` with a copy in bfloat16, and warns if its gradients differ much;
-    `auto` takes bfloat16 where the hardware multiplies in it and at least 90 % of the gradient signs of the first batch
-    agree. A callable that is no module is taken as it is. InputError for one that cannot compute in bfloat16.
+    `auto` takes bfloat16 where the hardware multiplies in it and at least 90 % of the gradient signs agree on
+    these images. A callable that is no module is taken as it is. InputError for one that cannot compute in bfloat16.
     """
     if not isinstance(model, nn.Module):
         if precision == "bfloat16":
             raise InputError(f"precision bfloat16 needs an nn.Module, the model is a {type(model).__name__}")
         return Preparation(model, model, {"search": "float32"})
-    judge: Any = prepare_for_attack(model, batch.images)
+    judge = prepare_for_attack(model, batch.images)
     description = {"batch_norms_folded": judge.folded, "channels_last": judge.channels_last, "search": "float32"}
     float32 = Preparation(judge, judge, description)
     if precision == "float32" or (precision == "auto" and not multiplies_bfloat16(batch.images.device)):
         return float32
     try:
-        search: Any = lower_precision(judge)
+        search = lower_precision(judge)
         agreement = gradient_agreement(judge, search, batch)
     except Exception as error:  # whatever a foreign module raises in a type it was not written for
+        if is_out_of_memory(error):
+            raise
         if precision == "auto":
             return float32
         reason = " ".join(str(error).split())

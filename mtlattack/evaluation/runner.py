@@ -2,7 +2,8 @@
 
 import time
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,10 +16,14 @@ from mtlattack.devices import choose_device, is_out_of_memory
 from mtlattack.errors import InputError
 from mtlattack.evaluation.environment import circumstances
 from mtlattack.evaluation.evidence import CLEAN, Evidence, EvidenceFile, job_names
-from mtlattack.evaluation.measuring import Model, measure
+from mtlattack.evaluation.measuring import measure
+from mtlattack.evaluation.model import Model
 from mtlattack.evaluation.plan import make_plan
 from mtlattack.evaluation.preparation import Precision, Preparation, check_precision, prepare
 from mtlattack.progress import progress_bar
+
+# So many are looked at when a model is prepared, and by `precision="auto"`.
+_FIRST_IMAGES = 8
 
 
 def evaluate(
@@ -40,19 +45,21 @@ def evaluate(
     With a `path` the evidence is written there as it comes; a run that was killed goes on where it stopped and ends
     with the same numbers (`fresh` starts anew instead). `name`, `suite` and `seed` only stand in the record. Attacks
     take their gradients in `precision`: `auto` is bfloat16 where that is fast and agrees with float32 on the first
-    batch. Losses and statistics are computed in float32 on the final images. A batch that the device has no memory for
+    images. Losses and statistics are computed in float32 on the final images. A batch that the device has no memory for
     is done in halves. InputError if `path` holds another run, labels and tasks do not fit, or the model predicts
     something that is not finite; what is measured by then is kept.
     """
     attacks = list(attacks)
     check_precision(precision)
+    if batch_size < 1:
+        raise InputError(f"batch_size {batch_size}, expected at least 1")
     chosen = choose_device(device)
     if data.tasks != dict(model.tasks):
         raise InputError(
             f"the data gives labels for {', '.join(data.tasks)}, the model predicts {', '.join(model.tasks)}"
         )
-    first = join_batches([data[i] for i in range(min(batch_size, len(data)))]).to(chosen)
-    prepared = prepare(model, first, precision)
+    first = join_batches([data[i] for i in range(min(_FIRST_IMAGES, len(data)))])
+    prepared = prepare(model, first.to(chosen), precision)
     plan = make_plan(
         model, data, attacks, name=name, suite=suite, preparation=prepared, batch_size=batch_size, device=chosen,
         seed=seed,
@@ -76,6 +83,8 @@ class _Run:
         self.jobs: list[tuple[str, Attack | None]] = list(zip(job_names(plan), [None, *attacks], strict=True))
         self.batch_size: int = plan["batch_size"]
         self.fitting = self.batch_size
+        channels_last = prepared.description.get("channels_last")
+        self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
 
     def finish(self, data: PreparedDataset, device: torch.device) -> Evidence:
         """Do what is not done yet."""
@@ -91,19 +100,26 @@ class _Run:
         with progress_bar("attacking", len(data) * len(self.jobs), "images") as bar:
             bar.advance(sum(int(marks.sum()) for marks in done.values()))
             for (start, jobs), batch in zip(todo.items(), read_ahead(data, batches, device), strict=True):
+                # What is computed from the images takes their layout.
+                batch = replace(batch, images=batch.images.contiguous(memory_format=self.memory_format))
                 for name, attack in jobs:
                     bar.describe(str(attack) if attack else CLEAN)
-                    self._in_portions(name, attack, batch, start)
-                    bar.advance(len(batch.ids))
+                    # A run that was stopped between portions has done the first of them.
+                    finished = int(done[name][start : start + len(batch.ids)].sum())
+                    for images in self._in_portions(name, attack, batch, start, finished):
+                        bar.advance(images)
         return self.file.read()
 
-    def _in_portions(self, job: str, attack: Attack | None, batch: Batch, start: int) -> None:
-        """One job on a batch: as a whole, or in as many images at a time as the device had memory for so far."""
-        done = 0
-        while done < len(batch.ids):
-            rows = slice(done, done + self.fitting)
-            if self._fits(job, attack, batch.part(rows), start + done):
-                done = rows.stop
+    def _in_portions(self, job: str, attack: Attack | None, batch: Batch, start: int, finished: int) -> Iterator[int]:
+        """One job on the rest of a batch: as a whole, or as many images at a time as the device had memory for so far.
+
+        Gives the number of images each time some are done.
+        """
+        while finished < len(batch.ids):
+            portion = batch.part(slice(finished, finished + self.fitting))
+            if self._fits(job, attack, portion, start + finished):
+                finished += len(portion.ids)
+                yield len(portion.ids)
 
     def _fits(self, job: str, attack: Attack | None, batch: Batch, start: int) -> bool:
         """Do the job, or halve what is taken to fit."""

@@ -1,5 +1,6 @@
 """Batch norm in eval mode is a scale and a shift: it folds into the convolution before it."""
 
+import copy
 import warnings
 from collections import Counter
 from collections.abc import Iterator
@@ -17,14 +18,17 @@ def fold_batch_norms(model: nn.Module) -> int:
     """Fold what can be folded of a model in eval mode, in place; how many batch norms that were.
 
     torch.fx finds the pairs: a convolution whose output goes to one batch norm and nowhere else. A module that cannot
-    be traced as a whole is searched part by part, and keeps its own code: only its layers are replaced.
+    be traced as a whole is searched part by part, and keeps its own code: only its layers are replaced. Code that
+    torch.fx cannot follow may still reach into such a part: compare predictions before and after.
     """
     times_registered = Counter(id(module) for _, module in model.named_modules(remove_duplicate=False))
     folded = 0
-    for part in list(_traceable(model)):
-        for convolution, norm in _pairs(*part):
+    # A trace runs a module's code, which may keep what it meets: better in a copy.
+    for name, graph in list(_traceable(copy.deepcopy(model), "")):
+        part = model.get_submodule(name)
+        for convolution, norm in _pairs(part, graph):
             if times_registered[id(convolution[1])] == times_registered[id(norm[1])] == 1:
-                _fold(part[0], convolution, norm)
+                _fold(part, convolution, norm)
                 folded += 1
     return folded
 
@@ -37,36 +41,39 @@ class _Tracer(fx.Tracer):
 
     def __init__(self) -> None:
         super().__init__()
-        self.opaque: list[nn.Module] = []
+        self.opaque: list[str] = []
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         return isinstance(m, _CONVOLUTIONS + _BATCH_NORMS) or super().is_leaf_module(m, module_qualified_name)
 
     def call_module(self, m: nn.Module, forward: Any, args: Any, kwargs: Any) -> Any:
-        traced = len(self.graph.nodes)
+        traced, depth = len(self.graph.nodes), len(self.module_stack)
         try:
             return super().call_module(m, forward, args, kwargs)
         except Exception:  # a foreign forward raises what it likes when it meets a proxy
             for node in list(self.graph.nodes)[traced:][::-1]:
                 self.graph.erase_node(node)
-            self.opaque.append(m)
-            return self.create_proxy("call_module", self.path_of_module(m), args, kwargs)
+            while len(self.module_stack) > depth:
+                self.module_stack.popitem()
+            path = self.path_of_module(m)
+            self.opaque.append(path)
+            return self.create_proxy("call_module", path, args, kwargs)
 
 
-def _traceable(module: nn.Module) -> Iterator[tuple[nn.Module, fx.Graph]]:
-    """The module, and what lies inside the parts of it that torch.fx cannot follow, each with its graph."""
+def _traceable(module: nn.Module, name: str) -> Iterator[tuple[str, fx.Graph]]:
+    """Graphs, by name, of the module and of what lies inside the parts of it that torch.fx cannot follow."""
     tracer = _Tracer()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             graph = tracer.trace(module)
     except Exception:  # as above
-        tracer.opaque = [module]
+        tracer.opaque = [""]
     else:
-        yield module, graph
-    for part in tracer.opaque:
-        for child in part.children():
-            yield from _traceable(child)
+        yield name, graph
+    for path in tracer.opaque:
+        for child, inside in module.get_submodule(path).named_children():
+            yield from _traceable(inside, ".".join(filter(None, (name, path, child))))
 
 
 def _pairs(part: nn.Module, graph: fx.Graph) -> Iterator[tuple[_Named, _Named]]:

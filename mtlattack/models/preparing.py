@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from mtlattack.devices import is_out_of_memory
 from mtlattack.errors import InputError
 from mtlattack.models.folding import fold_batch_norms
 from mtlattack.models.normalisation import NormalisingModule
@@ -36,43 +37,46 @@ class PreparedModel(nn.Module):
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Predictions of the model; InputError if it returns no mapping."""
-        x = images.contiguous(memory_format=torch.channels_last) if self.channels_last else images
+        x = images.contiguous(memory_format=torch.channels_last if self.channels_last else torch.contiguous_format)
         # A module that normalises by itself takes float32 and rounds afterwards.
         predictions = self.model(x if isinstance(self.model, NormalisingModule) else x.to(self.dtype))
         if not isinstance(predictions, Mapping):
             raise InputError(f"the model returned a {type(predictions).__name__}, expected predictions by task")
-        return {name: value.float() for name, value in predictions.items()}
+        return {name: predictions[name].float() for name in self.tasks if name in predictions}
 
 
 def prepare_for_attack(model: nn.Module, images: Tensor) -> PreparedModel:
     """A private copy of `model` on the device of `images` (`[B, 3, H, W]` float32 in [0, 1]).
 
-    Eval mode, no parameter with a gradient, batch norm folded where torch.fx can follow the model, channels-last. The
-    copy must predict for the first of the images what the model predicts; where it does not, it is made without
-    folding, then without channels-last, with a warning. The caller's model stays as it is.
+    Float32, eval mode, no parameter with a gradient, batch norm folded where torch.fx can follow the model,
+    channels-last. The copy must predict for the first of the images and their negatives what the model predicts; where
+    it does not, it is made without folding, then without channels-last, with a warning. The caller's model stays as it
+    is.
     """
 
     def plain() -> nn.Module:
-        return copy.deepcopy(model).to(images.device).eval().requires_grad_(False)
+        # Weights copied in inference mode could take no part in a backward pass.
+        with torch.inference_mode(False):
+            return copy.deepcopy(model).to(images.device, torch.float32).eval().requires_grad_(False)
 
-    images = images[:_CHECKED_IMAGES]
+    images = torch.cat([images[:_CHECKED_IMAGES], 1 - images[:_CHECKED_IMAGES]])
     reference = PreparedModel(plain(), folded=0, channels_last=False, dtype=torch.float32)
     expected = _predict(reference, images)
-    for make in (_folded, _channels_last):
-        prepared = _agreeing(lambda make=make: make(plain()), expected, images)  # type: ignore[misc]
+    for make, what in ((_folded, "its batch norms are folded"), (_channels_last, "it is laid out channels-last")):
+        prepared, reason = _try(make, plain(), expected, images)
         if prepared is not None:
             return prepared
-        what = "folded into its convolutions" if make is _folded else "laid out channels-last"
-        warnings.warn(f"{type(model).__name__} predicts otherwise when {what}: left as it was", stacklevel=2)
+        warnings.warn(f"{type(model).__name__} {reason} when {what}: left as it was", stacklevel=2)
     return reference
 
 
 def lower_precision(prepared: PreparedModel, dtype: torch.dtype = torch.bfloat16) -> PreparedModel:
     """A copy whose weights are cast to `dtype` once; images and predictions stay float32.
 
-    Twice as fast or more where the hardware multiplies in this type (AMX, CUDA). InputError if the model cannot run so.
+    Several times as fast where the hardware multiplies in this type. A foreign model may fail in it when called.
     """
-    twin = copy.deepcopy(prepared.model)
+    with torch.inference_mode(False):
+        twin = copy.deepcopy(prepared.model)
     if isinstance(twin, NormalisingModule):
         twin.cast_weights(dtype)
     else:
@@ -92,18 +96,20 @@ def _channels_last(twin: nn.Module) -> PreparedModel:
     return PreparedModel(twin, folded=0, channels_last=True, dtype=torch.float32)
 
 
-def _agreeing(
-    make: Callable[[], PreparedModel], expected: Mapping[str, Tensor], images: Tensor
-) -> PreparedModel | None:
-    """What `make` makes, if it runs and predicts as expected."""
+def _try(
+    make: Callable[[nn.Module], PreparedModel], twin: nn.Module, expected: Mapping[str, Tensor], images: Tensor
+) -> tuple[PreparedModel | None, str]:
+    """What `make` makes of a copy if that predicts as expected, or nothing, and what the model did instead."""
     try:
         with _same_chance(images.device):  # a trace runs the model's code, which may draw random numbers
-            prepared = make()
+            prepared = make(twin)
         predictions = _predict(prepared, images)
-    except Exception:  # whatever a foreign module raises when its parts are replaced
-        return None
+    except Exception as error:  # whatever a foreign module raises when its parts are replaced
+        if is_out_of_memory(error):
+            raise
+        return None, f"raises {type(error).__name__} ({' '.join(str(error).split())})"
     same = predictions.keys() == expected.keys() and all(_close(predictions[n], expected[n]) for n in expected)
-    return prepared if same else None
+    return (prepared, "") if same else (None, "predicts otherwise")
 
 
 def _close(value: Tensor, expected: Tensor) -> bool:
@@ -114,7 +120,9 @@ def _close(value: Tensor, expected: Tensor) -> bool:
 
 
 def _predict(model: PreparedModel, images: Tensor) -> dict[str, Tensor]:
-    with torch.no_grad(), _same_chance(images.device):
+    # In TF32 a prediction is off by more than a fold gone wrong might be.
+    exact = torch.backends.cudnn.flags(enabled=torch.backends.cudnn.enabled, allow_tf32=False)
+    with torch.inference_mode(False), torch.no_grad(), exact, _same_chance(images.device):
         return model(images)
 
 

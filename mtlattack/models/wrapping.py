@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from mtlattack.devices import is_out_of_memory
 from mtlattack.errors import InputError
 from mtlattack.models.normalisation import NormalisingModule
 from mtlattack.models.outputs import Key, Output
@@ -69,6 +70,8 @@ class WrappedModel(NormalisingModule):
         try:
             return self.module(x)
         except Exception as error:  # a foreign module raises what it likes
+            if is_out_of_memory(error):
+                raise
             reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
             raise InputError(f"{type(self.module).__name__} on images {tuple(x.shape)} raised {reason}") from error
 

@@ -28,7 +28,7 @@ class APGD(StepRule):
     paper's rule, `halve_steadily=False`, ends before its steps are small. Both go back to the best point when halving.
 
     The gradient pass at a point is its evaluation, so a run of K steps costs K forward and backward passes and one
-    closing forward pass. The first run starts at the clean image, so no image ends with a score below its clean one.
+    closing forward pass. The first run starts at the clean image: as the search scores them, no image ends below it.
     """
 
     kind: ClassVar[str] = "apgd"
