@@ -5,7 +5,13 @@ import torch
 from mtlattack.errors import InputError
 
 # How torch and the libraries below it say so: CUDA's allocator, MPS's, the CPU's, cuDNN and cuBLAS.
-_NO_MEMORY = ("CUDA out of memory", "MPS backend out of memory", "can't allocate memory", "_STATUS_ALLOC_FAILED")
+_NO_MEMORY = (
+    "CUDA out of memory",
+    "CUDA error: out of memory",
+    "MPS backend out of memory",
+    "can't allocate memory",
+    "_STATUS_ALLOC_FAILED",
+)
 
 
 def choose_device(name: str | None = None) -> torch.device:

@@ -123,7 +123,9 @@ def _predict(model: PreparedModel, images: Tensor) -> dict[str, Tensor]:
     # In TF32 a prediction is off by more than a fold gone wrong might be.
     exact = torch.backends.cudnn.flags(enabled=torch.backends.cudnn.enabled, allow_tf32=False)
     with torch.inference_mode(False), torch.no_grad(), exact, _same_chance(images.device):
-        return model(images)
+        # One by one: nobody has said yet how many fit into memory.
+        predictions = [model(image) for image in images.split(1)]
+    return {name: torch.cat([one[name] for one in predictions]) for name in predictions[0]}
 
 
 @contextmanager
