@@ -26,6 +26,7 @@ from mtlattack.progress import progress_bar
 _FIRST_IMAGES = 8
 
 
+@torch.inference_mode(False)
 def evaluate(
     model: Model,
     data: PreparedDataset,
@@ -53,6 +54,8 @@ def evaluate(
     check_precision(precision)
     if batch_size < 1:
         raise InputError(f"batch_size {batch_size}, expected at least 1")
+    if not len(data):
+        raise InputError(f"{data.split} of {data.name} has no images to attack")
     chosen = choose_device(device)
     if data.tasks != dict(model.tasks):
         raise InputError(

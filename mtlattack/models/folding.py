@@ -102,7 +102,10 @@ def _can_fold(convolution: nn.Module, norm: nn.Module) -> bool:
         and type(norm) in _BATCH_NORMS
         and norm.running_mean is not None
         and not (isinstance(convolution, nn.ConvTranspose2d) and convolution.groups > 1)
-        and not any(m._forward_hooks or m._forward_pre_hooks or m._backward_hooks for m in (convolution, norm))
+        and not any(
+            m._forward_hooks or m._forward_pre_hooks or m._backward_hooks or m._backward_pre_hooks
+            for m in (convolution, norm)
+        )
     )
 
 

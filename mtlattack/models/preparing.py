@@ -77,10 +77,10 @@ def lower_precision(prepared: PreparedModel, dtype: torch.dtype = torch.bfloat16
     """
     with torch.inference_mode(False):
         twin = copy.deepcopy(prepared.model)
-    if isinstance(twin, NormalisingModule):
-        twin.cast_weights(dtype)
-    else:
-        twin.to(dtype)
+        if isinstance(twin, NormalisingModule):
+            twin.cast_weights(dtype)
+        else:
+            twin.to(dtype)
     return PreparedModel(twin, folded=prepared.folded, channels_last=prepared.channels_last, dtype=dtype)
 
 
@@ -101,7 +101,8 @@ def _try(
 ) -> tuple[PreparedModel | None, str]:
     """What `make` makes of a copy if that predicts as expected, or nothing, and what the model did instead."""
     try:
-        with _same_chance(images.device):  # a trace runs the model's code, which may draw random numbers
+        # A trace runs the model's code, which may draw random numbers.
+        with torch.inference_mode(False), _same_chance(images.device):
             prepared = make(twin)
         predictions = _predict(prepared, images)
     except Exception as error:  # whatever a foreign module raises when its parts are replaced

@@ -44,6 +44,8 @@ def basics(rooms: Path, checkpoint: Path) -> list[object]:
         (["--limit", "few"], "Invalid value for '--limit'"),
         (["--batch-size", "0"], "batch_size: Input should be greater than or equal to 1 (got 0)"),
         (["--seed", "-1"], "seed: Input should be greater than or equal to 0 (got -1)"),
+        (["--precision", "half"], "unknown precision 'half'; known: auto, bfloat16, float32"),
+        (["--precision", "bfloat"], "unknown precision 'bfloat'; did you mean 'bfloat16'?"),
         (["--device", "gpu"], "unknown device 'gpu'; here: cpu"),
         (["--device", "cuda:99"], "device 'cuda:99' is not here; here: cpu"),
     ],

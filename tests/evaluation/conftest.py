@@ -1,12 +1,12 @@
-"""Four rendered rooms and a tiny network for them."""
+"""Rendered rooms, a tiny network for them, and one that ships."""
 
 from pathlib import Path
 
 import pytest
 from evaluation_toys import tiny_network
 
-from mtlattack.data import PreparedDataset, load_dataset, write_rooms
-from mtlattack.models import MultiTaskNetwork
+from mtlattack.data import Batch, PreparedDataset, join_batches, load_dataset, write_rooms
+from mtlattack.models import MultiTaskNetwork, create_model
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +22,19 @@ def network(rooms_path: Path) -> MultiTaskNetwork:
 @pytest.fixture
 def data(rooms_path: Path, network: MultiTaskNetwork) -> PreparedDataset:
     return load_dataset(rooms_path, tasks=network.tasks, limit=4)
+
+
+@pytest.fixture(scope="session")
+def trained() -> MultiTaskNetwork:
+    return create_model("rooms-resnet10t.shared")
+
+
+@pytest.fixture(scope="session")
+def rooms(rooms_path: Path, trained: MultiTaskNetwork) -> PreparedDataset:
+    """Two rooms with the labels that the trained network predicts."""
+    return load_dataset(rooms_path, tasks=trained.tasks, limit=2)
+
+
+@pytest.fixture(scope="session")
+def batch(rooms: PreparedDataset) -> Batch:
+    return join_batches([rooms[i] for i in range(len(rooms))])

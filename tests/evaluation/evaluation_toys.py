@@ -29,6 +29,11 @@ def tiny_network(tasks: TaskMap, seed: int = 0) -> MultiTaskNetwork:
         return create_network({"tasks": [task.config() for task in tasks.values()], **TINY}).eval()
 
 
+# Calls before the first batch: two images and their negatives, one by one, by the copy that is compared with and by the
+# folded one, and torch.fx's trace between.
+PREPARING = 9
+
+
 @dataclass
 class Calls:
     """Counts the calls of a model and of all its copies; call number `fail_at` is to fail."""
@@ -51,7 +56,7 @@ class Fickle(nn.Module):
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         self.calls.count += 1
         if self.calls.count == self.calls.fail_at:
-            raise RuntimeError("out of memory")
+            raise RuntimeError("out of patience")
         predictions: dict[str, Tensor] = self.network(images)
         if self.spoil and _attacked(images):
             predictions[self.spoil] = torch.full_like(predictions[self.spoil], torch.nan)

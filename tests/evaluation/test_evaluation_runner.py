@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from evaluation_toys import Fickle, tiny_network
+from evaluation_toys import PREPARING, Fickle, tiny_network
 
 from mtlattack.attacks import Attack, create_attack
 from mtlattack.data import PreparedDataset, join_batches, load_dataset
@@ -19,7 +19,7 @@ from mtlattack.errors import InputError
 from mtlattack.evaluation import Evidence, read_evidence
 from mtlattack.evaluation import evaluate as evaluate_anywhere
 from mtlattack.evaluation.evidence import EvidenceFile, Outcome
-from mtlattack.models import MultiTaskNetwork
+from mtlattack.models import MultiTaskNetwork, prepare_for_attack
 
 EPS = 4 / 255
 # Where there is an accelerator it would be the default, and a loop on the CPU gives other digits.
@@ -47,20 +47,23 @@ def count_done(path: Path) -> int:
 
 def test_evidence_is_what_a_plain_loop_computes(network: MultiTaskNetwork, data: PreparedDataset) -> None:
     attack = two_attacks(seed=3)[1]
-    network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     evidence = evaluate(network, data, [attack], batch_size=3)
     assert evidence.ids == data.ids and list(evidence.tasks) == list(network.tasks)
+    prepared = prepare_for_attack(network, data[0].images)
     for rows in (slice(0, 3), slice(3, 4)):
         batch = join_batches([data[i] for i in range(rows.start, rows.stop)])
-        moved = attack(network, batch.images, batch.targets, batch.ids)
+        moved = attack(prepared, batch.images, batch.targets, batch.ids)
         for images, stored in ((batch.images, evidence.clean), (moved, evidence.attacked[0])):
             with torch.no_grad():
-                predictions = network(images)
+                predictions, plain = prepared(images), network(images)
             for column, (name, task) in enumerate(network.tasks.items()):
                 losses = task.loss(predictions[name], batch.targets[name]).numpy()
                 np.testing.assert_array_equal(stored.losses[rows, column], losses)
                 statistics = task.statistics(predictions[name], batch.targets[name]).numpy()
                 np.testing.assert_array_equal(stored.statistics[name][rows], statistics)
+                # The prepared copy is the network up to rounding.
+                losses = task.loss(plain[name], batch.targets[name]).numpy()
+                np.testing.assert_allclose(stored.losses[rows, column], losses, rtol=1e-4)
             delta = (images.double() - batch.images.double()).flatten(1).numpy()
             norms = np.stack([np.abs(delta).max(1), np.sqrt((delta**2).sum(1))], 1)
             np.testing.assert_allclose(stored.perturbation[rows], norms, rtol=1e-12)
@@ -121,8 +124,8 @@ def test_exception_keeps_what_was_done(
     call: int, network: MultiTaskNetwork, data: PreparedDataset, tmp_path: Path
 ) -> None:
     expected = evaluate(network, data, two_attacks(), batch_size=2, name="Fickle")
-    model, path = Fickle(network, fail_at=call), tmp_path / "evidence.h5"
-    with pytest.raises(RuntimeError, match="out of memory"):
+    model, path = Fickle(network, fail_at=PREPARING + call), tmp_path / "evidence.h5"
+    with pytest.raises(RuntimeError, match="out of patience"):
         evaluate(model, data, two_attacks(), batch_size=2, path=path)
     costs = [1, 2, 3, 1, 2, 3]  # calls of clean, fgsm (gradient, measuring) and pgd on the two batches
     finished = next(n for n in range(6) if sum(costs[: n + 1]) >= call)
@@ -131,16 +134,26 @@ def test_exception_keeps_what_was_done(
         read_evidence(path)
     model.calls.count, model.calls.fail_at = 0, -1
     assert_equal(evaluate(model, data, two_attacks(), batch_size=2, path=path), expected)
-    assert model.calls.count == sum(costs[finished:])
+    assert model.calls.count == PREPARING + sum(costs[finished:])
+
+
+def test_exception_while_preparing_writes_nothing(
+    network: MultiTaskNetwork, data: PreparedDataset, tmp_path: Path
+) -> None:
+    with pytest.raises(RuntimeError, match="out of patience"):
+        evaluate(Fickle(network, fail_at=1), data, [], path=tmp_path / "evidence.h5")
+    assert not list(tmp_path.iterdir())
 
 
 def test_finished_run_is_not_computed_again(network: MultiTaskNetwork, data: PreparedDataset, tmp_path: Path) -> None:
     model, path = Fickle(network), tmp_path / "evidence.h5"
     first = evaluate(model, data, two_attacks(), path=path)
-    calls, content = model.calls.count, path.read_bytes()
+    content = path.read_bytes()
+    assert model.calls.count == PREPARING + 6
+    model.calls.count = 0
     assert_equal(evaluate(model, data, two_attacks(), path=path), first)
     assert_equal(read_evidence(path), first)
-    assert model.calls.count == calls > 0 and path.read_bytes() == content
+    assert model.calls.count == PREPARING and path.read_bytes() == content
     assert [*tmp_path.iterdir()] == [path]
 
 
@@ -200,9 +213,9 @@ def test_fresh_computes_again_and_a_mistake_keeps_the_old(
     content = path.read_bytes()
     with pytest.raises(InputError, match="unknown device 'gpu'"):
         evaluate(model, data, [], path=path, fresh=True, device="gpu")
-    assert path.read_bytes() == content and model.calls.count == 1
+    assert path.read_bytes() == content and model.calls.count == PREPARING + 1
     evaluate(model, data, [], path=path, fresh=True)
-    assert model.calls.count == 2
+    assert model.calls.count == 2 * (PREPARING + 1)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.99])
@@ -231,8 +244,8 @@ def test_foreign_and_missing_files(network: MultiTaskNetwork, data: PreparedData
 
 def test_two_runs_do_not_write_the_same_file(network: MultiTaskNetwork, data: PreparedDataset, tmp_path: Path) -> None:
     path = tmp_path / "evidence.h5"
-    with pytest.raises(RuntimeError):
-        evaluate(Fickle(network, fail_at=2), data, [], batch_size=2, path=path)
+    with pytest.raises(RuntimeError, match="out of patience"):
+        evaluate(Fickle(network, fail_at=PREPARING + 2), data, [], batch_size=2, path=path)
     hold = "import h5py, sys; file = h5py.File(sys.argv[1], 'r+'); print('held', flush=True); sys.stdin.read()"
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen([sys.executable, "-c", hold, path], **pipes) as other:  # type: ignore[call-overload]

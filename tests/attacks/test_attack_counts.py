@@ -1,0 +1,144 @@
+"""The passes that an attack spends on a network that ships: exactly K forwards and K backwards, images alone."""
+
+from contextlib import ExitStack
+from functools import cache
+from typing import Any, Self
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from mtlattack.attacks import create_attack
+from mtlattack.attacks.aggregators import LinearAggregator, create_aggregator, list_aggregators
+from mtlattack.models import MultiTaskNetwork, create_model, lower_precision, prepare_for_attack
+from mtlattack.tasks import Segmentation
+
+K, T = 3, 5
+LINEAR, OTHERS = [], []
+for _name in list_aggregators(tasks=["depth", "normals"]):
+    (LINEAR if isinstance(create_aggregator(_name), LinearAggregator) else OTHERS).append(_name)
+
+
+@cache
+def network() -> MultiTaskNetwork:
+    return create_model("rooms-resnet10t.shared")
+
+
+@cache
+def batch() -> tuple[Tensor, dict[str, Tensor]]:
+    """Two images of noise, with targets of noise for the network's five tasks."""
+    generator = torch.Generator().manual_seed(0)
+    images = torch.rand(2, 3, 32, 32, generator=generator)
+    targets = {}
+    for name, task in network().tasks.items():
+        shape = (2, *task.target_channels, 32, 32)
+        is_segmentation = isinstance(task, Segmentation)
+        targets[name] = (
+            torch.randint(0, task.channels, shape, generator=generator)
+            if is_segmentation
+            else 0.1 + torch.rand(shape, generator=generator)
+        )
+    return images, targets
+
+
+class Counter:
+    """Inside, counts passes through a module; its parameters must need no gradient while it runs, nor be given one."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self.model, self.forwards, self.backwards, self.made = model, 0, 0, 0
+
+    def __enter__(self) -> Self:
+        self.hooks = [self.model.register_forward_pre_hook(self._before)]
+        self.hooks += [p.register_hook(self._count_made) for p in self.model.parameters() if p.requires_grad]
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for hook in self.hooks:
+            hook.remove()
+
+    def _before(self, model: nn.Module, taken: tuple[Tensor]) -> None:
+        self.forwards += 1
+        assert not model.training and not any(p.requires_grad for p in model.parameters())
+        if taken[0].requires_grad:
+            taken[0].register_hook(self._count_backward)
+
+    def _count_backward(self, gradient: Tensor) -> None:
+        self.backwards += 1
+
+    def _count_made(self, gradient: Tensor) -> None:
+        self.made += 1
+
+
+class Masks(TorchDispatchMode):
+    """Which gradients each convolution's backward pass computes: those of its (input, weight, bias)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[tuple[bool, ...]] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.ops.aten.convolution_backward.default:
+            self.seen.append(tuple(args[-1]))
+        return func(*args, **(kwargs or {}))
+
+
+def spend(attack: str, *models: nn.Module) -> tuple[list[tuple[int, int]], int]:
+    """Forward and backward passes of the model that is attacked and, if there is one, of the one that searches; and the
+    backward passes through single convolutions, none of which gives a weight its gradient."""
+    images, targets = batch()
+    flags = [[p.requires_grad for p in model.parameters()] for model in models]
+    with ExitStack() as stack:
+        counters = [stack.enter_context(Counter(model)) for model in models]
+        masks = stack.enter_context(Masks())
+        search = models[1] if len(models) > 1 else None
+        create_attack(attack, eps=8 / 255, steps=K)(models[0], images, targets, search=search)
+    assert [[p.requires_grad for p in model.parameters()] for model in models] == flags
+    for model, counter in zip(models, counters, strict=True):
+        assert counter.made == 0 and all(p.grad is None for p in model.parameters())
+    assert set(masks.seen) == {(True, False, False)}
+    return [(counter.forwards, counter.backwards) for counter in counters], len(masks.seen)
+
+
+def convolutions(module: nn.Module) -> int:
+    return sum(isinstance(part, nn.Conv2d) for part in module.modules())
+
+
+def test_the_registry_has_aggregators_of_both_kinds() -> None:
+    assert {"total", "dgba", "single:depth"} <= set(LINEAR) and "signsum" in OTHERS
+
+
+def test_the_counters_see_what_they_are_to_see() -> None:
+    """A plain backward pass gives every parameter of the network a gradient."""
+    model, (images, _) = create_model("rooms-resnet10t.shared"), batch()
+    made = []
+    for parameter in model.parameters():
+        parameter.register_hook(lambda gradient: made.append(1))
+    with Masks() as masks:
+        sum(value.mean() for value in model(images).values()).backward()
+    assert len(made) == len(list(model.parameters())) and all(mask[1] for mask in masks.seen)
+    assert len(masks.seen) == convolutions(model) and len(model.tasks) == T
+
+
+@pytest.mark.parametrize("aggregator", LINEAR)
+def test_linear_aggregators_spend_k_forwards_and_k_backwards(aggregator: str) -> None:
+    heads = network().heads
+    followed = create_aggregator(aggregator).tasks(list(heads))
+    touched = convolutions(network()) - sum(convolutions(heads[name]) for name in heads if name not in followed)
+    assert spend(f"pgd-{aggregator}", network()) == ([(K, K)], K * touched)
+    assert spend(f"apgd-{aggregator}", network()) == ([(K + 1, K)], K * touched)
+
+
+@pytest.mark.parametrize("aggregator", OTHERS)
+def test_other_aggregators_spend_t_backwards_a_step(aggregator: str) -> None:
+    assert spend(f"pgd-{aggregator}", network())[0] == [(K, K * T)]
+    assert spend(f"apgd-{aggregator}", network())[0] == [(K + 1, K * T)]
+
+
+@pytest.mark.parametrize("aggregator", [*LINEAR, *OTHERS])
+def test_prepared_copies_spend_the_same(aggregator: str) -> None:
+    model = prepare_for_attack(network(), batch()[0])
+    search, backwards = lower_precision(model), K * (1 if aggregator in LINEAR else T)
+    assert spend(f"apgd-{aggregator}", model)[0] == [(K + 1, backwards)]
+    assert spend(f"apgd-{aggregator}", model, search)[0] == [(2, 0), (K, backwards)]
+    assert spend(f"pgd-{aggregator}", model, search)[0] == [(0, 0), (K, backwards)]

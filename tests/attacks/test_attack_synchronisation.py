@@ -1,0 +1,73 @@
+"""No step waits for the device: what an attack reads back is the range of its images, once."""
+
+from typing import Any
+
+import pytest
+import torch
+from attack_toys import ToyNet, toy_batch
+from sync_toys import Waits
+
+from mtlattack.attacks import create_attack
+from mtlattack.attacks.aggregators import list_aggregators
+from mtlattack.attacks.steps import list_steps, step_options
+
+MODEL = ToyNet()
+# Smallest and largest pixel, read together: by these images out of range are refused.
+CHECKS = 1
+
+
+def waits(name: str, norm: str, search: ToyNet | None = None, **options: Any) -> int:
+    images, targets = toy_batch(3)
+    attack = create_attack(name, norm=norm, eps=0.1, **options)
+    with Waits() as waits:
+        attack(MODEL, images, targets, search=search)
+    return waits.count
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+@pytest.mark.parametrize("aggregator", list_aggregators(tasks=list(MODEL.tasks)))
+@pytest.mark.parametrize("step", list_steps())
+def test_an_attack_waits_for_its_images_range_alone(step: str, aggregator: str, norm: str) -> None:
+    options = step_options(step)
+    for steps in (1, 2, 9) if "steps" in options else (None,):
+        for restarts in (1, 3) if "restarts" in options else (None,):
+            assert waits(f"{step}-{aggregator}", norm, steps=steps, restarts=restarts) == CHECKS
+
+
+@pytest.mark.parametrize("name", ["pgd-dgba", "apgd-dgba", "apgd-signsum"])
+def test_a_search_model_adds_none(name: str) -> None:
+    assert waits(name, "linf", ToyNet(), steps=4, restarts=2) == CHECKS
+
+
+@pytest.mark.parametrize(
+    "wait",
+    [
+        lambda x: x.sum().item(),
+        lambda x: float(x.sum()),
+        lambda x: bool((x > 0).any()),
+        lambda x: x[x > 0],
+        lambda x: x.nonzero(),
+        lambda x: x.unique(),
+        lambda x: x.masked_select(x > 0),
+        lambda x: torch.where(x > 0),
+        lambda x: x.tolist(),
+        lambda x: x.cpu(),
+        lambda x: x.to("cpu"),
+        lambda x: torch.equal(x, x),
+        lambda x: range(3)[x.long()[0]],
+        lambda x: "yes" if x[0] > 0 else "no",
+    ],
+)
+@pytest.mark.parametrize("mode", [torch.enable_grad, torch.inference_mode])
+def test_the_counter_sees_what_waits(mode: Any, wait: Any) -> None:
+    with Waits() as waits, mode():
+        wait(torch.ones(3))
+    assert waits.count == 1
+
+
+def test_the_counter_does_not_see_what_needs_not_wait() -> None:
+    with Waits() as waits:
+        x = torch.ones(3, 2)
+        y = torch.where(x > 0, x, 0.0).sum(1).clamp_min(1)[1:].to(torch.float64).to(x)
+        y.argmax(), len(y), y.shape, x[torch.tensor([0, 1])], x[..., ::2]
+    assert waits.count == 0
