@@ -34,7 +34,8 @@ def measure(model: Model, images: Tensor, targets: Mapping[str, Tensor], clean: 
         for name in tasks:
             if name not in predictions:
                 raise InputError(f"the model predicts {', '.join(predictions)}, not its task {name!r}")
-        finite = torch.stack([torch.isfinite(predictions[name]).all() for name in tasks])
+        # The extremes of a tensor are finite if all of it is.
+        finite = torch.stack([torch.stack(predictions[name].aminmax()).isfinite().all() for name in tasks])
         # Statistics count by value: what is not finite is refused below, and must not become an index before.
         outputs = {name: predictions[name].float().nan_to_num() for name in tasks}
         losses = torch.stack([task.loss(outputs[name], targets[name]) for name, task in tasks.items()], 1)
