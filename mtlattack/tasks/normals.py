@@ -76,7 +76,7 @@ def _length(vectors: Tensor) -> Tensor:
 
 
 def _cross_length(a: Tensor, b: Tensor) -> Tensor:
-    """|a × b| of vectors `[B, 3, H, W]`, `[B, H, W]`; written out because `cross` and `norm` are slow over dimension 1."""
+    """|a × b| of vectors `[B, 3, H, W]`, `[B, H, W]`; written out because torch is slow over three strided values."""
     (ax, ay, az), (bx, by, bz) = a.unbind(1), b.unbind(1)
     x, y, z = ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx
     return (x * x + y * y + z * z).sqrt()
