@@ -37,7 +37,7 @@ def test_run_prints_and_keeps(cli: CommandLine, basics: list[object]) -> None:
     assert (record.seed, record.data["images"], record.model["name"]) == (3, 2, "tiny")
     assert record.suite == {
         "name": "quick",
-        "version": 1,
+        "version": 2,
         "overrides": {"attacks": ["fgsm-*", "pgd-total"], "eps": [2.0, 8.0], "limit": 2, "seed": 3},
     }
     assert record.attacks[-1].config["steps"] == load_suite("quick").options.get("pgd", {}).get("steps", 20)
