@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from mtlattack.errors import InputError
 from mtlattack.evaluation import Evidence
 from mtlattack.evaluation.change import Change, measure_change, resampling_weights, weighted_metrics
-from mtlattack.evaluation.report import BOOTSTRAP_SEED, RESAMPLES
+from mtlattack.evaluation.report import BOOTSTRAP_SEED, RESAMPLES, interval, number
 
 # Per cent of the float32 value: the strength is kept where the whole interval lies within.
 GOAL = 1.0
@@ -70,16 +70,8 @@ def _difference(float32: NDArray[np.float64], bfloat16: NDArray[np.float64]) -> 
     """
     percent = np.full(len(float32), np.nan)
     np.divide(100 * (bfloat16 - float32), np.abs(float32), out=percent, where=float32 != 0)
-    value, resampled = percent[0], percent[1:][np.isfinite(percent[1:])]
-    low, high = np.percentile(resampled, [2.5, 97.5]) if resampled.size else (np.nan, np.nan)
-    names = {"value": value, "low": low, "high": high}
     return {
-        "float32": _number(float32[0]),
-        "bfloat16": _number(bfloat16[0]),
-        "difference_percent": {key: _number(number) for key, number in names.items()},
+        "float32": number(float32[0]),
+        "bfloat16": number(bfloat16[0]),
+        "difference_percent": interval(percent).model_dump(),
     }
-
-
-def _number(value: Any) -> float | None:
-    """JSON has no NaN: undefined is null."""
-    return float(value) if np.isfinite(value) else None

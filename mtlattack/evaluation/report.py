@@ -32,7 +32,7 @@ class Report:
             for planned, outcome in zip(plan["attacks"], evidence.attacked, strict=True)
         ]
         losses = {
-            name: _number(_valid_mean(evidence.clean.losses[:, i], evidence.clean.statistics[name][:, 0] > 0))
+            name: number(_valid_mean(evidence.clean.losses[:, i], evidence.clean.statistics[name][:, 0] > 0))
             for i, name in enumerate(tasks)
         }
         return Report(
@@ -58,7 +58,7 @@ class Report:
 
 def _attack_result(planned: dict[str, Any], outcome: Outcome, change: Change) -> AttackResult:
     config = planned["config"]
-    task_change = {name: _number(values[0]) for name, values in change.tasks.items()}
+    task_change = {name: number(values[0]) for name, values in change.tasks.items()}
     return AttackResult(
         name=config["name"],
         norm=config["norm"],
@@ -69,10 +69,10 @@ def _attack_result(planned: dict[str, Any], outcome: Outcome, change: Change) ->
         metrics=_first(change.metrics),
         relative=_first(change.relative),
         task_change=task_change,
-        arp=_interval(change.arp),
-        loss_change=_interval(change.loss_change),
-        log_ratio=_interval(change.log_ratio),
-        worst=_interval(change.worst),
+        arp=interval(change.arp),
+        loss_change=interval(change.loss_change),
+        log_ratio=interval(change.log_ratio),
+        worst=interval(change.worst),
         worst_task=min(change.tasks, key=lambda name: float(np.nan_to_num(change.tasks[name][0], nan=np.inf))),
         max_linf=float(outcome.perturbation[:, 0].max()),
         max_l2=float(outcome.perturbation[:, 1].max()),
@@ -80,21 +80,21 @@ def _attack_result(planned: dict[str, Any], outcome: Outcome, change: Change) ->
     )
 
 
-def _interval(values: NDArray[np.float64]) -> Interval:
-    """The value itself stands first, the resamples behind it."""
+def interval(values: NDArray[np.float64]) -> Interval:
+    """A value with its 95 % interval, from `[1 + resamples]`: the images as they are stand first."""
     resampled = values[1:][np.isfinite(values[1:])]
     low, high = np.percentile(resampled, [2.5, 97.5]) if resampled.size else (np.nan, np.nan)
-    return Interval(value=_number(values[0]), low=_number(low), high=_number(high))
+    return Interval(value=number(values[0]), low=number(low), high=number(high))
 
 
 def _first(values: dict[str, dict[str, NDArray[np.float64]]]) -> Metrics:
-    return {task: {name: _number(array[0]) for name, array in metrics.items()} for task, metrics in values.items()}
+    return {task: {name: number(array[0]) for name, array in metrics.items()} for task, metrics in values.items()}
 
 
 def _valid_mean(values: NDArray[np.float64], valid: NDArray[np.bool_]) -> float:
     return float(values[valid].mean()) if valid.any() else float("nan")
 
 
-def _number(value: Any) -> float | None:
-    """JSON has no NaN: undefined is null."""
+def number(value: Any) -> float | None:
+    """For JSON, which has no NaN: undefined is null."""
     return float(value) if np.isfinite(value) else None

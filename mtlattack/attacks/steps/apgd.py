@@ -14,6 +14,7 @@ from mtlattack.attacks.norms import per_image
 from mtlattack.attacks.objective import Objective
 from mtlattack.attacks.steps.base import Best, StepRule
 from mtlattack.attacks.steps.registry import STEPS
+from mtlattack.errors import InputError
 
 _MOMENTUM = 0.75
 _RISES = 0.75
@@ -37,6 +38,11 @@ class APGD(StepRule):
     step_size: float | None = None
     restarts: int = 1
     halve_steadily: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.halve_steadily, bool):
+            raise InputError(f"halve_steadily {self.halve_steadily!r} is neither true nor false")
 
     def first_step(self, eps: float) -> float:
         return self.step_size or 2 * eps

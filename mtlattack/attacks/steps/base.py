@@ -30,9 +30,6 @@ class StepRule(ABC):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < 1:
                 raise InputError(f"{name} {value!r} is not a whole number ≥ 1")
-        steadily = getattr(self, "halve_steadily", True)
-        if not isinstance(steadily, bool):
-            raise InputError(f"halve_steadily {steadily!r} is neither true nor false")
         size = getattr(self, "step_size", None)
         if size is not None and not (isinstance(size, int | float) and 0 < size < math.inf):
             raise InputError(f"step_size {size!r} is outside (0, ∞)")
