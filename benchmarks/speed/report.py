@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 from timing import Spread
 
+from mtlattack.devices import multiplies_bfloat16
 from mtlattack.evaluation.environment import circumstances, numeric_environment
 from mtlattack.figures import save_figure
 from mtlattack.files import write_whole
@@ -54,9 +55,8 @@ class Line:
 
 def started(device: torch.device) -> dict[str, Any]:
     """What a benchmark runs on and under, read before it loads the machine itself."""
-    amx = bool(torch.cpu.get_capabilities().get("amx_bf16")) if hasattr(torch.cpu, "get_capabilities") else None
     return {
-        "environment": numeric_environment(device) | {"amx_bfloat16": amx},
+        "environment": numeric_environment(device) | {"multiplies_bfloat16": multiplies_bfloat16(device)},
         "circumstances": circumstances() | {"load_average": os.getloadavg()[0]},
     }
 

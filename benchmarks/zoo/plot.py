@@ -6,6 +6,8 @@ from typing import Any
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from mtlattack.figures import save_figure
+
 COLOURS = {"clean": "C3", "pgd-dgba": "C0", "pgd-total": "C2"}
 PANELS = (
     ("mean log loss ratio ↓", lambda row: row["log_ratio"]["value"]),
@@ -37,4 +39,4 @@ def plot_zoo(rows: list[dict[str, Any]], path: Path) -> None:
     figure.legend(
         handles, [f"trained on {label}" for label in labels], loc="outside lower center", ncols=3, frameon=False
     )
-    figure.savefig(path, dpi=110)
+    save_figure(figure, path, dpi=110)

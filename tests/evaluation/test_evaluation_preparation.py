@@ -110,17 +110,10 @@ def test_preparing_leaves_the_model_as_it_was(network: MultiTaskNetwork, data: P
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
 
 
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_under_no_grad(precision: Any, trained: MultiTaskNetwork, rooms: PreparedDataset) -> None:
+def test_under_any_grad_mode(precision: Any, mode: Any, trained: MultiTaskNetwork, rooms: PreparedDataset) -> None:
     expected = evaluate(trained, rooms, [pgd()], precision=precision)
-    with torch.no_grad():
-        evidence = evaluate(trained, rooms, [pgd()], precision=precision)
-    np.testing.assert_array_equal(evidence.attacked[0].losses, expected.attacked[0].losses)
-
-
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_under_inference_mode(precision: Any, trained: MultiTaskNetwork, rooms: PreparedDataset) -> None:
-    expected = evaluate(trained, rooms, [pgd()], precision=precision)
-    with torch.inference_mode():
+    with mode():
         evidence = evaluate(trained, rooms, [pgd()], precision=precision)
     np.testing.assert_array_equal(evidence.attacked[0].losses, expected.attacked[0].losses)
