@@ -1,8 +1,16 @@
 """Threats, aggregators, step rules, and the attacks made of them."""
 
-from mtlattack.attacks.aggregators import Aggregator, LinearAggregator, create_aggregator, list_aggregators
-from mtlattack.attacks.attack import Attack
+from mtlattack.attacks.aggregators import (
+    Aggregator,
+    LinearAggregator,
+    aggregator_options,
+    create_aggregator,
+    list_aggregators,
+)
+from mtlattack.attacks.attack import Attack, Result
+from mtlattack.attacks.composed import ComposedAttack
 from mtlattack.attacks.cost import Cost
+from mtlattack.attacks.criteria import Criterion, list_criteria
 from mtlattack.attacks.registry import create_attack, list_attacks
 from mtlattack.attacks.steps import StepRule, create_step, list_steps, step_options
 from mtlattack.attacks.threat import Threat
@@ -10,15 +18,20 @@ from mtlattack.attacks.threat import Threat
 __all__ = [
     "Aggregator",
     "Attack",
+    "ComposedAttack",
     "Cost",
+    "Criterion",
     "LinearAggregator",
+    "Result",
     "StepRule",
     "Threat",
+    "aggregator_options",
     "create_aggregator",
     "create_attack",
     "create_step",
     "list_aggregators",
     "list_attacks",
+    "list_criteria",
     "list_steps",
     "step_options",
 ]

@@ -1,5 +1,6 @@
-"""An attack: threat × aggregator × step rule."""
+"""What an attack is: called on a model and a batch, it gives images that hurt the model's tasks."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -7,32 +8,52 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mtlattack.attacks.aggregators import Aggregator
 from mtlattack.attacks.checks import check_ids, check_images, check_targets, tasks_of
 from mtlattack.attacks.cost import Cost
 from mtlattack.attacks.guard import undisturbed
 from mtlattack.attacks.noise import Noise
-from mtlattack.attacks.objective import Model, Objective
-from mtlattack.attacks.steps import StepRule
+from mtlattack.attacks.problem import Model, Problem
 from mtlattack.attacks.threat import Threat
 
 
 @dataclass(frozen=True)
-class Attack:
-    """Called on a model and a batch, gives images that hurt the model's tasks; named `<step>-<aggregator>`.
+class Result:
+    """Adversarial images `[B, 3, H, W]`, and by name what the attack noted of each image, `[B]`."""
+
+    images: Tensor
+    diagnostics: dict[str, Tensor]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attack(ABC):
+    """Called on a model and a batch, gives images that hurt the model's tasks, inside a threat.
 
     The result of an image depends on the image, its targets, its id and the seed: not on its batch.
     """
 
     threat: Threat
-    aggregator: Aggregator
-    step: StepRule
     seed: int = 0
 
     @property
+    @abstractmethod
     def name(self) -> str:
-        """E.g. `apgd-dgba` or `pgd-single:depth`."""
-        return f"{self.step.kind}-{self.aggregator.name}"
+        """The name that `create_attack` takes."""
+
+    @abstractmethod
+    def perturb(self, problem: Problem, noise: Noise) -> Result:
+        """Points inside the threat, for a problem that is checked and models that are in eval mode."""
+
+    @abstractmethod
+    def cost(self, num_tasks: int) -> Cost:
+        """Forward and backward passes for each image on a model of so many tasks."""
+
+    @abstractmethod
+    def options(self) -> dict[str, Any]:
+        """Everything but name, threat and seed that `create_attack` needs to make it again; plain JSON types."""
+
+    def cost_with_search(self, num_tasks: int) -> Cost:
+        """The same where another model searches: what it scored and the model has not yet is scored once more."""
+        return self.cost(num_tasks)
 
     def __call__(
         self,
@@ -50,34 +71,32 @@ class Attack:
         positions by default). `search`, a cheaper copy of the model, gives the gradients in its place; which of the
         finished points is best stays the model's to say. InputError for images, targets, ids or a task that do not fit.
         """
+        return self.run(model, images, targets, ids, search=search).images
+
+    def run(
+        self,
+        model: Model,
+        images: Tensor,
+        targets: Mapping[str, Tensor],
+        ids: Sequence[str | int] | Tensor | None = None,
+        *,
+        search: Model | None = None,
+    ) -> Result:
+        """As calling it, with what it noted of each image beside the adversarial images."""
         tasks = tasks_of(model)
         check_images(images)
         check_targets(tasks, targets, len(images))
         noise = Noise(self.seed, check_ids(ids, len(images)))
         with torch.inference_mode(False), torch.enable_grad(), undisturbed(model), undisturbed(search):
             truth = {name: _plain(targets[name].to(images.device)) for name in tasks}
-            objective = Objective(model, tasks, truth, self.aggregator, search)
-            ball = self.threat.ball(images.clone().detach())
-            return self.step.run(objective, ball, noise).detach()
-
-    def cost(self, num_tasks: int) -> Cost:
-        """Forward and backward passes for each image on a model of so many tasks."""
-        return self.step.cost(self.aggregator.backward_passes(num_tasks))
-
-    def cost_with_search(self, num_tasks: int) -> Cost:
-        """The same where another model searches: what it scored and the model has not yet is scored once more."""
-        cost = self.cost(num_tasks)
-        return Cost(cost.forward + self.step.searched_points, cost.backward)
+            problem = Problem(model, model if search is None else search, tasks, truth, images.clone().detach())
+            result = self.perturb(problem, noise)
+        return Result(result.images.detach(), result.diagnostics)
 
     def config(self) -> dict[str, Any]:
         """What `create_attack` needs to make this attack again, defaults spelled out; plain JSON types."""
-        return {
-            "name": self.name,
-            "norm": self.threat.norm,
-            "eps": float(self.threat.eps),
-            "seed": self.seed,
-            **self.step.config(self.threat.eps),
-        }
+        threat = {"norm": self.threat.norm, "eps": float(self.threat.eps)}
+        return {"name": self.name, **threat, "seed": self.seed, **self.options()}
 
     def __str__(self) -> str:
         return f"{self.name} ({self.threat})"

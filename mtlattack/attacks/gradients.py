@@ -1,21 +1,27 @@
 """Input gradients of several losses after one forward pass."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
 
 from mtlattack.errors import InputError
 
+Memory = dict[str, Tensor]
+Note = Callable[[str, Tensor], None]
+
 
 class TaskGradients:
     """The gradients of T losses (`[B]` each) with respect to `image` `[B, 3, H, W]`, together or apart; once only.
 
-    `losses` are the values, `[B, T]`, detached. Counts the backward passes that it spends in `passes`.
+    `losses` are the values, `[B, T]`, detached. `memory` lives as long as a climb: what an aggregator that looks back
+    keeps. `note(name, values)` takes a number an image `[B]` for the evidence; the largest of a run is kept. Counts
+    the backward passes that it spends in `passes`.
     """
 
-    def __init__(self, image: Tensor, losses: Sequence[Tensor]) -> None:
+    def __init__(self, image: Tensor, losses: Sequence[Tensor], memory: Memory, note: Note) -> None:
         self.losses = torch.stack([loss.detach().float() for loss in losses], 1)
+        self.memory, self.note = memory, note
         self.passes = 0
         self._image = image
         # A list, never a stack: stacked in the graph, the loss of one task sends zeros through every other head.
@@ -34,6 +40,12 @@ class TaskGradients:
         last = max(self._live)
         for i, loss in self._live.items():
             yield self._backward([loss], [torch.ones_like(loss)], keep=i != last)
+
+    def stacked(self) -> Tensor:
+        """All ∇L_i, `[B, T, 3, H, W]`, zero for a task that has none: as many backward passes as `apart`."""
+        found = dict(zip(self._live, self.apart(), strict=True))
+        nothing = torch.zeros_like(self._image)
+        return torch.stack([found.get(i, nothing) for i in range(self.losses.shape[1])], 1)
 
     def _backward(self, losses: Sequence[Tensor], weights: Sequence[Tensor], keep: bool = False) -> Tensor:
         self.passes += 1

@@ -1,72 +1,130 @@
 """What an attack climbs: one model on one batch, seen through an aggregator."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from mtlattack.attacks.aggregators.base import Aggregator
+from mtlattack.attacks.aggregators.base import LOSS_FLOOR, Aggregator
 from mtlattack.attacks.cost import Cost
-from mtlattack.attacks.gradients import TaskGradients
+from mtlattack.attacks.criteria.base import Criterion
+from mtlattack.attacks.gradients import Memory, TaskGradients
+from mtlattack.attacks.problem import Model, Problem
 from mtlattack.errors import InputError
-from mtlattack.tasks import Task
 
-Model = Callable[[Tensor], Mapping[str, Tensor]]
+
+class View(Protocol):
+    """Another look at the images, differentiable, and the way back for what the model says of it."""
+
+    def image(self, points: Tensor) -> Tensor:
+        """What the model is shown, `[B, 3, H, W]`."""
+
+    def prediction(self, prediction: Tensor) -> Tensor:
+        """A prediction `[B, channels, H, W]` for that, aligned with the image as it was."""
 
 
 class Objective:
-    """The aggregated losses of `model` against `targets` (one a task, batch first) as a function of the images.
+    """The aggregated losses of a problem as a function of the images.
 
-    `search` gives the gradients: the model itself, or a cheaper copy of it whose scores only guide the climb.
+    `diagnostics` collects, for each image `[B]`, the largest value of what was noted: `vanished` is 1 where the first
+    gradient of a climb was zero.
     """
 
-    def __init__(
-        self,
-        model: Model,
-        tasks: Mapping[str, Task],
-        targets: Mapping[str, Tensor],
-        aggregator: Aggregator,
-        search: Model | None = None,
-    ) -> None:
-        self._model, self._search = model, model if search is None else search
-        self._aggregator = aggregator
+    def __init__(self, problem: Problem, aggregator: Aggregator, criterion: Criterion | None = None) -> None:
+        self._problem = aggregator.problem(problem)
+        self._aggregator, self._criterion = aggregator, criterion
+        tasks = self._problem.tasks
         self._tasks = {name: tasks[name] for name in aggregator.tasks(list(tasks))}
-        self._targets = targets
         self._forward = self._backward = 0
+        self._memory: Memory = {}
+        self._step, self._steps = 0, 1
+        self.diagnostics: dict[str, Tensor] = {}
+        self._clean: Tensor | None = None
+        if aggregator.relative_to_clean:
+            self._clean = self.losses(self._problem.images).clamp_min(LOSS_FLOOR)
 
     @property
     def spent(self) -> Cost:
         """Passes so far."""
         return Cost(self._forward, self._backward)
 
-    def gradient(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        """Score `[B]` and direction of ascent `[B, 3, H, W]` at `points`, both as the search sees them: one forward
-        pass, and what the aggregator says in backward passes."""
+    @property
+    def flat_at_clean(self) -> bool:
+        """Whether the clean image has no gradient to follow."""
+        return self._aggregator.flat_at_clean
+
+    def begin(self, steps: int) -> None:
+        """A climb of so many gradient passes starts: what was remembered of the last one is forgotten."""
+        self._memory, self._step, self._steps = {}, 0, steps
+
+    def gradient(self, points: Tensor, view: View | None = None) -> tuple[Tensor, Tensor]:
+        """Score `[B]` and direction of ascent `[B, 3, H, W]` at `points`, both as the search sees them, through a view
+        if there is one: one forward pass, and what the aggregator says in backward passes."""
         with torch.enable_grad():
             image = points.detach().requires_grad_()
-            gradients = TaskGradients(image, self._losses(self._search, image))
+            predictions = self._predict(self._problem.search, image, view)
+            losses = self._losses(predictions)
+            gradients = TaskGradients(image, self._criticised(predictions, losses), self._memory, self._note)
         direction = self._aggregator.direction(gradients)
         self._backward += gradients.passes
-        return self._aggregator.score(gradients.losses), direction
+        if self._step == 0:
+            self._note("vanished", (~direction.flatten(1).any(1)).float())
+        self._step += 1
+        return self._aggregator.score(stack(losses)), direction
 
     def score(self, points: Tensor) -> Tensor:
         """Score `[B]` at `points` by the model itself: one forward pass."""
+        return self._aggregator.score(self.losses(points))
+
+    def losses(self, points: Tensor) -> Tensor:
+        """Losses `[B, T]` of the tasks that the aggregator looks at, by the model itself: one forward pass."""
         with torch.no_grad():
-            losses = self._losses(self._model, points)
-            return self._aggregator.score(torch.stack([loss.float() for loss in losses], 1))
+            return stack(self._losses(self._predict(self._problem.model, points)))
 
     def judged(self, points: Tensor, score: Tensor) -> Tensor:
         """The model's own score `[B]` at points to which the search gave `score`: nothing to do where both are one."""
-        return score if self._search is self._model else self.score(points)
+        return score if self._problem.search is self._problem.model else self.score(points)
 
-    def _losses(self, model: Model, image: Tensor) -> list[Tensor]:
+    def _predict(self, model: Model, image: Tensor, view: View | None = None) -> Mapping[str, Tensor]:
         self._forward += 1
-        predictions = model(image)
+        predictions = model(image if view is None else view.image(image))
         missing = [name for name in self._tasks if name not in predictions]
         if missing:
             raise InputError(f"the model predicts {', '.join(predictions)}, not its task {missing[0]!r}")
-        losses = [task.loss(predictions[name], self._targets[name]) for name, task in self._tasks.items()]
+        return {name: predictions[name] if view is None else view.prediction(predictions[name]) for name in self._tasks}
+
+    def _losses(self, predictions: Mapping[str, Tensor]) -> list[Tensor]:
+        targets, batch = self._problem.targets, len(self._problem.images)
+        losses = [task.loss(predictions[name], targets[name]) for name, task in self._tasks.items()]
         for name, loss in zip(self._tasks, losses, strict=True):
-            if loss.shape != image.shape[:1]:
-                raise InputError(f"{name}: loss has shape {tuple(loss.shape)}, expected one an image: ({len(image)},)")
-        return losses
+            if loss.shape != (batch,):
+                raise InputError(f"{name}: loss has shape {tuple(loss.shape)}, expected one an image: ({batch},)")
+        return self._in_proportion(losses)
+
+    def _criticised(self, predictions: Mapping[str, Tensor], losses: list[Tensor]) -> list[Tensor]:
+        """The losses whose gradients are followed: the plain ones, or what a criterion makes of them."""
+        if self._criterion is None:
+            return losses
+        targets, progress = self._problem.targets, self._step / self._steps
+        return self._in_proportion(
+            [
+                self._criterion.loss(task, predictions[name], targets[name], progress)
+                for name, task in self._tasks.items()
+            ]
+        )
+
+    def _in_proportion(self, losses: list[Tensor]) -> list[Tensor]:
+        """To the losses of the clean image, where the aggregator wants them so."""
+        if self._clean is None:
+            return losses
+        return [loss / clean for loss, clean in zip(losses, self._clean.unbind(1), strict=True)]
+
+    def _note(self, name: str, values: Tensor) -> None:
+        known = self.diagnostics.get(name)
+        self.diagnostics[name] = values if known is None else torch.maximum(known, values)
+
+
+def stack(losses: list[Tensor]) -> Tensor:
+    """Values of T losses `[B]`, `[B, T]`, cut off from the graph."""
+    return torch.stack([loss.detach().float() for loss in losses], 1)

@@ -28,8 +28,8 @@ def make_plan(
 
     But for rounding where the device's memory did not hold a batch of this size.
     """
-    cost = Attack.cost_with_search if preparation.low else Attack.cost
-    costs = [cost(attack, len(model.tasks)) for attack in attacks]
+    tasks = len(model.tasks)
+    costs = [attack.cost_with_search(tasks) if preparation.low else attack.cost(tasks) for attack in attacks]
     return {
         "suite": dict(suite) if suite else None,
         "model": describe_model(model, name),

@@ -8,6 +8,7 @@ from torch import nn
 
 from mtlattack.attacks import create_aggregator
 from mtlattack.attacks.objective import Objective
+from mtlattack.attacks.problem import Problem
 from mtlattack.data import Batch
 from mtlattack.devices import is_out_of_memory, multiplies_bfloat16
 from mtlattack.errors import InputError, UnknownNameError
@@ -86,7 +87,9 @@ def gradient_agreement(model: PreparedModel, search: PreparedModel, batch: Batch
     for row in range(len(batch.ids)):  # One by one: nobody has said yet how many fit into memory.
         one = batch.part(slice(row, row + 1))
         expected, found = (
-            Objective(each, model.tasks, one.targets, aggregator).gradient(one.images)[1].sign()
+            Objective(Problem(each, each, model.tasks, one.targets, one.images), aggregator)
+            .gradient(one.images)[1]
+            .sign()
             for each in (model, search)
         )
         equal += int(((expected == found) & (expected != 0)).sum())

@@ -9,6 +9,7 @@ from attack_toys import ToyNet, losses_of, toy_batch
 
 from mtlattack.attacks import create_aggregator, create_attack
 from mtlattack.attacks.objective import Objective
+from mtlattack.attacks.problem import Problem
 from mtlattack.tasks import Depth, Segmentation
 
 SCALES = [0.01, 0.5, 4.0, 100.0]
@@ -32,7 +33,10 @@ def scaled_net(scale: float, name: str = "depth") -> ToyNet:
 
 def objective(aggregator: str, model=None, targets=None) -> Objective:
     model = ToyNet().eval() if model is None else model
-    return Objective(model, model.tasks, toy_batch(4)[1] if targets is None else targets, create_aggregator(aggregator))
+    images, truth = toy_batch(4)
+    truth = truth if targets is None else targets
+    images = images[: len(truth["depth"])]
+    return Objective(Problem(model, model, model.tasks, truth, images), create_aggregator(aggregator))
 
 
 def task_gradients(model, images, targets):

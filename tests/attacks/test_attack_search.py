@@ -53,7 +53,7 @@ def judged_points(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Tensor, Tensor]
             asked.append((points, score))
             return score
 
-    monkeypatch.setattr("mtlattack.attacks.attack.Objective", Spy)
+    monkeypatch.setattr("mtlattack.attacks.composed.Objective", Spy)
     return asked
 
 

@@ -117,7 +117,7 @@ def test_pgd_keeps_the_best_restart_of_each_image():
             return score
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mtlattack.attacks.attack.Objective", Spy)
+        patch.setattr("mtlattack.attacks.composed.Objective", Spy)
         result = create_attack("pgd-dgba", eps=0.3, steps=2, restarts=4)(model, images, targets)
     winner = torch.stack([score for _, score in ends]).argmax(0)
     assert len(winner.unique()) > 1

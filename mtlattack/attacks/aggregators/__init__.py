@@ -2,7 +2,12 @@
 
 from mtlattack.attacks.aggregators.base import LOSS_FLOOR, Aggregator, LinearAggregator
 from mtlattack.attacks.aggregators.dgba import DynamicGradientBalancing
-from mtlattack.attacks.aggregators.registry import AGGREGATORS, create_aggregator, list_aggregators
+from mtlattack.attacks.aggregators.registry import (
+    AGGREGATORS,
+    aggregator_options,
+    create_aggregator,
+    list_aggregators,
+)
 from mtlattack.attacks.aggregators.signsum import SignSum
 from mtlattack.attacks.aggregators.single import Single
 from mtlattack.attacks.aggregators.total import Total
@@ -16,6 +21,7 @@ __all__ = [
     "SignSum",
     "Single",
     "Total",
+    "aggregator_options",
     "create_aggregator",
     "list_aggregators",
 ]

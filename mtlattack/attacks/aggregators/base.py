@@ -2,23 +2,33 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
 
 from torch import Tensor
 
 from mtlattack.attacks.gradients import TaskGradients
+from mtlattack.attacks.problem import Problem
 
 # A loss below this counts as this: an image without valid pixels has loss 0, and 1/0 would poison the sum.
 LOSS_FLOOR = 1e-8
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Aggregator(ABC):
-    """How the losses of the tasks it looks at are balanced against each other, image by image."""
+    """How the losses of the tasks it looks at are balanced against each other, image by image.
+
+    The dataclass fields of an aggregator are the options that it takes, all but `task`, which is part of its name.
+    """
 
     kind: ClassVar[str]
     needs_task: ClassVar[bool] = False
+    # Threat norms that it is made for; None: any.
+    norms: ClassVar[tuple[str, ...] | None] = None
+    # Whether it sees L_i(x')/L_i(x) in place of the losses L_i(x'): one forward pass more a run.
+    relative_to_clean: ClassVar[bool] = False
+    # Whether the clean image has no gradient, so that a climb must start elsewhere.
+    flat_at_clean: ClassVar[bool] = False
 
     @property
     def name(self) -> str:
@@ -28,6 +38,14 @@ class Aggregator(ABC):
     def tasks(self, names: Sequence[str]) -> tuple[str, ...]:
         """Those of a model's tasks that it looks at (T of them); the others cost no backward pass."""
         return tuple(names)
+
+    def problem(self, problem: Problem) -> Problem:
+        """What it sees of the problem: all of it as it is, unless it looks at something else than the tasks."""
+        return problem
+
+    def config(self) -> dict[str, Any]:
+        """Its options, plain JSON types."""
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "task"}
 
     @abstractmethod
     def score(self, losses: Tensor) -> Tensor:

@@ -1,24 +1,38 @@
 """The aggregators that there are, by kind."""
 
 from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
 
 from mtlattack.attacks.aggregators.base import Aggregator
-from mtlattack.errors import UnknownNameError
+from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.registry import Registry, match_names
 from mtlattack.tasks import list_tasks
 
-# A constructor that takes nothing, or the task where `needs_task` says so.
+# Constructors that take options, and the task where `needs_task` says so.
 AGGREGATORS: Registry[type[Aggregator]] = Registry("aggregator")
 
 
-def create_aggregator(name: str) -> Aggregator:
-    """The aggregator called `name`: a kind, or `kind:task` where one task is meant; UnknownNameError otherwise."""
+def create_aggregator(name: str, **options: Any) -> Aggregator:
+    """The aggregator called `name`: a kind, or `kind:task` where one task is meant; UnknownNameError otherwise.
+
+    InputError for an option that it does not take or a value out of range.
+    """
     kind, _, task = name.partition(":")
     if kind in AGGREGATORS:
         aggregator = AGGREGATORS.get(kind)
         if aggregator.needs_task == bool(task) == (":" in name):
-            return aggregator(*[task] * aggregator.needs_task)
+            allowed = aggregator_options(kind)
+            for option in options:
+                if option not in allowed:
+                    raise InputError(f"{kind} takes no option {option!r}; it takes: {', '.join(allowed) or 'none'}")
+            return aggregator(**options, **({"task": task} if task else {}))
     raise UnknownNameError("aggregator", name, list_aggregators(tasks=[task] if task else None))
+
+
+def aggregator_options(kind: str) -> tuple[str, ...]:
+    """Names of the options that a kind of aggregator takes."""
+    return tuple(field.name for field in fields(AGGREGATORS.get(kind)) if field.name != "task")
 
 
 def list_aggregators(pattern: str = "*", tasks: Sequence[str] | None = None) -> list[str]:

@@ -10,7 +10,7 @@ from mtlattack.errors import UnknownNameError
 
 
 @AGGREGATORS.register("single")
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Single(Total):
     """Ascend L_t of one task t, named `single:<task>` (SINGLE of arXiv 2305.12066); the other heads are not touched."""
 

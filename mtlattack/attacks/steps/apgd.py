@@ -55,7 +55,7 @@ class APGD(StepRule):
         return self.restarts
 
     def run(self, objective: Objective, ball: Ball, noise: Noise) -> Tensor:
-        best = self._climb(objective, ball, ball.images)
+        best = self._climb(objective, ball, ball.random_start(noise, 0) if objective.flat_at_clean else ball.images)
         for restart in range(1, self.restarts):
             other = self._climb(objective, ball, ball.random_start(noise, restart))
             best.offer(other.points, other.score)
@@ -63,6 +63,7 @@ class APGD(StepRule):
 
     def _climb(self, objective: Objective, ball: Ball, points: Tensor) -> Best:
         before = points
+        objective.begin(self.steps)
         score, gradient = objective.gradient(points)
         best, best_gradient = Best(points, score), gradient
         step = torch.full_like(score, self.first_step(ball.eps))

@@ -24,6 +24,9 @@ class StepRule(ABC):
     # Not annotated, so not options: a rule that takes them declares fields of these names.
     steps = 1
     restarts = 1
+    # Threat norms that it is made for; None: any.
+    norms: ClassVar[tuple[str, ...] | None] = None
+    uses_gradients: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         for name in ("steps", "restarts"):

@@ -25,7 +25,8 @@ class IteratedRule(StepRule):
         return gradient
 
     def run(self, objective: Objective, ball: Ball, noise: Noise) -> Tensor:
-        points = self._climb(objective, ball, self.start(ball, noise, 0))
+        flat = objective.flat_at_clean
+        points = self._climb(objective, ball, ball.random_start(noise, 0) if flat else self.start(ball, noise, 0))
         if self.restarts == 1:
             return points
         best = Best(points, objective.score(points))
@@ -36,6 +37,7 @@ class IteratedRule(StepRule):
 
     def _climb(self, objective: Objective, ball: Ball, points: Tensor) -> Tensor:
         step, velocity = self.first_step(ball.eps), None
+        objective.begin(self.steps)
         for _ in range(self.steps):
             _, gradient = objective.gradient(points)
             velocity = self.velocity(gradient, velocity)

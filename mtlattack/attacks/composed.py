@@ -1,0 +1,51 @@
+"""The attacks of the registry's grid: threat × aggregator × step rule, and a criterion if one is asked for."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from mtlattack.attacks.aggregators import Aggregator
+from mtlattack.attacks.attack import Attack, Result
+from mtlattack.attacks.cost import Cost
+from mtlattack.attacks.criteria import Criterion
+from mtlattack.attacks.noise import Noise
+from mtlattack.attacks.objective import Objective
+from mtlattack.attacks.problem import Problem
+from mtlattack.attacks.steps import StepRule
+from mtlattack.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComposedAttack(Attack):
+    """Named `<step>-<aggregator>` or `<step>-<aggregator>+<criterion>`: e.g. `apgd-dgba`, `pgd-single:depth+cospgd`."""
+
+    aggregator: Aggregator
+    step: StepRule
+    criterion: Criterion | None = None
+
+    def __post_init__(self) -> None:
+        for part in (self.aggregator, self.step):
+            if part.norms is not None and self.threat.norm not in part.norms:
+                raise InputError(f"{part.kind} is made for {', '.join(part.norms)}, not for {self.threat.norm}")
+        if self.criterion is not None and not self.step.uses_gradients:
+            raise InputError(f"{self.step.kind} takes no gradients, so {self.criterion.kind} has none to change")
+
+    @property
+    def name(self) -> str:
+        name = f"{self.step.kind}-{self.aggregator.name}"
+        return name if self.criterion is None else f"{name}+{self.criterion.kind}"
+
+    def perturb(self, problem: Problem, noise: Noise) -> Result:
+        objective = Objective(problem, self.aggregator, self.criterion)
+        images = self.step.run(objective, self.threat.ball(problem.images), noise)
+        return Result(images, objective.diagnostics)
+
+    def cost(self, num_tasks: int) -> Cost:
+        cost = self.step.cost(self.aggregator.backward_passes(num_tasks))
+        return Cost(cost.forward + self.aggregator.relative_to_clean, cost.backward)
+
+    def cost_with_search(self, num_tasks: int) -> Cost:
+        cost = self.cost(num_tasks)
+        return Cost(cost.forward + self.step.searched_points, cost.backward)
+
+    def options(self) -> dict[str, Any]:
+        return {**self.step.config(self.threat.eps), **self.aggregator.config()}
