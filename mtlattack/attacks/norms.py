@@ -9,10 +9,22 @@ def per_image(values: Tensor) -> Tensor:
     return values.view(-1, 1, 1, 1)
 
 
+def norm(values: Tensor, order: float) -> Tensor:
+    """The norm of each image of `[B, C, H, W]`, `[B]`, the same whatever else is in the batch."""
+    # By channel first: the sum over a lone image, and over that alone, would be split over the threads.
+    channels = torch.linalg.vector_norm(values.flatten(2), ord=order, dim=2)
+    length: Tensor = torch.linalg.vector_norm(channels, ord=order, dim=1)
+    return length
+
+
 def normalise(values: Tensor, order: float) -> Tensor:
     """Each image of `[B, C, H, W]` divided by its own norm of this order; an image of zeros stays zero."""
-    # Dividing by the largest entry first keeps squares of tiny gradients from vanishing.
+    scaled = at_most_one(values)
+    length = per_image(norm(scaled, order))
+    return scaled / torch.where(length > 0, length, 1.0)
+
+
+def at_most_one(values: Tensor) -> Tensor:
+    """Each image of `[B, C, H, W]` divided by its largest magnitude, so that squares of tiny gradients do not vanish."""
     largest = per_image(values.abs().flatten(1).amax(1))
-    scaled = values / torch.where(largest > 0, largest, 1.0)
-    norm = per_image(torch.linalg.vector_norm(scaled.flatten(1), ord=order, dim=1))
-    return scaled / torch.where(norm > 0, norm, 1.0)
+    return values / torch.where(largest > 0, largest, 1.0)

@@ -43,9 +43,9 @@ def test_wrong_part_names():
     [
         ("apgd-dgba", {"eps": 8.0}, r"eps 8.0 is outside \(0, 1\]; did you mean 8/255"),
         ("apgd-dgba", {"norm": "linv"}, "unknown norm 'linv'; did you mean 'linf'"),
-        ("fgsm-dgba", {"steps": 20}, "fgsm takes no option 'steps'; it takes: none"),
-        ("bim-dgba", {"restarts": 2}, "bim takes no option 'restarts'; it takes: steps, step_size"),
-        ("apgd-dgba", {"momentum": 0.5}, "apgd takes no option 'momentum'"),
+        ("fgsm-dgba", {"steps": 20}, "fgsm-dgba takes no option 'steps'; it takes: none"),
+        ("bim-dgba", {"restarts": 2}, "bim-dgba takes no option 'restarts'; it takes: steps, step_size"),
+        ("apgd-dgba", {"momentum": 0.5}, "apgd-dgba takes no option 'momentum'"),
         ("pgd-dgba", {"steps": 0}, "steps 0 is not a whole number"),
         ("pgd-dgba", {"steps": 2.5}, "steps 2.5 is not a whole number"),
         ("pgd-dgba", {"restarts": -1}, "restarts -1 is not a whole number"),
