@@ -51,7 +51,7 @@ def _places(tasks: TaskMap) -> Iterator[tuple[Any, str, str]]:
     yield torch.autograd, "grad", BACKWARD
     for kind in {type(task) for task in tasks.values()}:
         yield kind, "loss", LOSSES
-    yield Attack, "__call__", BOOKKEEPING
+    yield Attack, "run", BOOKKEEPING
     yield Threat, "ball", PROJECTION
     for ball in (LinfBall, L2Ball):
         for name in ("project", "steepest", "random_start"):

@@ -16,25 +16,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtlattack.errors import InputError
+from mtlattack.evaluation.measuring import DIAGNOSTICS, NORMS, Measurement
 from mtlattack.files import whole_file
 from mtlattack.hdf5 import open_hdf5
 from mtlattack.tasks import Task, task_from_config
 
 FORMAT = "mtlattack-evidence"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 CLEAN = "clean"
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one attack (or none) did to N images: losses `[N, T]`, statistics by task `[N, S]`, ‖δ‖ `[N, 2]`.
-
-    The columns of `perturbation` are the l_inf and the l_2 norm; `seconds` `[N]` is the time spent on each image.
+    """What one attack (or none) did to N images: losses `[N, T]`, statistics by task `[N, S]`, and beside them
+    `perturbation` `[N, 4]` (columns NORMS), `diagnostics` `[N, D]` (columns DIAGNOSTICS, NaN where nothing was noted) and
+    `seconds` `[N]`, the time spent on each image.
     """
 
     losses: NDArray[np.float64]
     statistics: dict[str, NDArray[np.float64]]
     perturbation: NDArray[np.float64]
+    diagnostics: NDArray[np.float64]
     seconds: NDArray[np.float64]
 
 
@@ -84,17 +86,15 @@ class EvidenceFile:
         with _open(self.path, "r") as file:
             return {name: file[name]["done"][:].astype(bool) for name in job_names(json.loads(file.attrs["plan"]))}
 
-    def write(
-        self, job: str, rows: slice, *, losses: NDArray[Any], statistics: Mapping[str, NDArray[Any]],
-        perturbation: NDArray[Any], seconds: float,
-    ) -> None:  # fmt: skip
+    def write(self, job: str, rows: slice, measured: Measurement, seconds: float) -> None:
         """Store a batch of a job and mark it as done; `seconds` is spread over its images."""
         with _open(self.path, "r+") as file:
             group = file[job]
-            group["losses"][rows] = losses
-            group["perturbation"][rows] = perturbation
-            group["seconds"][rows] = seconds / len(losses)
-            for name, values in statistics.items():
+            group["losses"][rows] = measured.losses
+            group["perturbation"][rows] = measured.perturbation
+            group["diagnostics"][rows] = measured.diagnostics
+            group["seconds"][rows] = seconds / len(measured.losses)
+            for name, values in measured.statistics.items():
                 group["statistics"][name][rows] = values
             file.flush()
             group["done"][rows] = 1
@@ -141,7 +141,8 @@ def _lay_out(file: h5py.File, plan: Mapping[str, Any], environment: Mapping[str,
     for name in job_names(plan):
         group = file.create_group(name)
         group.create_dataset("losses", data=np.zeros((len(ids), len(tasks)), np.float32))
-        group.create_dataset("perturbation", data=np.zeros((len(ids), 2), np.float64))
+        group.create_dataset("perturbation", data=np.zeros((len(ids), len(NORMS)), np.float64))
+        group.create_dataset("diagnostics", data=np.zeros((len(ids), len(DIAGNOSTICS)), np.float64))
         group.create_dataset("seconds", data=np.zeros(len(ids), np.float32))
         group.create_dataset("done", data=np.zeros(len(ids), np.uint8))
         for task in tasks.values():
@@ -154,6 +155,7 @@ def _read_outcome(group: h5py.Group, tasks: Mapping[str, Task]) -> Outcome:
         group["losses"][:].astype(np.float64),
         {name: group["statistics"][name][:].astype(np.float64) for name in tasks},
         group["perturbation"][:],
+        group["diagnostics"][:],
         group["seconds"][:].astype(np.float64),
     )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -12,18 +13,33 @@ from mtlattack.attacks.guard import undisturbed
 from mtlattack.errors import InputError
 from mtlattack.evaluation.model import Model
 
+# The l_inf, l_2 and l_1 norm over all pixel values, and the number of pixels that changed.
+NORMS = ("linf", "l2", "l1", "l0")
+# What attacks note: whether the first gradient of a climb was zero, how far a program's solution may at most be from its
+# optimum, whether a perturbation that was looked for was found.
+DIAGNOSTICS = ("vanished", "gap", "found")
+
 
 @dataclass(frozen=True)
 class Measurement:
-    """Losses `[B, T]`, statistics by task `[B, S]`, and l_inf and l_2 norm of each perturbation `[B, 2]`, float64."""
+    """Losses `[B, T]`, statistics by task `[B, S]`, norms of each perturbation `[B, 4]` (NORMS), float64; and what the
+    attack noted of each image, `[B, D]` (DIAGNOSTICS), NaN where it noted nothing."""
 
     losses: NDArray[Any]
     statistics: dict[str, NDArray[Any]]
     perturbation: NDArray[Any]
+    diagnostics: NDArray[Any]
 
 
-def measure(model: Model, images: Tensor, targets: Mapping[str, Tensor], clean: Tensor) -> Measurement:
-    """What a model makes of `images`, which were `clean` before an attack; without gradients.
+def measure(
+    model: Model,
+    images: Tensor,
+    targets: Mapping[str, Tensor],
+    clean: Tensor,
+    noted: Mapping[str, Tensor] = MappingProxyType({}),
+) -> Measurement:
+    """What a model makes of `images`, which were `clean` before an attack that `noted` some numbers `[B]`; without
+    gradients.
 
     Losses and statistics are computed in float32 on the device, which is waited for once. InputError if a prediction
     is missing, of the wrong shape, or not finite.
@@ -40,21 +56,26 @@ def measure(model: Model, images: Tensor, targets: Mapping[str, Tensor], clean: 
         outputs = {name: predictions[name].float().nan_to_num() for name in tasks}
         losses = torch.stack([task.loss(outputs[name], targets[name]) for name, task in tasks.items()], 1)
         statistics = [task.statistics(outputs[name], targets[name]) for name, task in tasks.items()]
-        parts = [finite.expand(len(images), -1), losses, _norms(images, clean), *statistics]
+        nothing = torch.full_like(losses[:, 0], torch.nan)
+        diagnostics = torch.stack([noted.get(name, nothing).to(nothing) for name in DIAGNOSTICS], 1)
+        parts = [finite.expand(len(images), -1), losses, _norms(images, clean), diagnostics, *statistics]
         # Moved before it is widened: MPS knows no float64.
         rows = torch.cat([part.to(parts[2].device).to(parts[2].dtype) for part in parts], 1).cpu().numpy()
     fits, *columns = _split(rows, [part.shape[1] for part in parts])
     for column, name in enumerate(tasks):
         if not fits[0, column]:
             raise InputError(f"the model's prediction of {name} is not finite")
-    return Measurement(columns[0], dict(zip(tasks, columns[2:], strict=True)), columns[1])
+    by_task = dict(zip(tasks, columns[3:], strict=True))
+    return Measurement(columns[0], by_task, perturbation=columns[1], diagnostics=columns[2])
 
 
 def _norms(images: Tensor, clean: Tensor) -> Tensor:
-    """l_inf and l_2 norm of each image's perturbation, `[B, 2]`, in float64, which Apple's MPS has not."""
+    """Norms of each image's perturbation, `[B, 4]`, in float64, which Apple's MPS has not."""
     device = "cpu" if images.device.type == "mps" else images.device
-    delta = (images.to(device).double() - clean.to(device).double()).flatten(1)
-    return torch.stack([delta.abs().amax(1), delta.norm(dim=1)], 1)
+    size = (images.to(device).double() - clean.to(device).double()).abs_()
+    pixels = size.amax(1).count_nonzero((1, 2)).double()
+    size = size.flatten(1)
+    return torch.stack([size.amax(1), size.norm(dim=1), size.sum(1), pixels], 1)
 
 
 def _split(rows: NDArray[Any], widths: list[int]) -> list[NDArray[Any]]:

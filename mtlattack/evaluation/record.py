@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 FORMAT = "mtlattack-record"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 Metrics = dict[str, dict[str, float | None]]
 
@@ -41,6 +41,14 @@ class AttackResult(_Part):
     worst_task: str
     max_linf: float = Field(description="largest l_inf norm of a perturbation that occurred")
     max_l2: float = Field(description="largest l_2 norm of a perturbation that occurred")
+    max_l1: float | None = Field(None, description="largest l_1 norm of a perturbation that occurred")
+    max_pixels: int | None = Field(None, description="most pixels that changed in an image")
+    gap: float | None = Field(
+        None, description="mean over images of the largest certified gap of a step's program; null if it solves none"
+    )
+    found: float | None = Field(
+        None, description="share of the images for which a perturbation that was looked for was found; null if none was"
+    )
     seconds: float = Field(description="attacking and measuring all images")
 
 
@@ -48,7 +56,8 @@ class Record(_Part):
     """One run: what was attacked, with what, on what, and the results."""
 
     format: Literal["mtlattack-record"] = "mtlattack-record"
-    format_version: Literal[1] = 1
+    # Version 1 knew neither flags, gaps nor the norms l_1 and l_0.
+    format_version: Literal[1, 2] = 2
     suite: dict[str, Any] | None = Field(description="name and version; null for a run outside a suite")
     model: dict[str, Any] = Field(description="name, SHA-256 of the weights, number of parameters")
     data: dict[str, Any] = Field(description="name, split, images, SHA-256 of ids, images and labels")

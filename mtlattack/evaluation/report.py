@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from mtlattack.evaluation.change import Change, measure_change, resampling_weights, weighted_metrics
 from mtlattack.evaluation.evidence import Evidence, Outcome
+from mtlattack.evaluation.measuring import DIAGNOSTICS, NORMS
 from mtlattack.evaluation.record import AttackResult, Interval, Metrics, Record
 from mtlattack.evaluation.tables import render_text
 
@@ -59,6 +60,8 @@ class Report:
 def _attack_result(planned: dict[str, Any], outcome: Outcome, change: Change) -> AttackResult:
     config = planned["config"]
     task_change = {name: number(values[0]) for name, values in change.tasks.items()}
+    largest = dict(zip(NORMS, outcome.perturbation.max(0), strict=True))
+    noted = dict(zip(DIAGNOSTICS, outcome.diagnostics.mean(0), strict=True))
     return AttackResult(
         name=config["name"],
         norm=config["norm"],
@@ -74,8 +77,12 @@ def _attack_result(planned: dict[str, Any], outcome: Outcome, change: Change) ->
         log_ratio=interval(change.log_ratio),
         worst=interval(change.worst),
         worst_task=min(change.tasks, key=lambda name: float(np.nan_to_num(change.tasks[name][0], nan=np.inf))),
-        max_linf=float(outcome.perturbation[:, 0].max()),
-        max_l2=float(outcome.perturbation[:, 1].max()),
+        max_linf=float(largest["linf"]),
+        max_l2=float(largest["l2"]),
+        max_l1=float(largest["l1"]),
+        max_pixels=int(largest["l0"]),
+        gap=number(noted["gap"]),
+        found=number(noted["found"]),
         seconds=float(outcome.seconds.sum()),
     )
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from mtlattack.attacks import Attack
+from mtlattack.attacks import Attack, Result
 from mtlattack.data import Batch, PreparedDataset, join_batches, read_ahead
 from mtlattack.devices import choose_device, is_out_of_memory
 from mtlattack.errors import InputError
@@ -143,18 +143,16 @@ class _Run:
         started = time.perf_counter()
         judge, search = self.prepared.judge, self.prepared.search
         try:
-            images = attack(judge, batch.images, batch.targets, batch.ids, search=search) if attack else batch.images
-            measured = measure(judge, images, batch.targets, batch.images)
+            result = (
+                attack.run(judge, batch.images, batch.targets, batch.ids, search=search)
+                if attack
+                else Result(batch.images, {})
+            )
+            measured = measure(judge, result.images, batch.targets, batch.images, result.diagnostics)
         except InputError as error:
             raise InputError(f"{attack or CLEAN} on images {batch.ids[0]} to {batch.ids[-1]}: {error}") from None
-        self.file.write(
-            job,
-            slice(start, start + len(batch.ids)),
-            losses=measured.losses,
-            statistics=measured.statistics,
-            perturbation=measured.perturbation,
-            seconds=time.perf_counter() - started,
-        )
+        rows = slice(start, start + len(batch.ids))
+        self.file.write(job, rows, measured, seconds=time.perf_counter() - started)
 
 
 def _open_or_create(

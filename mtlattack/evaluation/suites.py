@@ -6,7 +6,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from mtlattack.attacks import Attack, create_attack, create_step, list_attacks
-from mtlattack.attacks.threat import LEVELS, in_image_units
+from mtlattack.attacks.levels import LEVELS
+from mtlattack.attacks.threat import in_image_units
 from mtlattack.errors import UnknownNameError
 from mtlattack.registry import match_names
 from mtlattack.schemas import list_named, load_named

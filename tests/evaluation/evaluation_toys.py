@@ -74,7 +74,7 @@ def outcome(losses: ArrayLike, **statistics: ArrayLike) -> Outcome:
     loss_array = np.asarray(losses, np.float64)
     images = len(loss_array)
     arrays = {name: np.asarray(values, np.float64) for name, values in statistics.items()}
-    return Outcome(loss_array, arrays, np.zeros((images, 2)), np.zeros(images))
+    return Outcome(loss_array, arrays, np.zeros((images, 4)), np.full((images, 3), np.nan), np.zeros(images))
 
 
 def random_outcome(tasks: TaskMap, images: int, rng: np.random.Generator, factor: float = 1.0) -> Outcome:

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from mtlattack.errors import InputError
 from mtlattack.evaluation import measure
+from mtlattack.evaluation.measuring import DIAGNOSTICS
 from mtlattack.tasks import Depth, Segmentation, Task, create_task, list_tasks
 
 TASKS: dict[str, Task] = {
@@ -56,6 +57,13 @@ def test_numbers_are_those_of_the_tasks() -> None:
     delta = (images.double() - clean.double()).flatten(1).numpy()
     np.testing.assert_array_equal(measured.perturbation[:, 0], np.abs(delta).max(1))
     np.testing.assert_allclose(measured.perturbation[:, 1], np.sqrt((delta**2).sum(1)), rtol=1e-12)
+    np.testing.assert_allclose(measured.perturbation[:, 2], np.abs(delta).sum(1), rtol=1e-12)
+    assert measured.perturbation[:, 3].tolist() == (images != clean).any(1).sum((1, 2)).tolist()
+    assert np.isnan(measured.diagnostics).all()
+    noted = {"gap": torch.tensor([1e-3, 0.0, 2.0])}
+    again = measure(model, images, targets, clean, noted).diagnostics
+    np.testing.assert_allclose(again[:, DIAGNOSTICS.index("gap")], [1e-3, 0, 2], rtol=1e-6)
+    assert np.isnan(again).sum() == 3 * (len(DIAGNOSTICS) - 1)
     assert measured.losses.dtype == measured.perturbation.dtype == np.float64
 
 

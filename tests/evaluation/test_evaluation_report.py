@@ -76,7 +76,7 @@ def test_schema_explains_the_record() -> None:
 
 def test_record_refuses_what_is_no_record() -> None:
     content = evidence_of(THREE, 1).report().record.model_dump()
-    for change in ({"format": "other"}, {"format_version": 2}, {"extra": 1}, {"clean": {"depth": {"rmse": "good"}}}):
+    for change in ({"format": "other"}, {"format_version": 3}, {"extra": 1}, {"clean": {"depth": {"rmse": "good"}}}):
         with pytest.raises(ValueError, match="validation error"):
             Record.model_validate(content | change)
 

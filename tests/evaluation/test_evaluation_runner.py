@@ -65,7 +65,8 @@ def test_evidence_is_what_a_plain_loop_computes(network: MultiTaskNetwork, data:
                 losses = task.loss(plain[name], batch.targets[name]).numpy()
                 np.testing.assert_allclose(stored.losses[rows, column], losses, rtol=1e-4)
             delta = (images.double() - batch.images.double()).flatten(1).numpy()
-            norms = np.stack([np.abs(delta).max(1), np.sqrt((delta**2).sum(1))], 1)
+            changed = (images != batch.images).any(1).flatten(1).sum(1).numpy()
+            norms = np.stack([np.abs(delta).max(1), np.sqrt((delta**2).sum(1)), np.abs(delta).sum(1), changed], 1)
             np.testing.assert_allclose(stored.perturbation[rows], norms, rtol=1e-12)
 
 
@@ -235,7 +236,7 @@ def test_truncated_evidence_is_named_and_kept(
 def test_foreign_and_missing_files(network: MultiTaskNetwork, data: PreparedDataset, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no evidence file .*none.h5"):
         read_evidence(tmp_path / "none.h5")
-    with pytest.raises(InputError, match="has format 'mtlattack-dataset' version 1, expected 'mtlattack-evidence' 1"):
+    with pytest.raises(InputError, match="has format 'mtlattack-dataset' version 1, expected 'mtlattack-evidence' 2"):
         read_evidence(data.path)
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="cannot write .*evidence.h5"):
