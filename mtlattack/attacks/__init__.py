@@ -11,20 +11,32 @@ from mtlattack.attacks.attack import Attack, Result
 from mtlattack.attacks.composed import ComposedAttack
 from mtlattack.attacks.cost import Cost
 from mtlattack.attacks.criteria import Criterion, list_criteria
+from mtlattack.attacks.minimal import MinimalAttack
 from mtlattack.attacks.registry import create_attack, list_attacks
+from mtlattack.attacks.saga import AutoSAGA
+from mtlattack.attacks.standalone import AggregatedAttack, StandaloneAttack
+from mtlattack.attacks.standard import Standard
 from mtlattack.attacks.steps import StepRule, create_step, list_steps, step_options
 from mtlattack.attacks.threat import Threat
+from mtlattack.attacks.universal import FittedUniversal, UniversalAttack
 
 __all__ = [
+    "AggregatedAttack",
     "Aggregator",
     "Attack",
+    "AutoSAGA",
     "ComposedAttack",
     "Cost",
     "Criterion",
+    "FittedUniversal",
     "LinearAggregator",
+    "MinimalAttack",
     "Result",
+    "Standard",
+    "StandaloneAttack",
     "StepRule",
     "Threat",
+    "UniversalAttack",
     "aggregator_options",
     "create_aggregator",
     "create_attack",

@@ -5,13 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from mtlattack.attacks.checks import check_ids, check_images, check_targets, tasks_of
+from mtlattack.attacks.checks import check_ids
 from mtlattack.attacks.cost import Cost
-from mtlattack.attacks.guard import undisturbed
 from mtlattack.attacks.noise import Noise
+from mtlattack.attacks.posing import posed
 from mtlattack.attacks.problem import Model, Problem
 from mtlattack.attacks.threat import Threat
 
@@ -38,6 +37,11 @@ class Attack(ABC):
     @abstractmethod
     def name(self) -> str:
         """The name that `create_attack` takes."""
+
+    @property
+    def white_box(self) -> bool:
+        """Whether it follows the gradients of the model on the image that it changes."""
+        return True
 
     @abstractmethod
     def perturb(self, problem: Problem, noise: Noise) -> Result:
@@ -83,25 +87,14 @@ class Attack(ABC):
         search: Model | None = None,
     ) -> Result:
         """As calling it, with what it noted of each image beside the adversarial images."""
-        tasks = tasks_of(model)
-        check_images(images)
-        check_targets(tasks, targets, len(images))
-        noise = Noise(self.seed, check_ids(ids, len(images)))
-        with torch.inference_mode(False), torch.enable_grad(), undisturbed(model), undisturbed(search):
-            truth = {name: _plain(targets[name].to(images.device)) for name in tasks}
-            problem = Problem(model, model if search is None else search, tasks, truth, images.clone().detach())
-            result = self.perturb(problem, noise)
-        return Result(result.images.detach(), result.diagnostics)
+        with posed(model, images, targets, search) as problem:
+            self.threat.check(images)
+            result = self.perturb(problem, Noise(self.seed, check_ids(ids, len(images))))
+        return Result(self.threat.settle(images.detach(), result.images.detach()), result.diagnostics)
 
     def config(self) -> dict[str, Any]:
         """What `create_attack` needs to make this attack again, defaults spelled out; plain JSON types."""
-        threat = {"norm": self.threat.norm, "eps": float(self.threat.eps)}
-        return {"name": self.name, **threat, "seed": self.seed, **self.options()}
+        return {"name": self.name, **self.threat.config(), "seed": self.seed, **self.options()}
 
     def __str__(self) -> str:
         return f"{self.name} ({self.threat})"
-
-
-def _plain(tensor: Tensor) -> Tensor:
-    """A tensor made in inference mode cannot be saved for a backward pass; its copy can."""
-    return tensor.clone() if tensor.is_inference() else tensor.detach()

@@ -28,11 +28,17 @@ class ComposedAttack(Attack):
                 raise InputError(f"{part.kind} is made for {', '.join(part.norms)}, not for {self.threat.norm}")
         if self.criterion is not None and not self.step.uses_gradients:
             raise InputError(f"{self.step.kind} takes no gradients, so {self.criterion.kind} has none to change")
+        if self.criterion is not None and not self.aggregator.looks_at_tasks:
+            raise InputError(f"{self.aggregator.kind} looks at no task, so {self.criterion.kind} has no loss to change")
 
     @property
     def name(self) -> str:
         name = f"{self.step.kind}-{self.aggregator.name}"
         return name if self.criterion is None else f"{name}+{self.criterion.kind}"
+
+    @property
+    def white_box(self) -> bool:
+        return self.step.uses_gradients
 
     def perturb(self, problem: Problem, noise: Noise) -> Result:
         objective = Objective(problem, self.aggregator, self.criterion)
@@ -41,11 +47,11 @@ class ComposedAttack(Attack):
 
     def cost(self, num_tasks: int) -> Cost:
         cost = self.step.cost(self.aggregator.backward_passes(num_tasks))
-        return Cost(cost.forward + self.aggregator.relative_to_clean, cost.backward)
+        return Cost(cost.forward + self.aggregator.opening_passes, cost.backward)
 
     def cost_with_search(self, num_tasks: int) -> Cost:
         cost = self.cost(num_tasks)
         return Cost(cost.forward + self.step.searched_points, cost.backward)
 
     def options(self) -> dict[str, Any]:
-        return {**self.step.config(self.threat.eps), **self.aggregator.config()}
+        return {**self.step.config(self.threat.radius), **self.aggregator.config()}

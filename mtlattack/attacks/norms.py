@@ -25,6 +25,6 @@ def normalise(values: Tensor, order: float) -> Tensor:
 
 
 def at_most_one(values: Tensor) -> Tensor:
-    """Each image of `[B, C, H, W]` divided by its largest magnitude, so that squares of tiny gradients do not vanish."""
+    """Each image of `[B, C, H, W]` divided by its largest magnitude, so that no small square is lost."""
     largest = per_image(values.abs().flatten(1).amax(1))
     return values / torch.where(largest > 0, largest, 1.0)

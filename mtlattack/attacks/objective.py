@@ -36,7 +36,9 @@ class Objective:
         self._aggregator, self._criterion = aggregator, criterion
         tasks = self._problem.tasks
         self._tasks = {name: tasks[name] for name in aggregator.tasks(list(tasks))}
-        self._forward = self._backward = 0
+        # What the clean losses do not take is spent by now.
+        self._forward = aggregator.opening_passes - aggregator.relative_to_clean
+        self._backward = 0
         self._memory: Memory = {}
         self._step, self._steps = 0, 1
         self.diagnostics: dict[str, Tensor] = {}
@@ -61,17 +63,23 @@ class Objective:
     def gradient(self, points: Tensor, view: View | None = None) -> tuple[Tensor, Tensor]:
         """Score `[B]` and direction of ascent `[B, 3, H, W]` at `points`, both as the search sees them, through a view
         if there is one: one forward pass, and what the aggregator says in backward passes."""
-        with torch.enable_grad():
-            image = points.detach().requires_grad_()
-            predictions = self._predict(self._problem.search, image, view)
-            losses = self._losses(predictions)
-            gradients = TaskGradients(image, self._criticised(predictions, losses), self._memory, self._note)
+        losses, direction = self.ascent(points, view)
+        return self._aggregator.score(losses), direction
+
+    def ascent(self, points: Tensor, view: View | None = None) -> tuple[Tensor, Tensor]:
+        """As `gradient`, with the losses `[B, T]` in place of their score."""
+        losses, gradients = self._look(points, view)
         direction = self._aggregator.direction(gradients)
-        self._backward += gradients.passes
-        if self._step == 0:
-            self._note("vanished", (~direction.flatten(1).any(1)).float())
-        self._step += 1
-        return self._aggregator.score(stack(losses)), direction
+        self._looked(gradients, direction)
+        return losses, direction
+
+    def task_gradients(self, points: Tensor) -> Tensor:
+        """∇L_i of each task that the aggregator looks at, `[B, T, 3, H, W]`, as the search sees them: one forward and T
+        backward passes."""
+        _, gradients = self._look(points, None)
+        stacked = gradients.stacked()
+        self._looked(gradients, stacked)
+        return stacked
 
     def score(self, points: Tensor) -> Tensor:
         """Score `[B]` at `points` by the model itself: one forward pass."""
@@ -85,6 +93,22 @@ class Objective:
     def judged(self, points: Tensor, score: Tensor) -> Tensor:
         """The model's own score `[B]` at points to which the search gave `score`: nothing to do where both are one."""
         return score if self._problem.search is self._problem.model else self.score(points)
+
+    def _look(self, points: Tensor, view: View | None) -> tuple[Tensor, TaskGradients]:
+        """Losses `[B, T]`, and the gradients to be had of what is followed."""
+        with torch.enable_grad():
+            image = points.detach().requires_grad_()
+            predictions = self._predict(self._problem.search, image, view)
+            losses = self._losses(predictions)
+            followed = self._criticised(predictions, losses)
+            return stack(losses), TaskGradients(image, followed, self._memory, self._note)
+
+    def _looked(self, gradients: TaskGradients, directions: Tensor) -> None:
+        """Count what the look has spent, and note where the first of a climb had no direction."""
+        self._backward += gradients.passes
+        if self._step == 0:
+            self._note("vanished", (~directions.flatten(1).any(1)).float())
+        self._step += 1
 
     def _predict(self, model: Model, image: Tensor, view: View | None = None) -> Mapping[str, Tensor]:
         self._forward += 1

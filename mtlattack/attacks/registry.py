@@ -1,4 +1,4 @@
-"""Attacks by name: `<step>-<aggregator>`, or `<step>-<aggregator>+<criterion>`."""
+"""Attacks by name: `<step>-<aggregator>`, `<step>-<aggregator>+<criterion>`, and those of `standalone`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,6 +7,7 @@ from mtlattack.attacks.aggregators import aggregator_options, create_aggregator,
 from mtlattack.attacks.attack import Attack
 from mtlattack.attacks.composed import ComposedAttack
 from mtlattack.attacks.criteria import create_criterion, list_criteria
+from mtlattack.attacks.standalone import ATTACKS, follows_aggregator, standalone_options
 from mtlattack.attacks.steps import create_step, list_steps, step_options
 from mtlattack.attacks.threat import Threat
 from mtlattack.errors import InputError, UnknownNameError
@@ -18,34 +19,39 @@ def create_attack(
     *,
     eps: float,
     norm: str = "linf",
+    quantized: bool = False,
     seed: int = 0,
     **options: Any,
 ) -> Attack:
     """The attack called `name`, e.g. `create_attack("apgd-dgba", eps=8/255, steps=20)`.
 
-    `eps` and the option `step_size` are in image units ([0, 1] for a pixel). Options go to the step rule or the
-    aggregator that has a field of this name; None means the default: 20 steps, one start, a step size of the rule's
-    own. UnknownNameError with the nearest name for an unknown one, InputError for a value out of range or an option
-    that neither takes.
+    `eps` and the option `step_size` are in image units ([0, 1] for a pixel; see `Threat` for what `eps` counts in each
+    `norm`); `quantized` keeps 8-bit images 8-bit. Options go to the step rule or the aggregator that has a field
+    of this name; None means the default: 20 steps, one start, a step size of the rule's own. UnknownNameError with the
+    nearest name for an unknown one, InputError for a value out of range or an option that neither takes.
     """
     plain, plus, criterion = name.partition("+")
-    kind, _, aggregator = plain.partition("-")
     task = plain.partition(":")[2]
-    if kind not in list_steps() or aggregator not in list_aggregators(tasks=[task] if task else []):
+    if plain not in list_attacks(tasks=[task] if task else []):
         raise UnknownNameError("attack", name, list_attacks(tasks=[task] if task else None))
+    kind, _, aggregator = (plain, "", "") if plain in ATTACKS else plain.partition("-")
+    own = standalone_options(kind) if kind in ATTACKS else step_options(kind)
+    of_aggregator = aggregator_options(aggregator.partition(":")[0]) if aggregator else ()
     given = {option: value for option, value in options.items() if value is not None}
-    of_step, of_aggregator = step_options(kind), aggregator_options(aggregator.partition(":")[0])
     for option in given:
-        if option not in (*of_step, *of_aggregator):
-            known = ", ".join((*of_step, *of_aggregator)) or "none"
+        if option not in (*own, *of_aggregator):
+            known = ", ".join((*own, *of_aggregator)) or "none"
             raise InputError(f"{plain} takes no option {option!r}; it takes: {known}")
-    return ComposedAttack(
-        threat=Threat(norm, eps),
-        seed=seed,
-        aggregator=create_aggregator(aggregator, **{o: v for o, v in given.items() if o in of_aggregator}),
-        step=create_step(kind, **{o: v for o, v in given.items() if o in of_step}),
-        criterion=create_criterion(criterion) if plus else None,
-    )
+    mine = {option: value for option, value in given.items() if option in own}
+    parts: dict[str, Any] = {"threat": Threat(norm, eps, quantized), "seed": seed}
+    if aggregator:
+        parts["aggregator"] = create_aggregator(aggregator, **{o: v for o, v in given.items() if o in of_aggregator})
+    if kind not in ATTACKS:
+        changed = create_criterion(criterion) if plus else None
+        return ComposedAttack(**parts, step=create_step(kind, **mine), criterion=changed)
+    if plus:
+        raise InputError(f"{plain} is no step rule with an aggregator: it takes no criterion, {criterion!r} was given")
+    return ATTACKS.get(kind)(**parts, **mine)
 
 
 def list_attacks(pattern: str = "*", tasks: Sequence[str] | None = None) -> list[str]:
@@ -54,6 +60,11 @@ def list_attacks(pattern: str = "*", tasks: Sequence[str] | None = None) -> list
     Criteria are named only where the glob does: `apgd-*+cospgd`.
     """
     plain, plus, criterion = pattern.partition("+")
-    names = [f"{step}-{aggregator}" for step in list_steps() for aggregator in list_aggregators(tasks=tasks)]
-    found = match_names(names, plain)
-    return [f"{name}+{kind}" for name in found for kind in list_criteria(criterion)] if plus else found
+    aggregators = list_aggregators(tasks=tasks)
+    composed = [f"{step}-{aggregator}" for step in list_steps() for aggregator in aggregators]
+    if plus:
+        return [f"{name}+{kind}" for name in match_names(composed, plain) for kind in list_criteria(criterion)]
+    with_aggregator = [f"{kind}-{name}" for kind in ATTACKS if follows_aggregator(kind) for name in aggregators]
+    return match_names(
+        [*composed, *with_aggregator, *(kind for kind in ATTACKS if not follows_aggregator(kind))], plain
+    )

@@ -1,15 +1,13 @@
 """What the attacker may do to an image."""
 
-import math
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
-from mtlattack.attacks.balls import Ball, L2Ball, LinfBall
+from mtlattack.attacks.balls import BALLS, Ball
+from mtlattack.attacks.levels import LEVELS, check_levels
 from mtlattack.errors import InputError, UnknownNameError
-
-LEVELS = 255
-_BALLS: dict[str, type[Ball]] = {"linf": LinfBall, "l2": L2Ball}
 
 
 def in_image_units(eps: float, norm: str) -> float:
@@ -21,27 +19,57 @@ def in_image_units(eps: float, norm: str) -> float:
 class Threat:
     """A perturbation of norm at most `eps` that keeps the image in [0, 1]; printed like `linf 8/255` or `l2 0.5`.
 
-    `norm` is "linf" (0 < eps ≤ 1) or "l2" (eps > 0, over all pixels and channels). UnknownNameError, InputError
-    otherwise.
+    | `norm` | `eps` | what it bounds |
+    |---|---|---|
+    | `linf` | 0 < eps ≤ 1 | the change of every value |
+    | `l2`, `l1` | eps > 0 | the length, or the sum, of the changes of all values of all channels |
+    | `l0` | a whole number from 1 to H·W | the pixels that change, to any colour |
+    | `patch` | 0 < eps ≤ 1 | the share of the area that one square covers: in the middle, where any colour may be |
+
+    `quantized`: an 8-bit image becomes an 8-bit image, which survives saving; `linf` then counts whole grey levels.
+    UnknownNameError, InputError for anything else.
     """
 
     norm: str
     eps: float
+    quantized: bool = False
 
     def __post_init__(self) -> None:
-        if self.norm not in _BALLS:
-            raise UnknownNameError("norm", self.norm, _BALLS)
+        if self.norm not in BALLS:
+            raise UnknownNameError("norm", self.norm, BALLS)
         if isinstance(self.eps, bool) or not isinstance(self.eps, int | float):
             raise InputError(f"eps {self.eps!r} is not a number")
-        if self.norm == "linf" and not 0 < self.eps <= 1:
-            hint = f"; did you mean {self.eps:g}/255?" if 1 < self.eps <= 255 else ""
-            raise InputError(f"eps {self.eps} is outside (0, 1]{hint}")
-        if not 0 < self.eps < math.inf:
-            raise InputError(f"eps {self.eps} is outside (0, ∞)")
+        if not isinstance(self.quantized, bool):
+            raise InputError(f"quantized {self.quantized!r} is neither true nor false")
+        BALLS[self.norm].check(self.eps)
+        if self.quantized and BALLS[self.norm].largest_level(self.eps) < 1:
+            raise InputError(f"eps {self.eps:g} ({self.norm}) is too small for 8-bit images: no grey level can change")
+
+    @property
+    def radius(self) -> float:
+        """The unit of the lengths of steps: ε itself for `linf` and `l2`; the others' balls say theirs."""
+        return BALLS[self.norm].radius_of(float(self.eps))
 
     def ball(self, images: Tensor) -> Ball:
-        """The points that are allowed around `images`, `[B, 3, H, W]` float32 in [0, 1]."""
-        return _BALLS[self.norm](images, float(self.eps))
+        """The points that are allowed around `images`, `[B, 3, H, W]` float32 in [0, 1], before any rounding.
+
+        InputError for more pixels than the images have.
+        """
+        return BALLS[self.norm](images, float(self.eps))
+
+    def check(self, images: Tensor) -> None:
+        """InputError if the threat is for 8-bit images and these, `[B, 3, H, W]` in [0, 1], are none."""
+        if self.quantized:
+            check_levels(images)
+
+    def settle(self, images: Tensor, points: Tensor) -> Tensor:
+        """`points` of the ball around `images` as they are handed over: 8-bit where the threat says so."""
+        return self.ball(images).quantized(points) if self.quantized else points
+
+    def config(self) -> dict[str, Any]:
+        """What makes the threat again, plain JSON types; `quantized` only where it is."""
+        return {"norm": self.norm, "eps": float(self.eps)} | ({"quantized": True} if self.quantized else {})
 
     def __str__(self) -> str:
-        return f"linf {self.eps * 255:g}/255" if self.norm == "linf" else f"{self.norm} {self.eps:g}"
+        sizes = {"linf": f"{self.eps * LEVELS:g}/{LEVELS}", "l0": f"{self.eps:g} px", "patch": f"{100 * self.eps:g} %"}
+        return f"{self.norm} {sizes.get(self.norm, f'{self.eps:g}')}" + (", 8-bit" if self.quantized else "")

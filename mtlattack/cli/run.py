@@ -7,13 +7,18 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from mtlattack.data import load_dataset
-from mtlattack.errors import InputError
+from mtlattack.attacks import Attack, UniversalAttack
+from mtlattack.data import PreparedDataset, load_dataset
+from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.evaluation import Suite, evaluate, load_suite
 from mtlattack.evaluation.tables import WIDTH, render
 from mtlattack.files import write_whole
 from mtlattack.models import resolve_model
 from mtlattack.schemas import validate
+from mtlattack.tasks import TaskMap
+
+# Universal perturbations are fitted on so many.
+_FITTING_IMAGES = 256
 
 
 def run(
@@ -22,7 +27,10 @@ def run(
     checkpoint: Annotated[Path | None, typer.Option(help="Weights for module:factory.")] = None,
     data: Annotated[str | None, typer.Option(help="Data set by name, or a prepared .h5 file.")] = None,
     attacks: Annotated[str | None, typer.Option(help="Names or globs, comma-separated; none: clean only.")] = None,
-    eps: Annotated[str | None, typer.Option(help="Comma-separated; l_inf in levels of 255, l_2 as it is.")] = None,
+    eps: Annotated[
+        str | None, typer.Option(help="Comma-separated; l_inf in levels of 255, others as they are.")
+    ] = None,
+    quantize: Annotated[bool, typer.Option("--quantize", help="8-bit images stay 8-bit under attack.")] = False,
     limit: Annotated[int | None, typer.Option(help="Only the first so many images.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images at a time.")] = None,
     precision: Annotated[str, typer.Option(help="Of the gradients: float32, bfloat16 or auto.")] = "float32",
@@ -35,6 +43,7 @@ def run(
     changes: dict[str, Any] = {
         "attacks": None if attacks is None else _names(attacks),
         "eps": None if eps is None else _numbers(eps),
+        "quantize": quantize or None,
         "limit": limit,
         "batch_size": batch_size,
         "seed": seed,
@@ -51,6 +60,7 @@ def run(
         network,  # type: ignore[arg-type]
         images,
         attack_list,
+        fit_data=_images_to_fit_on(attack_list, data or chosen.data, network.tasks),  # type: ignore[arg-type]
         path=folder / "evidence.h5",
         name=name,
         suite={"name": chosen.name, "version": chosen.version, "overrides": overrides},
@@ -65,6 +75,16 @@ def run(
     console = Console(width=max(WIDTH, Console().width) if not Console().is_terminal else None, highlight=False)
     console.print(render(report.record))
     console.print(f"{folder}/record.json, {folder}/evidence.h5", soft_wrap=True)
+
+
+def _images_to_fit_on(attacks: list[Attack], data: str, tasks: TaskMap) -> PreparedDataset | None:
+    """The first images of the `train` split, if an attack has to be fitted and there is this split."""
+    if not any(isinstance(attack, UniversalAttack) for attack in attacks):
+        return None
+    try:
+        return load_dataset(data, "train", tasks=tasks, limit=_FITTING_IMAGES)
+    except UnknownNameError:
+        return None
 
 
 def override(suite: Suite, changes: dict[str, Any]) -> tuple[Suite, dict[str, Any]]:

@@ -61,7 +61,7 @@ def measure_change(
     }
     by_task = {name: _mean(list(values.values())) for name, values in relative.items()}
     stacked = list(by_task.values())
-    ratio, valid = _loss_ratio(clean, attacked, tasks)
+    ratio, valid = loss_ratio(clean, attacked, tasks)
     return Change(
         metrics=metrics,
         relative=relative,
@@ -79,7 +79,15 @@ def relative_change(clean: Array, value: Array, *, higher_is_better: bool) -> Ar
     return np.divide(gain, np.abs(clean), out=np.full(np.shape(value), np.nan), where=clean != 0)
 
 
-def _loss_ratio(clean: Outcome, attacked: Outcome, tasks: Mapping[str, Task]) -> tuple[Array, NDArray[np.bool_]]:
+def bounds(values: Array) -> tuple[float, float]:
+    """The 95 % bootstrap interval, from `[1 + resamples]` with the images as they are first; NaN where it is never
+    defined."""
+    resampled = values[1:][np.isfinite(values[1:])]
+    low, high = np.percentile(resampled, [2.5, 97.5]) if resampled.size else (np.nan, np.nan)
+    return float(low), float(high)
+
+
+def loss_ratio(clean: Outcome, attacked: Outcome, tasks: Mapping[str, Task]) -> tuple[Array, NDArray[np.bool_]]:
     """L'/L `[N, T]`, and where it means something: the image has valid pixels for the task (column 0 counts them)."""
     valid = np.stack([clean.statistics[name][:, 0] > 0 for name in tasks], 1)
     floor = LOSS_FLOOR

@@ -13,6 +13,7 @@ from mtlattack.evaluation.tables import headline
 from mtlattack.figures import save_figure
 from mtlattack.tasks import task_from_config
 
+_UNITS = {"linf": "ε · 255", "l0": "pixels", "patch": "share of the area, %"}
 _STYLES = {"fgsm": ":", "bim": "-.", "pgd": "--", "mim": "-.", "apgd": "-"}
 
 
@@ -28,7 +29,7 @@ def plot_record(record: Record, path: Path) -> Path:
     curves: dict[str, list[AttackResult]] = defaultdict(list)
     for result in record.attacks:
         curves[result.name].append(result)
-    colours = _colours([name.split("-", 1)[1] for name in curves])
+    colours = _colours([name.partition("-")[2] for name in curves])
     for axis, task in zip(axes, names, strict=False):
         for name, results in curves.items():
             points = [(_levels(r), 100 * change) for r in results if (change := r.task_change[task]) is not None]
@@ -40,7 +41,7 @@ def plot_record(record: Record, path: Path) -> Path:
     axes[len(names)].set(title="all tasks", ylabel="mean log loss ratio")
     levels = sorted({_levels(result) for result in record.attacks})
     for axis in axes[: len(names) + 1]:
-        axis.set_xlabel("ε · 255" if record.attacks[0].norm == "linf" else "ε")
+        axis.set_xlabel(_UNITS.get(record.attacks[0].norm, "ε"))
         axis.set_xscale("log", base=2)
         axis.set_xticks(levels, labels=[f"{level:g}" for level in levels], minor=False)
         axis.grid(alpha=0.3)
@@ -53,7 +54,7 @@ def plot_record(record: Record, path: Path) -> Path:
 
 
 def _line(axis: Axes, name: str, points: list[tuple[float, float]], colours: dict[str, str]) -> None:
-    step, aggregator = name.split("-", 1)
+    step, _, aggregator = name.partition("-")
     x, y = zip(*sorted(points), strict=True) if points else ((), ())
     axis.plot(x, y, _STYLES.get(step, "-"), color=colours[aggregator], marker=".", label=name, linewidth=1.3)
 
@@ -63,4 +64,4 @@ def _colours(aggregators: list[str]) -> dict[str, str]:
 
 
 def _levels(result: AttackResult) -> float:
-    return result.eps * 255 if result.norm == "linf" else result.eps
+    return result.eps * {"linf": 255, "patch": 100}.get(result.norm, 1)

@@ -50,6 +50,19 @@ class AttackResult(_Part):
         None, description="share of the images for which a perturbation that was looked for was found; null if none was"
     )
     seconds: float = Field(description="attacking and measuring all images")
+    members: dict[str, dict[str, float | None]] | None = Field(
+        default=None,
+        description="of an ensemble: by member the share of the images on which it was chosen, by task and `joint`; "
+        "arp, loss_change and log_ratio are of the joint choice, all else of the choice for each task",
+    )
+
+
+class Flag(_Part):
+    """A reason not to trust a number; what each means, and what to do, stands in evaluation/trust/README.md."""
+
+    name: str
+    attack: str | None = Field(description="and its threat; null if it is about the model")
+    seen: str = Field(description="in one sentence")
 
 
 class Record(_Part):
@@ -72,3 +85,5 @@ class Record(_Part):
     clean: Metrics
     clean_losses: dict[str, float | None] = Field(description="mean loss by task")
     attacks: list[AttackResult]
+    flags: list[Flag] = Field(default_factory=list, description="reasons not to trust a number")
+    checked: list[str] = Field(default_factory=list, description="flags that could be looked for in this run")

@@ -1,16 +1,19 @@
 """The report: evidence → record, and the record as tables."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mtlattack.evaluation.change import Change, measure_change, resampling_weights, weighted_metrics
+from mtlattack.evaluation.change import Array, Change, bounds, measure_change, resampling_weights, weighted_metrics
+from mtlattack.evaluation.ensembles import ensemble_change, shares
 from mtlattack.evaluation.evidence import Evidence, Outcome
 from mtlattack.evaluation.measuring import DIAGNOSTICS, NORMS
 from mtlattack.evaluation.record import AttackResult, Interval, Metrics, Record
 from mtlattack.evaluation.tables import render_text
+from mtlattack.evaluation.trust import Finished, Job, raise_flags
 
 RESAMPLES = 1000
 BOOTSTRAP_SEED = 0
@@ -28,9 +31,15 @@ class Report:
         plan, tasks = evidence.plan, evidence.tasks
         weights = resampling_weights(len(evidence.ids), RESAMPLES, BOOTSTRAP_SEED)
         clean_metrics = weighted_metrics(evidence.clean, tasks, weights)
-        attacks = [
-            _attack_result(planned, outcome, measure_change(evidence.clean, clean_metrics, outcome, tasks, weights))
+        jobs = [
+            Job(planned, outcome, measure_change(evidence.clean, clean_metrics, outcome, tasks, weights))
             for planned, outcome in zip(plan["attacks"], evidence.attacked, strict=True)
+        ]
+        flags, checked = raise_flags(
+            Finished(jobs, evidence.clean, tasks, weights, calls=evidence.environment.get("calls"))
+        )
+        ensembles = [
+            _ensemble_result(ensemble, evidence, clean_metrics, weights) for ensemble in plan.get("ensembles", [])
         ]
         losses = {
             name: number(_valid_mean(evidence.clean.losses[:, i], evidence.clean.statistics[name][:, 0] > 0))
@@ -49,7 +58,9 @@ class Report:
                 environment=evidence.environment | plan["environment"],
                 clean=_first(clean_metrics),
                 clean_losses=losses,
-                attacks=attacks,
+                attacks=[*(_attack_result(job) for job in jobs), *ensembles],
+                flags=flags,
+                checked=checked,
             )
         )
 
@@ -57,18 +68,39 @@ class Report:
         return render_text(self.record)
 
 
-def _attack_result(planned: dict[str, Any], outcome: Outcome, change: Change) -> AttackResult:
-    config = planned["config"]
+def _attack_result(job: Job) -> AttackResult:
+    noted = dict(zip(DIAGNOSTICS, job.outcome.diagnostics.mean(0), strict=True))
+    result = _result(job.config, [job.planned], [job.outcome], job.change)
+    return result.model_copy(update={"gap": number(noted["gap"]), "found": number(noted["found"])})
+
+
+def _ensemble_result(
+    ensemble: Mapping[str, Any], evidence: Evidence, clean_metrics: dict[str, dict[str, Array]], weights: Array
+) -> AttackResult:
+    """Of the members' evidence alone."""
+    planned = [evidence.plan["attacks"][place] for place in ensemble["members"]]
+    outcomes = [evidence.attacked[place] for place in ensemble["members"]]
+    names = [member["config"]["name"] for member in planned]
+    change = ensemble_change(evidence.clean, clean_metrics, outcomes, evidence.tasks, weights)
+    result = _result({**ensemble, "members": names}, planned, outcomes, change)
+    chosen = zip(names, shares(evidence.clean, outcomes, evidence.tasks), strict=True)
+    members = {name: {key: number(share) for key, share in taken.items()} for name, taken in chosen}
+    return result.model_copy(update={"members": members})
+
+
+def _result(
+    config: Mapping[str, Any], planned: Sequence[Mapping[str, Any]], outcomes: Sequence[Outcome], change: Change
+) -> AttackResult:
+    """What was planned and came out, of one attack or of the members of one together."""
     task_change = {name: number(values[0]) for name, values in change.tasks.items()}
-    largest = dict(zip(NORMS, outcome.perturbation.max(0), strict=True))
-    noted = dict(zip(DIAGNOSTICS, outcome.diagnostics.mean(0), strict=True))
+    largest = dict(zip(NORMS, np.max([outcome.perturbation.max(0) for outcome in outcomes], 0), strict=True))
     return AttackResult(
         name=config["name"],
         norm=config["norm"],
         eps=config["eps"],
-        config=config,
-        forward_passes=planned["forward_passes"],
-        backward_passes=planned["backward_passes"],
+        config=dict(config),
+        forward_passes=sum(member["forward_passes"] for member in planned),
+        backward_passes=sum(member["backward_passes"] for member in planned),
         metrics=_first(change.metrics),
         relative=_first(change.relative),
         task_change=task_change,
@@ -81,16 +113,15 @@ def _attack_result(planned: dict[str, Any], outcome: Outcome, change: Change) ->
         max_l2=float(largest["l2"]),
         max_l1=float(largest["l1"]),
         max_pixels=int(largest["l0"]),
-        gap=number(noted["gap"]),
-        found=number(noted["found"]),
-        seconds=float(outcome.seconds.sum()),
+        gap=None,
+        found=None,
+        seconds=float(sum(outcome.seconds.sum() for outcome in outcomes)),
     )
 
 
 def interval(values: NDArray[np.float64]) -> Interval:
     """A value with its 95 % interval, from `[1 + resamples]`: the images as they are stand first."""
-    resampled = values[1:][np.isfinite(values[1:])]
-    low, high = np.percentile(resampled, [2.5, 97.5]) if resampled.size else (np.nan, np.nan)
+    low, high = bounds(values)
     return Interval(value=number(values[0]), low=number(low), high=number(high))
 
 

@@ -14,12 +14,15 @@ from mtlattack.attacks import Attack, Result
 from mtlattack.data import Batch, PreparedDataset, join_batches, read_ahead
 from mtlattack.devices import choose_device, is_out_of_memory
 from mtlattack.errors import InputError
+from mtlattack.evaluation.ensembles import expand
 from mtlattack.evaluation.environment import circumstances
 from mtlattack.evaluation.evidence import CLEAN, Evidence, EvidenceFile, job_names
+from mtlattack.evaluation.fitting import fitted
 from mtlattack.evaluation.measuring import measure
 from mtlattack.evaluation.model import Model
 from mtlattack.evaluation.plan import make_plan
 from mtlattack.evaluation.preparation import Precision, Preparation, check_precision, prepare
+from mtlattack.evaluation.trust.calls import compare_calls
 from mtlattack.progress import progress_bar
 
 # So many are looked at when a model is prepared, and by `precision="auto"`.
@@ -32,6 +35,7 @@ def evaluate(
     data: PreparedDataset,
     attacks: Iterable[Attack],
     *,
+    fit_data: PreparedDataset | None = None,
     path: str | Path | None = None,
     name: str | None = None,
     suite: Mapping[str, Any] | None = None,
@@ -43,14 +47,15 @@ def evaluate(
 ) -> Evidence:
     """Attack `model` on every image of `data` and measure what became of each task.
 
-    With a `path` the evidence is written there as it comes; a run that was killed goes on where it stopped and ends
-    with the same numbers (`fresh` starts anew instead). `name`, `suite` and `seed` only stand in the record. Attacks
-    take their gradients in `precision`: `auto` is bfloat16 where that is fast and agrees with float32 on the first
-    images. Losses and statistics are computed in float32 on the final images. A batch that the device has no memory for
-    is done in halves. InputError if `path` holds another run, labels and tasks do not fit, or the model predicts
-    something that is not finite; what is measured by then is kept.
+    Attacks that are fitted on images first, `universal`, are fitted on `fit_data`, or else on `data`; which it was
+    stands in the plan. Of an ensemble the members are run, after the other attacks and each once. With a `path` the
+    evidence is written there as it comes; a run that was killed goes on where it stopped and ends with the same numbers
+    (`fresh` starts anew instead). `name`, `suite` and `seed` only stand in the record. Attacks take their gradients in
+    `precision`: `auto` is bfloat16 where that is fast and agrees with float32 on the first images. Losses and
+    statistics are computed in float32 on the final images. A batch that the device has no memory for is done in halves.
+    InputError if `path` holds another run, labels and tasks do not fit, or the model predicts something that is not
+    finite; what is measured by then is kept.
     """
-    attacks = list(attacks)
     check_precision(precision)
     if batch_size < 1:
         raise InputError(f"batch_size {batch_size}, expected at least 1")
@@ -61,19 +66,27 @@ def evaluate(
         raise InputError(
             f"the data gives labels for {', '.join(data.tasks)}, the model predicts {', '.join(model.tasks)}"
         )
+    fit_data = data if fit_data is None else fit_data
+    if fit_data.tasks != data.tasks:
+        raise InputError(f"the images to fit on have labels for {', '.join(fit_data.tasks)}, not as those to attack")
+    jobs, ensembles = expand(attacks, list(model.tasks))
     first = join_batches([data[i] for i in range(min(_FIRST_IMAGES, len(data)))])
     prepared = prepare(model, first.to(chosen), precision)
     plan = make_plan(
-        model, data, attacks, name=name, suite=suite, preparation=prepared, batch_size=batch_size, device=chosen,
-        seed=seed,
+        model, data, jobs, fit_data=fit_data, name=name, suite=suite, ensembles=ensembles, preparation=prepared,
+        batch_size=batch_size, device=chosen, seed=seed,
     )  # fmt: skip
-    environment = circumstances() | {"precision_asked": precision, "sign_agreement": prepared.sign_agreement}
+    environment = circumstances() | {
+        "precision_asked": precision,
+        "sign_agreement": prepared.sign_agreement,
+        "calls": compare_calls(prepared.judge, first.images[:batch_size].to(chosen)),
+    }
     if path is not None:
         file = _open_or_create(Path(path), plan, environment, data.ids, fresh)
-        return _Run(prepared, file, attacks, plan).finish(data, chosen)
+        return _Run(prepared, file, jobs, plan).finish(data, fit_data, chosen)
     with TemporaryDirectory() as folder:
         file = EvidenceFile.create(Path(folder) / "evidence.h5", plan, environment, data.ids)
-        return _Run(prepared, file, attacks, plan).finish(data, chosen)
+        return _Run(prepared, file, jobs, plan).finish(data, fit_data, chosen)
 
 
 class _Run:
@@ -89,9 +102,13 @@ class _Run:
         channels_last = prepared.description.get("channels_last")
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
 
-    def finish(self, data: PreparedDataset, device: torch.device) -> Evidence:
+    def finish(self, data: PreparedDataset, fit_data: PreparedDataset, device: torch.device) -> Evidence:
         """Do what is not done yet."""
         done = self.file.done()
+        self.jobs = [
+            (name, attack and (attack if done[name].all() else fitted(attack, self.prepared, fit_data, device)))
+            for name, attack in self.jobs
+        ]
         todo = {
             start: [
                 (name, attack) for name, attack in self.jobs if not done[name][start : start + self.batch_size].all()

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from mtlattack.attacks import Attack, create_attack, create_step, list_attacks
 from mtlattack.attacks.levels import LEVELS
-from mtlattack.attacks.threat import in_image_units
+from mtlattack.attacks.threat import Threat, in_image_units
 from mtlattack.errors import UnknownNameError
 from mtlattack.registry import match_names
 from mtlattack.schemas import list_named, load_named
@@ -17,7 +17,7 @@ SUITES = Path(__file__).parent / "suites"
 
 
 class Suite(BaseModel):
-    """What a benchmark run consists of. For l_inf, `eps` counts grey levels of 255; for l_2 it is the norm itself."""
+    """What a benchmark run consists of. For l_inf, `eps` counts grey levels of 255; else it is what `Threat` says."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -30,17 +30,19 @@ class Suite(BaseModel):
     limit: int | None = Field(None, ge=1, description="only the first so many images")
     batch_size: int = Field(16, ge=1)
     seed: int = Field(0, ge=0)
-    norm: Literal["linf", "l2"] = "linf"
+    norm: Literal["linf", "l2", "l1", "l0", "patch"] = "linf"
+    quantize: bool = Field(False, description="8-bit images stay 8-bit under attack")
     eps: list[float] = Field(min_length=1)
     attacks: list[str] = Field(description="names, or globs over the names for the model's tasks; empty: clean only")
     options: dict[str, dict[str, Any]] = Field(default_factory=dict, description="options by step rule")
 
     @model_validator(mode="after")
     def _check_eps(self) -> "Suite":
-        highest = LEVELS if self.norm == "linf" else float("inf")
+        highest = {"linf": LEVELS, "patch": 1}.get(self.norm, float("inf"))
         for eps in self.eps:
             if not 0 < eps <= highest:
                 raise ValueError(f"eps {eps:g} is outside (0, {highest:g}] for {self.norm}")
+            Threat(self.norm, in_image_units(eps, self.norm), self.quantize)
         if len(set(self.eps)) != len(self.eps):
             raise ValueError(f"eps {self.eps} holds a value twice")
         return self
@@ -58,7 +60,7 @@ class Suite(BaseModel):
 
     def _create(self, name: str, eps: float) -> Attack:
         options = self.options.get(name.partition("-")[0], {})
-        return create_attack(name, eps=eps, norm=self.norm, seed=self.seed, **options)
+        return create_attack(name, eps=eps, norm=self.norm, quantized=self.quantize, seed=self.seed, **options)
 
 
 def expand_names(patterns: list[str], tasks: TaskMap) -> list[str]:

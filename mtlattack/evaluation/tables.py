@@ -9,7 +9,8 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from mtlattack.evaluation.record import AttackResult, Interval, Record
+from mtlattack.attacks import Threat
+from mtlattack.evaluation.record import AttackResult, Flag, Interval, Record
 from mtlattack.tasks import Task, task_from_config
 
 WIDTH = 100
@@ -55,6 +56,7 @@ def render(record: Record) -> RenderableType:
         parts.append(
             Text("★ strongest in its column · brackets: 95 % bootstrap interval over images · passes: forward+backward")
         )
+    parts += [Text(line) for line in notes(record)]
     return Group(*parts)
 
 
@@ -80,6 +82,27 @@ def headline(record: Record) -> list[str]:
     return lines + ([f"unlike the suite in: {', '.join(changed)}"] if changed else [])
 
 
+def notes(record: Record) -> list[str]:
+    """What stands below the tables: the members of each ensemble, then the flags, one line each."""
+    lines = []
+    for result in record.attacks:
+        if result.members:
+            taken = {name: share["joint"] or 0 for name, share in result.members.items()}
+            most = sorted(taken, key=taken.__getitem__, reverse=True)
+            chosen = ", ".join(f"{name} {taken[name]:.0%}" for name in most if taken[name])
+            lines.append(f"{result.name} ({threat_text(result)}) took for the image as a whole: {chosen}")
+    seen: dict[str, list[Flag]] = {}
+    for flag in record.flags:
+        seen.setdefault(flag.name, []).append(flag)
+    for name, flags in seen.items():
+        place = f"{flags[0].attack}: " if flags[0].attack else ""
+        more = f"; and {len(flags) - 1} more in the record" if len(flags) > 1 else ""
+        lines.append(f"⚠ {name}: {place}{flags[0].seen}{more}")
+    if record.checked and not record.flags:
+        lines.append(f"no flag raised: {', '.join(record.checked)}")
+    return lines
+
+
 def by_threat(results: Iterable[AttackResult]) -> dict[str, list[AttackResult]]:
     """Results grouped by norm and ε, in the order in which these first occur."""
     groups: dict[str, list[AttackResult]] = {}
@@ -89,8 +112,8 @@ def by_threat(results: Iterable[AttackResult]) -> dict[str, list[AttackResult]]:
 
 
 def threat_text(result: AttackResult) -> str:
-    """`linf 4/255` or `l2 0.5`."""
-    return f"linf {result.eps * 255:g}/255" if result.norm == "linf" else f"{result.norm} {result.eps:g}"
+    """`linf 4/255` or `l2 0.5, 8-bit`: as `Threat` prints."""
+    return str(Threat(result.norm, result.eps, result.config.get("quantized", False)))
 
 
 def compact_interval(interval: Interval, *, percent: bool) -> str:
@@ -121,7 +144,8 @@ def to_markdown(record: Record) -> str:
             cells += [_summary_cell(summary, result, results) for summary in SUMMARIES] + [_cost(result)]
             lines.append("| " + " | ".join(cells) + " |")
         lines.append("")
-    return "\n".join(lines)
+    below = [f"- {note}" for note in notes(record)]
+    return "\n".join([*lines, *below, ""] if below else lines)
 
 
 def to_csv(record: Record) -> str:
@@ -212,6 +236,10 @@ def _percent(value: float | None) -> str:
         return "–"
     text = _thousands(100 * value)
     return f"{text}%" if text.startswith("-") else f"+{text}%"
+
+
+def _percent_of(share: float | None) -> str:
+    return "–" if share is None else f"{share:.0%}"
 
 
 def _thousands(value: float) -> str:

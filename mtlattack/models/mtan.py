@@ -71,16 +71,20 @@ class MTANetwork(MultiTaskNetwork):
 
     def features(self, x: Tensor) -> dict[str, list[Tensor]]:
         """Each task's masked features, finest first; the backbone runs once."""
-        shared = self.shared_features(x)
+        shared = self.backbone_features(x)
         masks = self.masks(shared)
         return {name: [m * p for m, p in zip(masks[name], shared, strict=True)] for name in self.tasks}
 
-    def shared_features(self, x: Tensor) -> list[Tensor]:
+    def backbone_features(self, x: Tensor) -> list[Tensor]:
         """The backbone's features p^(j), finest first."""
         features: list[Tensor] = []
         for stage in self.stages:
             features += stage(features[-1] if features else x)
         return features
+
+    def deepest_shared(self, x: Tensor) -> Tensor:
+        """The backbone's last feature."""
+        return self.backbone_features(x)[-1]
 
     def masks(self, shared: Sequence[Tensor]) -> dict[str, list[Tensor]]:
         """Each task's masks a_i^(j) in [0, 1], one for each shared feature and of its shape."""

@@ -64,9 +64,20 @@ class MultiTaskNetwork(NormalisingModule, ABC):
         paths = self.features(self.normalise(images))
         return {name: self.heads[name](paths[name], size) for name in self.tasks}
 
+    def shared_features(self, images: Tensor) -> Tensor:
+        """The deepest feature `[B, C, h, w]` that all tasks share, in the weights' type; what follows it does not run.
+
+        InputError for a network that shares none.
+        """
+        return self.deepest_shared(self.normalise(images))
+
     @abstractmethod
     def features(self, x: Tensor) -> dict[str, list[Tensor]]:
         """Normalised images `[B, 3, H, W]` → each task's features, finest first."""
+
+    @abstractmethod
+    def deepest_shared(self, x: Tensor) -> Tensor:
+        """Normalised images `[B, 3, H, W]` → the last feature that all tasks share; InputError if there is none."""
 
     @abstractmethod
     def parts(self) -> dict[str, nn.Module]:

@@ -37,21 +37,36 @@ class PreparedModel(nn.Module):
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Predictions of the model; InputError if it returns no mapping."""
-        x = images.contiguous(memory_format=torch.channels_last if self.channels_last else torch.contiguous_format)
-        # A module that normalises by itself takes float32 and rounds afterwards.
-        predictions = self.model(x if isinstance(self.model, NormalisingModule) else x.to(self.dtype))
+        predictions = self.model(self._laid_out(images))
         if not isinstance(predictions, Mapping):
             raise InputError(f"the model returned a {type(predictions).__name__}, expected predictions by task")
         return {name: predictions[name].float() for name in self.tasks if name in predictions}
+
+    def shared_features(self, images: Tensor) -> Tensor:
+        """Those of the model, in float32; InputError if it has none."""
+        encode = getattr(self.model, "shared_features", None)
+        if not callable(encode):
+            raise InputError(
+                f"{type(self.model).__name__} has no `shared_features(images) -> Tensor [B, …]`: give it this method, "
+                "or make it with wrap(…, features=…)"
+            )
+        features: Tensor = encode(self._laid_out(images))
+        return features.float()
+
+    def _laid_out(self, images: Tensor) -> Tensor:
+        """The images in the layout and type that the model takes."""
+        x = images.contiguous(memory_format=torch.channels_last if self.channels_last else torch.contiguous_format)
+        # A module that normalises by itself takes float32 and rounds afterwards.
+        return x if isinstance(self.model, NormalisingModule) else x.to(self.dtype)
 
 
 def prepare_for_attack(model: nn.Module, images: Tensor) -> PreparedModel:
     """A private copy of `model` on the device of `images` (`[B, 3, H, W]` float32 in [0, 1]).
 
     Float32, eval mode, no parameter with a gradient, batch norm folded where torch.fx can follow the model,
-    channels-last. The copy must predict for the first of the images and their negatives what the model predicts; where
-    it does not, it is made without folding, then without channels-last, with a warning. The caller's model stays as it
-    is.
+    channels-last. The copy must predict for the first of the images and their negatives what the model predicts, shared
+    features included; where it does not, it is made without folding, then without channels-last, with a warning. The
+    caller's model stays as it is.
     """
 
     def plain() -> nn.Module:
@@ -125,8 +140,16 @@ def _predict(model: PreparedModel, images: Tensor) -> dict[str, Tensor]:
     exact = torch.backends.cudnn.flags(enabled=torch.backends.cudnn.enabled, allow_tf32=False)
     with torch.inference_mode(False), torch.no_grad(), exact, _same_chance(images.device):
         # One by one: nobody has said yet how many fit into memory.
-        predictions = [model(image) for image in images.split(1)]
+        predictions = [model(image) | _encode(model, image) for image in images.split(1)]
     return {name: torch.cat([one[name] for one in predictions]) for name in predictions[0]}
+
+
+def _encode(model: PreparedModel, images: Tensor) -> dict[str, Tensor]:
+    """The shared features, if there are any: they may be read between a convolution and its batch norm."""
+    try:
+        return {"shared features": model.shared_features(images)}
+    except InputError:
+        return {}
 
 
 @contextmanager

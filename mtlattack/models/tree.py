@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from mtlattack.errors import InputError
 from mtlattack.models.backbones import Backbone
 from mtlattack.models.layouts import Layout, parse_layout
 from mtlattack.models.network import MultiTaskNetwork, NetworkConfig
@@ -34,6 +35,15 @@ class TreeNetwork(MultiTaskNetwork):
                 for name in group:
                     paths[name] = [*paths[name], *features]
         return paths
+
+    def deepest_shared(self, x: Tensor) -> Tensor:
+        """What the last stage gives that has one copy for all tasks; InputError where the first has several."""
+        shared = sum(len(partition) == 1 for partition in self.layout.partitions)
+        if not shared:
+            raise InputError(f"layout {self.layout} has no stage that all tasks share, hence no shared features")
+        for copies in self.stages[:shared]:  # type: ignore[union-attr]
+            x = copies[0](x)[-1]  # type: ignore[index]
+        return x
 
     def parts(self) -> dict[str, nn.Module]:
         """`stage 1`… with all copies of a stage, then `head <task>`."""

@@ -1,8 +1,8 @@
 """Making a foreign module one of ours."""
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Literal, get_args
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal, TypeVar, get_args
 
 import torch
 import torch.nn.functional as F
@@ -10,11 +10,13 @@ from torch import Tensor, nn
 
 from mtlattack.devices import is_out_of_memory
 from mtlattack.errors import InputError
+from mtlattack.models.features import FeatureSource, check_source, describe_source, read_features
 from mtlattack.models.normalisation import NormalisingModule
 from mtlattack.models.outputs import Key, Output
 from mtlattack.tasks import Task, TaskMap
 
 ChannelOrder = Literal["RGB", "BGR"]
+T = TypeVar("T")
 _BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
 
@@ -32,14 +34,16 @@ class WrappedModel(NormalisingModule):
         channel_order: ChannelOrder,
         value_range: tuple[float, float],
         size_multiple: int,
+        features: FeatureSource | None,
     ) -> None:
         super().__init__(mean, std)
-        self.module, self.outputs = module, dict(outputs)
+        self.module, self.outputs, self.feature_source = module, dict(outputs), features
         self.tasks: dict[str, Task] = dict(tasks)
         self.channel_order, self.value_range, self.size_multiple = channel_order, value_range, size_multiple
         # A model is known by the digest of its buffers: another convention must not pass for the same model.
         places = [(name, output.key, output.channels, output.resize) for name, output in self.outputs.items()]
-        text = repr((channel_order, value_range, size_multiple, places)).encode()
+        source = () if features is None else (describe_source(features),)
+        text = repr((channel_order, value_range, size_multiple, places, *source)).encode()
         self.register_buffer("conventions", torch.tensor(list(text), dtype=torch.uint8), persistent=False)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
@@ -48,7 +52,7 @@ class WrappedModel(NormalisingModule):
             raise InputError(f"images have shape {tuple(images.shape)}, expected [B, 3, H, W]")
         batch, _, height, width = images.shape
         x = self._prepared(images)
-        returned = self._call(x)
+        returned = self._guarded(self.module, x)
         predictions = {}
         for name, task in self.tasks.items():
             value = self.outputs[name].read(returned, name, (batch, task.channels, x.shape[-2], x.shape[-1]))
@@ -56,6 +60,19 @@ class WrappedModel(NormalisingModule):
                 raise InputError(f"task {name!r}: the prediction has no gradient in the image (detached, or no_grad?)")
             predictions[name] = value[..., :height, :width].to(images.dtype)
         return predictions
+
+    def shared_features(self, images: Tensor) -> Tensor:
+        """What `features` of `wrap` says that the tasks share, `[B, …]`; InputError if it said nothing."""
+        source = self.feature_source
+        if source is None:
+            raise InputError(
+                f"nobody said where {type(self.module).__name__} keeps the features that its tasks share: "
+                "wrap(…, features='submodule'), or features=function of (module, images)"
+            )
+        features = self._guarded(lambda x: read_features(self.module, source, x), self._prepared(images))
+        if images.requires_grad and torch.is_grad_enabled() and not features.requires_grad:
+            raise InputError("the shared features have no gradient in the image (detached, or no_grad?)")
+        return features.to(images.dtype)
 
     def _prepared(self, images: Tensor) -> Tensor:
         """The images as the module wants them: order, range, normalisation, and size, in this order."""
@@ -66,11 +83,11 @@ class WrappedModel(NormalisingModule):
         # Padded after the normalisation, hence with the mean colour.
         return F.pad(x, (0, right, 0, below)) if below or right else x
 
-    def _call(self, x: Tensor) -> object:
+    def _guarded(self, call: Callable[[Tensor], T], x: Tensor) -> T:
         try:
-            return self.module(x)
+            return call(x)
         except Exception as error:  # a foreign module raises what it likes
-            if is_out_of_memory(error):
+            if is_out_of_memory(error) or isinstance(error, InputError):
                 raise
             reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
             raise InputError(f"{type(self.module).__name__} on images {tuple(x.shape)} raised {reason}") from error
@@ -86,13 +103,16 @@ def wrap(
     value_range: tuple[float, float] = (0.0, 1.0),
     size_multiple: int = 1,
     outputs: Mapping[str, Output | Key] | None = None,
+    features: FeatureSource | None = None,
 ) -> WrappedModel:
     """`module` as a multi-task model, in eval mode.
 
     Images, RGB in [0, 1], reach the module in its own `channel_order` and stretched to its `value_range`, as
     (image − mean)/std: `mean` and `std` are given per channel in that order and range. They are padded below and on the
     right to a multiple of `size_multiple`; predictions are cut back. `outputs` says where the module returns a task, as
-    an `Output` or its key alone; by default under the task's name.
+    an `Output` or its key alone; by default under the task's name. `features` says what the tasks share, for attacks on
+    it: a submodule by its dotted name, whose first output counts and ends the pass, or a function of the module (a copy
+    of it, when prepared) and the images as the module wants them.
     InputError for an option that makes no sense, and for a module whose batch norm has no running statistics: its
     predictions of an image would depend on the batch.
     """
@@ -101,6 +121,8 @@ def wrap(
     _check_tasks(tasks)
     _check_batch_norms(module)
     _check_input(mean, std, channel_order, value_range, size_multiple)
+    if features is not None:
+        check_source(module, features)
     return WrappedModel(
         module,
         tasks,
@@ -110,6 +132,7 @@ def wrap(
         channel_order=channel_order,
         value_range=(float(value_range[0]), float(value_range[1])),
         size_multiple=size_multiple,
+        features=features,
     ).eval()
 
 

@@ -52,8 +52,16 @@ class Task(ABC):
         """Names of the S columns of `statistics`."""
 
     @abstractmethod
+    def pixel_losses(self, prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Differentiable loss of each pixel and whether it counts, `[B, H, W]` both; finite where it counts."""
+
+    @abstractmethod
+    def similarity(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """How alike both are at each pixel, `[B, H, W]` in [0, 1], 1 where they agree; no account on invalid pixels."""
+
     def loss(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """Differentiable loss per image, `[B]`, non-negative."""
+        """Differentiable loss per image, `[B]`, non-negative: the mean of the pixel losses that count."""
+        return masked_mean(*self.pixel_losses(prediction, target))
 
     @abstractmethod
     def statistics(self, prediction: Tensor, target: Tensor) -> Tensor:

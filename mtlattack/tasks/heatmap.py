@@ -6,8 +6,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from mtlattack.tasks.base import check_aligned
 from mtlattack.tasks.registry import TASKS
-from mtlattack.tasks.regression import Regression
+from mtlattack.tasks.regression import Regression, known
 
 
 class Heatmap(Regression):
@@ -15,6 +16,18 @@ class Heatmap(Regression):
 
     def valid(self, target: Tensor) -> Tensor:
         return torch.isfinite(target)
+
+    def similarity(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """Cosine of (p, 1 − p) and (t, 1 − t), p cut to [0, 1]: as if both were probabilities."""
+        check_aligned(self, prediction, target)
+        true = known(prediction, target, self.valid(target))[:, 0].clamp(0, 1)
+        guess = prediction[:, 0].clamp(0, 1)
+        lengths = (_square_length(guess) * _square_length(true)).sqrt()
+        return (guess * true + (1 - guess) * (1 - true)) / lengths
+
+
+def _square_length(share: Tensor) -> Tensor:
+    return share.square() + (1 - share).square()
 
 
 @TASKS.register("edge_texture")

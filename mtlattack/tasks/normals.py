@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mtlattack.tasks.base import Metric, Task, check_aligned, divide, masked_mean
+from mtlattack.tasks.base import Metric, Task, check_aligned, divide
 from mtlattack.tasks.registry import TASKS
 
 _LIMITS = (11.25, 22.5, 30.0)
@@ -44,11 +44,18 @@ class Normals(Task):
     def statistics_names(self) -> tuple[str, ...]:
         return ("pixels", "angle_sum", *(f"within_{x:g}" for x in _LIMITS), *(f"bin_{i}" for i in range(_BINS)))
 
-    def loss(self, prediction: Tensor, target: Tensor) -> Tensor:
+    def pixel_losses(self, prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         check_aligned(self, prediction, target)
         target, valid = _known(target)
-        cosine = (prediction * target).sum(1) / (_length(prediction) * _length(target))
-        return masked_mean(1 - cosine, valid).clamp_min(0)
+        return 1 - _cosine(prediction, target), valid
+
+    def loss(self, prediction: Tensor, target: Tensor) -> Tensor:
+        return super().loss(prediction, target).clamp_min(0)  # A cosine may be a float above 1.
+
+    def similarity(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """(1 + cos)/2 of the angle: ½ at a right angle, so that pixels beyond it still count."""
+        check_aligned(self, prediction, target)
+        return ((1 + _cosine(prediction, _known(target)[0])) / 2).clamp(0, 1)
 
     def statistics(self, prediction: Tensor, target: Tensor) -> Tensor:
         check_aligned(self, prediction, target)
@@ -68,6 +75,11 @@ class Normals(Task):
         pixels, angle, *within = np.moveaxis(sums[..., :5], -1, 0)
         result = {"angle_mean": divide(angle, pixels), "angle_median": _median(sums[..., 5:])}
         return result | {f"within_{x:g}": 100 * divide(n, pixels) for x, n in zip(_LIMITS, within, strict=True)}
+
+
+def _cosine(a: Tensor, b: Tensor) -> Tensor:
+    """Of the angle between vectors `[B, 3, H, W]`, `[B, H, W]`; 0 where one has no direction."""
+    return (a * b).sum(1) / (_length(a) * _length(b))
 
 
 def _length(vectors: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mtlattack.tasks.base import Metric, Task, check_aligned, divide, masked_mean
+from mtlattack.tasks.base import Metric, Task, check_aligned, divide
 
 
 class Regression(Task):
@@ -35,9 +35,17 @@ class Regression(Task):
     def valid(self, target: Tensor) -> Tensor:
         """Which pixels count, bool `[B, H, W]`."""
 
-    def loss(self, prediction: Tensor, target: Tensor) -> Tensor:
+    def pixel_losses(self, prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         check_aligned(self, prediction, target)
-        return masked_mean(*self._errors(prediction, target))
+        return self._errors(prediction, target)
+
+    def similarity(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """2⟨p, t⟩/(‖p‖² + ‖t‖²), not below 0: the cosine of (p, t) and (t, p), which knows no unit."""
+        check_aligned(self, prediction, target)
+        true = known(prediction, target, self.valid(target))
+        size = (prediction.square() + true.square()).sum(1)
+        alike = 2 * (prediction * true).sum(1) / torch.where(size > 0, size, 1.0)
+        return torch.where(size > 0, alike.clamp_min(0), 1.0)
 
     def statistics(self, prediction: Tensor, target: Tensor) -> Tensor:
         check_aligned(self, prediction, target)
@@ -52,5 +60,9 @@ class Regression(Task):
     def _errors(self, prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """Absolute error and whether it counts, `[B, H, W]` both; finite everywhere."""
         valid = self.valid(target)
-        true = torch.where(valid[:, None], target.reshape(prediction.shape), 0.0)
-        return (prediction - true).abs().mean(1), valid
+        return (prediction - known(prediction, target, valid)).abs().mean(1), valid
+
+
+def known(prediction: Tensor, target: Tensor, valid: Tensor) -> Tensor:
+    """The target in the shape of a prediction, 0 where it is invalid."""
+    return torch.where(valid[:, None], target.reshape(prediction.shape), 0.0)

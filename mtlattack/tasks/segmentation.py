@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mtlattack.errors import InputError
-from mtlattack.tasks.base import Metric, Task, check_aligned, divide, masked_mean
+from mtlattack.tasks.base import Metric, Task, check_aligned, divide
 from mtlattack.tasks.registry import TASKS
 
 _MOST_CLASSES = 4096
@@ -46,10 +46,17 @@ class Segmentation(Task):
         counts = (f"{name}_{c}" for name in ("tp", "fp", "fn") for c in range(self.classes))
         return ("pixels", *counts)
 
-    def loss(self, prediction: Tensor, target: Tensor) -> Tensor:
+    def pixel_losses(self, prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         check_aligned(self, prediction, target)
         values = F.cross_entropy(prediction, target, ignore_index=self.ignore, reduction="none")
-        return masked_mean(values, target != self.ignore)
+        return values, target != self.ignore
+
+    def similarity(self, prediction: Tensor, target: Tensor) -> Tensor:
+        """Cosine of the predicted probabilities and the true class as a unit vector: p_y/‖p‖₂."""
+        check_aligned(self, prediction, target)
+        probabilities = prediction.softmax(1)
+        known = torch.where(target == self.ignore, 0, target).unsqueeze(1)
+        return probabilities.gather(1, known).squeeze(1) / probabilities.square().sum(1).sqrt()
 
     def statistics(self, prediction: Tensor, target: Tensor) -> Tensor:
         check_aligned(self, prediction, target)

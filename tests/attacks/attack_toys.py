@@ -29,9 +29,12 @@ class ToyNet(nn.Module):
         )
         self.norm.eval()  # A frozen norm in a training network: the state to be restored is mixed.
 
-    def forward(self, images: Tensor) -> dict[str, Tensor]:
+    def shared_features(self, images: Tensor) -> Tensor:
         features = torch.sin(mix(self.stem, images) + self.bias)
-        features = self.dropout(self.norm(features + 0.5 * features.roll(1, -1) * features.roll(1, -2)))
+        return self.dropout(self.norm(features + 0.5 * features.roll(1, -1) * features.roll(1, -2)))
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        features = self.shared_features(images)
         return {name: mix(head, features) for name, head in self.heads.items()}
 
 
@@ -92,6 +95,10 @@ class Counted(nn.Module):
         self.forwards += 1
         predictions = self.model(_Count.apply(images, self.backwards, "images"))
         return {name: _Count.apply(value, self.backwards, name) for name, value in predictions.items()}
+
+    def shared_features(self, images: Tensor) -> Tensor:
+        self.forwards += 1
+        return self.model.shared_features(_Count.apply(images, self.backwards, "images"))
 
 
 class _Count(torch.autograd.Function):

@@ -5,9 +5,10 @@ import itertools
 import pulp
 import pytest
 import torch
+from aggregator_toys import GRAM
 from attack_toys import ToyNet, losses_of, toy_batch
 
-from mtlattack.attacks import create_aggregator, create_attack
+from mtlattack.attacks import create_aggregator, create_attack, list_aggregators
 from mtlattack.attacks.objective import Objective
 from mtlattack.attacks.problem import Problem
 from mtlattack.tasks import Depth, Segmentation
@@ -100,12 +101,15 @@ def test_dgba_agrees_with_finite_differences():
 
 
 @pytest.mark.parametrize("scale", SCALES)
-@pytest.mark.parametrize("aggregator", ["dgba", "signsum", "total"])
-def test_only_total_feels_the_scale_of_a_loss(aggregator, scale):
+@pytest.mark.parametrize("aggregator", sorted(set(list_aggregators(tasks=["depth"])) - {"feature"}))
+def test_who_feels_the_scale_of_a_loss(aggregator, scale):
+    """Those that sum plain losses, and no other."""
     images, _ = toy_batch(4)
-    plain = objective(aggregator).gradient(images)[1]
-    scaled = objective(aggregator, scaled_net(scale)).gradient(images)[1]
-    assert torch.allclose(scaled, plain, rtol=1e-3, atol=1e-5 * plain.abs().max().item()) == (aggregator != "total")
+    plain, scaled = (objective(aggregator, model).gradient(images)[1] for model in (None, scaled_net(scale)))
+    if aggregator == "single:depth":
+        plain = scale * plain
+    same = torch.allclose(scaled, plain, rtol=1e-3, atol=1e-4 * plain.abs().max().item())
+    assert same == (aggregator not in ("total", "wgd", "wgd-inverse"))
 
 
 @pytest.mark.parametrize("scale", [0.5, 4.0])
@@ -138,10 +142,23 @@ def test_an_image_without_valid_pixels_for_a_task(step, aggregator, norm):
         assert torch.allclose(objective("dgba", targets=targets).gradient(images)[1][[1]], rest, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("step", ["bim", "apgd"])
+@pytest.mark.parametrize("aggregator", [*GRAM, "minmax", "relative", "saga", "smta:normals", "wgd", "wgd-inverse"])
+def test_a_task_without_valid_pixels_stops_no_other(aggregator, step):
+    images, targets = toy_batch(4)
+    attack = create_attack(f"{step}-{aggregator}", eps=0.1, steps=6)
+    usual = attack(ToyNet(), images, targets)
+    targets["depth"][1] = 0
+    result = attack(ToyNet(), images, targets)
+    others = [0, 2, 3]
+    assert result.isfinite().all() and torch.equal(result[others], usual[others])
+    assert (result[1] - images[1]).abs().max() > 0.05
+
+
 def test_an_image_without_any_label_stays():
     images, targets = toy_batch(3)
     targets["depth"][1], targets["segmentation"][1], targets["normals"][1] = 0, 255, 0
-    for name in ("bim-dgba", "mim-total", "apgd-signsum"):
+    for name in ("bim-dgba", "mim-total", "apgd-signsum", "bim-cagrad", "apgd-mgda", "bim-minmax", "bim-saga"):
         result = create_attack(name, eps=0.1, steps=4)(ToyNet(), images, targets)
         assert torch.equal(result[1], images[1])
         assert not torch.equal(result[0], images[0]) and not torch.equal(result[2], images[2])

@@ -69,23 +69,14 @@ def test_l2_border_does_not_depend_on_how_a_sum_is_rounded():
         assert math.sqrt(math.fsum(d * d for d in (result.double() - images.double()).flatten().tolist())) <= eps
 
 
-@pytest.mark.parametrize("norm", ["linf", "l2"])
-def test_projection_keeps_what_is_inside(norm):
-    images = 0.5 + 0.1 * torch.rand(3, 3, 4, 4)
-    points = images + 0.001 * torch.randn(images.shape)
-    assert torch.equal(Threat(norm, 0.1).ball(images).project(points), points)
-
-
-@pytest.mark.parametrize("norm", ["linf", "l2"])
-@pytest.mark.parametrize("scale", [1e-38, 1e-25, 1.0, 1e30])
-def test_steepest_has_unit_norm_at_any_scale_and_zero_stays_zero(norm, scale):
-    gradient = scale * torch.randn(3, 3, 4, 4, generator=torch.Generator().manual_seed(0))
-    gradient[1] = 0
-    step = Threat(norm, 0.1).ball(torch.rand(3, 3, 4, 4)).steepest(gradient)
-    order = torch.inf if norm == "linf" else 2
-    lengths = torch.linalg.vector_norm(step.flatten(1), ord=order, dim=1)
-    assert lengths.tolist() == pytest.approx([1, 0, 1], abs=1e-5)
-    assert (step * gradient.sign() >= 0).all()
+def test_norms_of_an_image_are_the_same_alone_and_in_a_batch():
+    threads, values = torch.get_num_threads(), torch.rand(2, 3, 200, 200, generator=torch.Generator().manual_seed(0))
+    try:
+        torch.set_num_threads(2)
+        for order in (1, 2):
+            assert torch.equal(normalise(values, order)[:1], normalise(values[:1], order))
+    finally:
+        torch.set_num_threads(threads)
 
 
 def test_normalise_l1():
@@ -93,7 +84,17 @@ def test_normalise_l1():
     assert torch.allclose(normalise(values, 1), values / 8)
 
 
-@pytest.mark.parametrize(("threat", "text"), [(Threat("linf", 8 / 255), "linf 8/255"), (Threat("l2", 0.5), "l2 0.5")])
+@pytest.mark.parametrize(
+    ("threat", "text"),
+    [
+        (Threat("linf", 8 / 255), "linf 8/255"),
+        (Threat("l2", 0.5), "l2 0.5"),
+        (Threat("l1", 12.5), "l1 12.5"),
+        (Threat("l0", 50), "l0 50 px"),
+        (Threat("patch", 0.05), "patch 5 %"),
+        (Threat("linf", 8 / 255, quantized=True), "linf 8/255, 8-bit"),
+    ],
+)
 def test_threat_prints(threat, text):
     assert str(threat) == text
 
@@ -102,13 +103,17 @@ def test_threat_prints(threat, text):
     ("norm", "eps", "message"),
     [
         ("linf", 8.0, r"eps 8.0 is outside \(0, 1\]; did you mean 8/255\?"),
-        ("linf", 0.0, r"eps 0.0 is outside \(0, 1\]$"),
+        ("linf", 0.0, r"eps 0.0 is outside \(0, 1\] for linf$"),
         ("linf", -0.1, r"eps -0.1 is outside"),
         ("linf", math.nan, "eps nan is outside"),
-        ("l2", math.inf, "eps inf is outside"),
+        ("l2", math.inf, r"eps inf is outside \(0, ∞\) for l2"),
         ("l2", 0.0, "eps 0.0 is outside"),
         ("linf", "8/255", "eps '8/255' is not a number"),
-        ("l1", 0.1, "unknown norm 'l1'; known: l2, linf"),
+        ("l1", -1.0, r"eps -1.0 is outside \(0, ∞\) for l1"),
+        ("l0", 2.5, "eps 2.5 is not a whole number of pixels ≥ 1 for l0"),
+        ("l0", 0, "eps 0 is outside"),
+        ("patch", 1.5, r"eps 1.5 is outside \(0, 1\] for patch"),
+        ("l3", 0.1, "unknown norm 'l3'; known: l0, l1, l2, linf, patch"),
     ],
 )
 def test_wrong_threats_are_refused(norm, eps, message):
@@ -118,7 +123,7 @@ def test_wrong_threats_are_refused(norm, eps, message):
 
 def test_noise_belongs_to_seed_id_and_restart():
     noise = Noise(0, ["a", "b", 7])
-    for draw in ("uniform", "in_ball"):
+    for draw in ("uniform", "in_ball", "in_l1_ball"):
         first = getattr(noise, draw)((3, 4, 4), 0)
         assert torch.equal(getattr(Noise(0, ["7", "a"]), draw)((3, 4, 4), 0), first[[2, 0]])
         others = [getattr(Noise(1, ["a"]), draw)((3, 4, 4), 0), getattr(noise, draw)((3, 4, 4), 1)[:1], first[1:2]]
@@ -138,3 +143,8 @@ def test_noise_fills_the_ball():
     assert uniform.abs().max() <= 1 and abs(uniform.mean()) < 0.05 and abs(uniform.var() - 1 / 3) < 0.02
     radius = Noise(0, ids).in_ball((3, 1, 1), 0).flatten(1).norm(dim=1)
     assert radius.max() <= 1 + 1e-6 and abs((radius**3).mean() - 0.5) < 0.03
+    points = Noise(0, ids).in_l1_ball((3, 1, 1), 0).flatten(1)
+    size = points.abs().sum(1)
+    assert size.max() <= 1 + 1e-6 and abs((size**3).mean() - 0.5) < 0.03
+    # A value alone has the density 3(1 − |z|)²/2: its mean magnitude is 1/4, and both signs are as frequent.
+    assert (points.abs().mean(0) - 0.25).abs().max() < 0.02 and points.mean(0).abs().max() < 0.03

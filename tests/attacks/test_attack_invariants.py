@@ -9,7 +9,7 @@ from torch import nn
 
 from mtlattack.attacks import Attack, Cost, create_aggregator, create_attack
 
-EPS = {"linf": 8 / 255, "l2": 0.3}
+EPS = {"linf": 8 / 255, "l2": 0.3, "l1": 1.5, "l0": 4, "patch": 0.25}
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,46 @@ CASES = [
     Case(f"{step}-{aggregator}", norm, random, options)
     for step, random, options in STEPS
     for aggregator in AGGREGATORS
-    for norm in EPS
+    for norm in ("linf", "l2")
 ]
+CASES += [
+    Case(f"{step}-{aggregator}", norm, random, options)
+    for step, random, options, aggregator in [
+        ("pgd", True, {"steps": 5}, "dgba"),
+        ("apgd", True, {"steps": 5, "restarts": 2}, "dgba"),
+        ("mim", False, {"steps": 5}, "total"),
+        ("fgsm", False, {}, "total"),
+    ]
+    for norm in ("l1", "l0", "patch")
+]
+# Gradients are weighted apart from step rules: one that draws noise and one that looks back will do.
+BY_GRADIENTS = ["average", "cagrad", "mgda", "nash", "pcgrad", "saga", "ta-moo", "upgrad"]
+BY_LOSSES = ["minmax", "relative", "smta:depth", "wgd", "wgd-inverse"]
+CASES += [
+    Case(f"{step}-{aggregator}", norm, random, options)
+    for step, random, options, norm in [
+        ("pgd", True, {"steps": 5}, "linf"),
+        ("apgd", True, {"steps": 5, "restarts": 2}, "l2"),
+    ]
+    for aggregator in [*BY_GRADIENTS, *BY_LOSSES]
+]
+# Further step rules; those that keep the best point never end below the clean image.
+CASES += [
+    Case(f"{step}-{aggregator}", norm, random, options)
+    for step, random, options, norms in [
+        ("nim", False, {"steps": 5}, ("linf", "l2")),
+        ("tim", False, {"steps": 5}, ("linf", "l2")),
+        ("dim", True, {"steps": 5}, ("linf", "l2")),
+        ("adam", False, {"steps": 5}, ("linf",)),
+        ("decay", False, {"steps": 5}, ("linf", "l2")),
+        ("decay", True, {"steps": 4, "restarts": 2}, ("linf", "l2")),
+        ("square", True, {"steps": 12}, ("linf",)),
+        ("noise", True, {"restarts": 6}, ("linf", "l2")),
+    ]
+    for aggregator in ("signsum", "dgba")
+    for norm in norms
+]
+TRACKED = ("apgd", "adam", "decay")
 every_attack = pytest.mark.parametrize("case", CASES, ids=str)
 
 
@@ -67,9 +105,17 @@ def test_result_is_inside_ball_and_box_to_the_last_float(case):
     images, targets = toy_batch()
     result = case.attack()(ToyNet(), images, targets)
     delta = result.double() - images.double()
-    size = delta.abs().flatten(1).amax(1) if case.norm == "linf" else delta.flatten(1).norm(dim=1)
+    pixels = (delta != 0).any(1).flatten(1).double()
+    size = {
+        "linf": delta.abs().flatten(1).amax(1),
+        "l2": delta.flatten(1).norm(dim=1),
+        "l1": delta.flatten(1).abs().sum(1),
+        "l0": pixels.sum(1),
+        "patch": pixels.mean(1),
+    }[case.norm]
     assert (size <= EPS[case.norm]).all()
-    assert (size > 0.2 * EPS[case.norm]).all()
+    # From a clean image that four pixels do not hurt apgd does not move.
+    assert (size > 0.2 * EPS[case.norm]).float().mean() > (0.8 if case.norm == "l0" else 0.99)
     assert result.min() >= 0 and result.max() <= 1
     assert result.dtype == torch.float32 and result.shape == images.shape
     assert not result.requires_grad and result.grad_fn is None
@@ -81,9 +127,13 @@ def test_score_rises(case):
     model, aggregator = ToyNet(), create_aggregator(case.name.partition("-")[2])
     columns = [list(model.tasks).index(name) for name in aggregator.tasks(list(model.tasks))]
     result = case.attack()(model, images, targets)
-    clean, hurt = (aggregator.score(torch.stack(losses_of(model, x, targets), 1)[:, columns]) for x in (images, result))
-    assert hurt.mean() > clean.mean()
-    if case.name.startswith("apgd"):
+    clean, hurt = (torch.stack(losses_of(model, x, targets), 1)[:, columns] for x in (images, result))
+    unit = clean if aggregator.relative_to_clean else torch.ones_like(clean)
+    clean, hurt = aggregator.score(clean / unit), aggregator.score(hurt / unit)
+    # What a gradient says of this network does not reach across the whole range of a pixel.
+    if case.norm not in ("l0", "patch") or case.name.startswith("apgd"):
+        assert hurt.mean() > clean.mean()
+    if case.name.startswith(TRACKED):
         assert (hurt >= clean).all()
 
 
@@ -119,7 +169,7 @@ def test_seed_and_ids_matter_only_where_there_is_chance(case):
     assert torch.equal(case.attack(seed=0)(model, images, targets, torch.arange(4)), result)
     if not case.random:
         assert torch.equal(case.attack(seed=1)(model, images, targets, list("abcd")), result)
-    elif case.name.startswith("pgd"):
+    elif not case.name.startswith(TRACKED):
         assert not torch.equal(case.attack(seed=1)(model, images, targets), result)
         assert not torch.equal(case.attack(seed=0)(model, images, targets, list("abcd")), result)
 
@@ -142,6 +192,13 @@ def test_passes_are_those_that_the_attack_says(case):
         ("mim-signsum", {"steps": 4}, Cost(4, 12)),
         ("apgd-dgba", {}, Cost(21, 20)),
         ("apgd-signsum", {"steps": 4, "restarts": 2}, Cost(10, 24)),
+        ("nim-dgba", {"steps": 4}, Cost(4, 4)),
+        ("dim-dgba", {}, Cost(20, 20)),
+        ("tim-signsum", {"steps": 4}, Cost(4, 12)),
+        ("decay-dgba", {}, Cost(21, 20)),
+        ("adam-signsum", {"steps": 4, "restarts": 2}, Cost(10, 24)),
+        ("square-dgba", {}, Cost(101, 0)),
+        ("noise-signsum", {}, Cost(10, 0)),
     ],
 )
 def test_cost(name, options, cost):
@@ -233,6 +290,6 @@ def test_non_finite_gradients_do_not_reach_the_image():
             return predictions | {"depth": predictions["depth"] + (images[:, :1, 3:4, 3:4] * 0).sqrt()}
 
     images, targets = toy_batch(2)
-    for norm in EPS:
-        result = create_attack("pgd-dgba", norm=norm, eps=0.1, steps=2)(Overflowing(), images, targets)
+    for norm, eps in EPS.items():
+        result = create_attack("pgd-dgba", norm=norm, eps=eps, steps=2)(Overflowing(), images, targets)
         assert result.isfinite().all() and not torch.equal(result, images)

@@ -21,11 +21,19 @@ STEPS: dict[str, dict[str, int]] = {
     "mim": {"steps": 4},
     "pgd": {"steps": 4},
     "pgd, restarts": {"steps": 3, "restarts": 3},
+    "nim": {"steps": 4},
+    "tim": {"steps": 4},
+    "dim": {"steps": 4},
+    "adam": {"steps": 4},
+    "decay": {"steps": 4},
+    "decay, restarts": {"steps": 3, "restarts": 2},
     "apgd": {"steps": 6},
     "apgd, 1 step": {"steps": 1},
     "apgd, restarts": {"steps": 5, "restarts": 3},
 }
-LAST = [step for step in STEPS if "apgd" not in step and "restarts" not in step]
+# They score the best point of each run and its last.
+TRACKED = ("apgd", "adam", "decay")
+LAST = [step for step in STEPS if not step.startswith(TRACKED) and "restarts" not in step]
 every_step = pytest.mark.parametrize("step", STEPS)
 every_aggregator = pytest.mark.parametrize("aggregator", ["single:depth", "total", "signsum", "dgba"])
 
@@ -76,7 +84,7 @@ def test_gradients_come_from_the_search_and_judgements_from_the_model(step: str,
     gradients = restarts * attack.step.steps
     assert search.forwards == gradients
     assert search.backwards["images"] == gradients * attack.aggregator.backward_passes(3)
-    if step.startswith("apgd"):  # the best point of each run and its last
+    if step.startswith(TRACKED):
         assert model.forwards == attack.step.searched_points + restarts == 2 * restarts
     else:
         assert model.forwards == (restarts if restarts > 1 else 0)
@@ -101,6 +109,9 @@ def test_the_model_itself_as_search_costs_nothing_more(step: str, aggregator: st
         ("pgd-dgba", {"restarts": 3}, 0),
         ("apgd-dgba", {}, 1),
         ("apgd-signsum", {"restarts": 4}, 4),
+        ("decay-dgba", {"restarts": 2}, 2),
+        ("square-dgba", {}, 0),
+        ("noise-dgba", {}, 0),
     ],
 )
 def test_cost_with_search(name: str, options: dict[str, int], more: int) -> None:

@@ -16,9 +16,9 @@ MODEL = ToyNet()
 CHECKS = 1
 
 
-def waits(name: str, norm: str, search: ToyNet | None = None, **options: Any) -> int:
+def waits(name: str, norm: str, search: ToyNet | None = None, eps: float = 0.1, **options: Any) -> int:
     images, targets = toy_batch(3)
-    attack = create_attack(name, norm=norm, eps=0.1, **options)
+    attack = create_attack(name, norm=norm, eps=eps, **options)
     with Waits() as waits:
         attack(MODEL, images, targets, search=search)
     return waits.count
@@ -32,6 +32,16 @@ def test_an_attack_waits_for_its_images_range_alone(step: str, aggregator: str, 
     for steps in (1, 2, 9) if "steps" in options else (None,):
         for restarts in (1, 3) if "restarts" in options else (None,):
             assert waits(f"{step}-{aggregator}", norm, steps=steps, restarts=restarts) == CHECKS
+
+
+@pytest.mark.parametrize(("norm", "eps"), [("l1", 1.5), ("l0", 4), ("patch", 0.2)])
+@pytest.mark.parametrize("name", ["pgd-dgba", "apgd-dgba"])
+def test_other_norms_wait_no_more(name: str, norm: str, eps: float) -> None:
+    assert waits(name, norm, eps=eps, steps=3, restarts=2) == CHECKS
+
+
+def test_8_bit_images_are_checked_once_more() -> None:
+    assert waits("pgd-dgba", "linf", steps=1, quantized=True) == waits("pgd-dgba", "linf", steps=9, quantized=True)
 
 
 @pytest.mark.parametrize("name", ["pgd-dgba", "apgd-dgba", "apgd-signsum"])

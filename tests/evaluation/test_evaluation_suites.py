@@ -64,6 +64,22 @@ def test_l2_counts_as_it_is(tmp_path: Path) -> None:
     assert [(a.threat.norm, a.threat.eps) for a in suite.create_attacks(THREE)] == [("l2", 0.5), ("l2", 300)]
 
 
+@pytest.mark.parametrize(
+    ("norm", "eps", "texts"),
+    [
+        ("linf", [4, 8], ["linf 4/255, 8-bit", "linf 8/255, 8-bit"]),
+        ("l1", [12.5], ["l1 12.5, 8-bit"]),
+        ("l0", [10, 50], ["l0 10 px, 8-bit", "l0 50 px, 8-bit"]),
+        ("patch", [0.05], ["patch 5 %, 8-bit"]),
+    ],
+)
+def test_every_norm_and_8_bit_images(norm: str, eps: list[float], texts: list[str], tmp_path: Path) -> None:
+    text = f'norm = "{norm}"\neps = {eps}\nquantize = true\nattacks = ["pgd-dgba"]'
+    attacks = load_suite(write(tmp_path, text)).create_attacks(THREE)
+    assert [str(attack.threat) for attack in attacks] == texts
+    assert all(attack.config()["quantized"] is True for attack in attacks)
+
+
 def test_empty_attacks_mean_clean_only(tmp_path: Path) -> None:
     assert load_suite(write(tmp_path, "eps = [4]\nattacks = []")).create_attacks(THREE) == []
 
@@ -80,7 +96,10 @@ def test_empty_attacks_mean_clean_only(tmp_path: Path) -> None:
         ("eps = [4]", "attacks: Field required"),
         ("eps = [4]\nattacks = []\nlimt = 3", r"limt: Extra inputs are not permitted \(got 3\)"),
         ("eps = [4]\nattacks = []\nlimit = 0", r"limit: Input should be greater than or equal to 1 \(got 0\)"),
-        ("eps = [4]\nattacks = []\nnorm = 'l1'", "norm: Input should be 'linf' or 'l2'"),
+        ("eps = [4]\nattacks = []\nnorm = 'l3'", "norm: Input should be 'linf', 'l2', 'l1', 'l0' or 'patch'"),
+        ("eps = [2]\nattacks = []\nnorm = 'patch'", r"eps 2 is outside \(0, 1\] for patch"),
+        ("eps = [1.5]\nattacks = []\nnorm = 'l0'", "eps 1.5 is not a whole number of pixels"),
+        ("eps = [0.5]\nattacks = []\nquantize = true", "eps 0.00196078 .linf. is too small for 8-bit images"),
         ("eps = [4]\nattacks = []\nseed = -1", "seed: Input should be greater than or equal to 0"),
         ("eps = [4]\nattacks = []\noptions = {pdg = {steps = 3}}", "unknown step rule 'pdg'; did you mean 'pgd'"),
         ("eps = [4]\nattacks = []\noptions = {pgd = {step = 3}}", "pgd takes no option 'step'; it takes: steps"),

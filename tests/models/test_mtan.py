@@ -20,7 +20,7 @@ def network() -> MTANetwork:
 
 
 def test_masks_lie_between_0_and_1_and_differ_by_task_and_image(network):
-    shared = network.shared_features(torch.randn(2, 3, 32, 48))
+    shared = network.backbone_features(torch.randn(2, 3, 32, 48))
     masks = network.train().masks(shared)
     assert list(masks) == list(TASKS)
     for own in masks.values():
@@ -31,7 +31,7 @@ def test_masks_lie_between_0_and_1_and_differ_by_task_and_image(network):
 
 
 def test_the_masks_follow_the_papers_formula(network):
-    shared = network.shared_features(random_images())
+    shared = network.backbone_features(random_images())
     masks = network.masks(shared)["depth"]
     first, second, *_ = network.attention["depth"]
     attended = first.mask(shared[0]) * shared[0]

@@ -27,6 +27,8 @@ class Aggregator(ABC):
     norms: ClassVar[tuple[str, ...] | None] = None
     # Whether it sees L_i(x')/L_i(x) in place of the losses L_i(x'): one forward pass more a run.
     relative_to_clean: ClassVar[bool] = False
+    # Whether it balances losses of tasks, which a criterion can change and a threshold can be set for.
+    looks_at_tasks: ClassVar[bool] = True
     # Whether the clean image has no gradient, so that a climb must start elsewhere.
     flat_at_clean: ClassVar[bool] = False
 
@@ -34,6 +36,11 @@ class Aggregator(ABC):
     def name(self) -> str:
         """The name that `create_aggregator` takes."""
         return self.kind
+
+    @property
+    def opening_passes(self) -> int:
+        """Forward passes before the first gradient, for what the clean images are compared by."""
+        return int(self.relative_to_clean)
 
     def tasks(self, names: Sequence[str]) -> tuple[str, ...]:
         """Those of a model's tasks that it looks at (T of them); the others cost no backward pass."""

@@ -1,6 +1,8 @@
 """How much each pixel's loss counts while an attack climbs. A new criterion is one file here."""
 
 from mtlattack.attacks.criteria.base import Criterion
+from mtlattack.attacks.criteria.cospgd import CosPGD
 from mtlattack.attacks.criteria.registry import CRITERIA, create_criterion, list_criteria
+from mtlattack.attacks.criteria.segpgd import SegPGD
 
-__all__ = ["CRITERIA", "Criterion", "create_criterion", "list_criteria"]
+__all__ = ["CRITERIA", "CosPGD", "Criterion", "SegPGD", "create_criterion", "list_criteria"]

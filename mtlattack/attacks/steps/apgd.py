@@ -8,35 +8,29 @@ import torch
 from torch import Tensor
 
 from mtlattack.attacks.balls import Ball
-from mtlattack.attacks.cost import Cost
-from mtlattack.attacks.noise import Noise
 from mtlattack.attacks.norms import per_image
 from mtlattack.attacks.objective import Objective
-from mtlattack.attacks.steps.base import Best, StepRule
+from mtlattack.attacks.steps.base import Best
 from mtlattack.attacks.steps.registry import STEPS
+from mtlattack.attacks.steps.tracked import TrackedRule, closed, with_momentum
 from mtlattack.errors import InputError
 
-_MOMENTUM = 0.75
 _RISES = 0.75
 
 
 @STEPS.register("apgd")
 @dataclass(frozen=True, kw_only=True)
-class APGD(StepRule):
+class APGD(TrackedRule):
     """Auto-PGD (Croce & Hein 2020, arXiv 2003.01690, algorithm 1), every decision taken for each image by itself.
 
     Unlike there, a step size that still pays is halved too, at every second checkpoint and the first: in few steps the
     paper's rule, `halve_steadily=False`, ends before its steps are small. Both go back to the best point when halving.
 
-    The gradient pass at a point is its evaluation, so a run of K steps costs K forward and backward passes and one
-    closing forward pass. The first run starts at the clean image: as the search scores them, no image ends below it.
+    The first step is 2ε. A run of K steps costs K forward and backward passes and one closing forward pass.
     """
 
     kind: ClassVar[str] = "apgd"
 
-    steps: int = 20
-    step_size: float | None = None
-    restarts: int = 1
     halve_steadily: bool = True
 
     def __post_init__(self) -> None:
@@ -44,34 +38,17 @@ class APGD(StepRule):
         if not isinstance(self.halve_steadily, bool):
             raise InputError(f"halve_steadily {self.halve_steadily!r} is neither true nor false")
 
-    def first_step(self, eps: float) -> float:
-        return self.step_size or 2 * eps
-
-    def cost(self, backward_passes: int) -> Cost:
-        return Cost(self.restarts * (self.steps + 1), self.restarts * self.steps * backward_passes)
-
-    @property
-    def searched_points(self) -> int:
-        return self.restarts
-
-    def run(self, objective: Objective, ball: Ball, noise: Noise) -> Tensor:
-        best = self._climb(objective, ball, ball.random_start(noise, 0) if objective.flat_at_clean else ball.images)
-        for restart in range(1, self.restarts):
-            other = self._climb(objective, ball, ball.random_start(noise, restart))
-            best.offer(other.points, other.score)
-        return best.points
-
-    def _climb(self, objective: Objective, ball: Ball, points: Tensor) -> Best:
+    def climb(self, objective: Objective, ball: Ball, points: Tensor) -> Best:
         before = points
         objective.begin(self.steps)
         score, gradient = objective.gradient(points)
         best, best_gradient = Best(points, score), gradient
-        step = torch.full_like(score, self.first_step(ball.eps))
+        step = torch.full_like(score, self.first_step(ball.radius))
         rises = torch.zeros_like(score)
         checkpoint, halved, best_at_checkpoint = 0, torch.zeros_like(score, dtype=torch.bool), score
         checkpoints = frozenset(_checkpoints(self.steps))
         for k in range(1, self.steps):
-            before, points = points, self._step(ball, points, before, gradient, step)
+            before, points = points, _next(ball, points, before, gradient, step)
             previous = score
             score, gradient = objective.gradient(points)
             rises += score > previous
@@ -86,19 +63,12 @@ class APGD(StepRule):
                 gradient = torch.where(per_image(halved), best_gradient, gradient)
                 score = torch.where(halved, best.score, score)
                 checkpoint, best_at_checkpoint, rises = k, best.score, torch.zeros_like(rises)
-        points = self._step(ball, points, before, gradient, step)
-        best.score = objective.judged(best.points, best.score)
-        best.offer(points, objective.score(points))
-        return best
+        return closed(objective, best, _next(ball, points, before, gradient, step))
 
-    def _step(self, ball: Ball, points: Tensor, before: Tensor, gradient: Tensor, step: Tensor) -> Tensor:
-        target = ball.project(torch.addcmul(points, per_image(step), ball.steepest(gradient)))
-        if before is points:  # The first step has no past to lean on.
-            return target
-        # points + m·(target − points) + (1 − m)·(points − before), in as few passes over memory as it takes.
-        ahead = torch.lerp(points, target, _MOMENTUM)
-        ahead.add_(points, alpha=1 - _MOMENTUM).sub_(before, alpha=1 - _MOMENTUM)
-        return ball.project(ahead)
+
+def _next(ball: Ball, points: Tensor, before: Tensor, gradient: Tensor, step: Tensor) -> Tensor:
+    target = ball.project(torch.addcmul(points, per_image(step), ball.steepest(gradient)))
+    return with_momentum(ball, target, points, before)
 
 
 def _checkpoints(steps: int) -> Iterator[int]:

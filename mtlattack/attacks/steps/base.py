@@ -42,8 +42,8 @@ class StepRule(ABC):
         """Points of `ball` with a high score, `[B, 3, H, W]`."""
 
     @abstractmethod
-    def first_step(self, eps: float) -> float:
-        """Length of the first step in the ball's norm."""
+    def first_step(self, radius: float) -> float:
+        """Length of the first step, for a ball of this radius."""
 
     @abstractmethod
     def cost(self, backward_passes: int) -> Cost:
@@ -54,10 +54,10 @@ class StepRule(ABC):
         """Points an image that go into a choice with the score of the gradient pass."""
         return 0
 
-    def config(self, eps: float) -> dict[str, Any]:
-        """The options in force at this eps, plain JSON types."""
+    def config(self, radius: float) -> dict[str, Any]:
+        """The options in force in a ball of this radius, plain JSON types."""
         options = {field.name: getattr(self, field.name) for field in fields(self)}
-        return options | ({"step_size": self.first_step(eps)} if "step_size" in options else {})
+        return options | ({"step_size": self.first_step(radius)} if "step_size" in options else {})
 
 
 class Best:

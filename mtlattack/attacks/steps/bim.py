@@ -17,5 +17,5 @@ class BIM(IteratedRule):
     steps: int = 20
     step_size: float | None = None
 
-    def first_step(self, eps: float) -> float:
-        return self.step_size or eps / self.steps
+    def first_step(self, radius: float) -> float:
+        return self.step_size or radius / self.steps

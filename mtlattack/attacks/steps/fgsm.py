@@ -14,5 +14,5 @@ class FGSM(IteratedRule):
 
     kind: ClassVar[str] = "fgsm"
 
-    def first_step(self, eps: float) -> float:
-        return eps
+    def first_step(self, radius: float) -> float:
+        return radius

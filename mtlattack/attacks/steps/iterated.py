@@ -1,4 +1,7 @@
-"""The loop that fgsm, bim, pgd and mim share, with three hooks: start, velocity, first_step."""
+"""The loop that fgsm, bim, pgd, mim and the rules for transfer share; what differs is in the hooks."""
+
+from collections.abc import Iterable
+from itertools import repeat
 
 import torch
 from torch import Tensor
@@ -6,12 +9,12 @@ from torch import Tensor
 from mtlattack.attacks.balls import Ball
 from mtlattack.attacks.cost import Cost
 from mtlattack.attacks.noise import Noise
-from mtlattack.attacks.objective import Objective
+from mtlattack.attacks.objective import Objective, View
 from mtlattack.attacks.steps.base import Best, StepRule
 
 
 class IteratedRule(StepRule):
-    """x ← Π(x + α·steepest(v)), v made of the gradients so far; the last x is returned.
+    """x ← Π(x + α·steepest(v)), v made of the gradients so far; the last x is returned: K forward, K backward passes.
 
     With restarts the last x of each is scored by one more forward pass, and every image keeps its best.
     """
@@ -20,26 +23,35 @@ class IteratedRule(StepRule):
         """Where a run begins: the clean image, unless a rule says otherwise."""
         return ball.images
 
+    def ahead(self, ball: Ball, points: Tensor, previous: Tensor | None) -> Tensor:
+        """Where the gradient is taken, given the last velocity (None at first): at the points by default."""
+        return points
+
+    def views(self, ball: Ball, noise: Noise, restart: int) -> Iterable[View | None]:
+        """Through what the model sees the points of each step of a run: as they are by default."""
+        return repeat(None)
+
     def velocity(self, gradient: Tensor, previous: Tensor | None) -> Tensor:
         """Where to go, from this gradient and the last velocity (None at first): the gradient itself by default."""
         return gradient
 
     def run(self, objective: Objective, ball: Ball, noise: Noise) -> Tensor:
-        flat = objective.flat_at_clean
-        points = self._climb(objective, ball, ball.random_start(noise, 0) if flat else self.start(ball, noise, 0))
+        start = ball.random_start(noise, 0) if objective.flat_at_clean else self.start(ball, noise, 0)
+        points = self._climb(objective, ball, start, self.views(ball, noise, 0))
         if self.restarts == 1:
             return points
         best = Best(points, objective.score(points))
         for restart in range(1, self.restarts):
-            points = self._climb(objective, ball, self.start(ball, noise, restart))
+            start = self.start(ball, noise, restart)
+            points = self._climb(objective, ball, start, self.views(ball, noise, restart))
             best.offer(points, objective.score(points))
         return best.points
 
-    def _climb(self, objective: Objective, ball: Ball, points: Tensor) -> Tensor:
-        step, velocity = self.first_step(ball.eps), None
+    def _climb(self, objective: Objective, ball: Ball, points: Tensor, views: Iterable[View | None]) -> Tensor:
+        step, velocity = self.first_step(ball.radius), None
         objective.begin(self.steps)
-        for _ in range(self.steps):
-            _, gradient = objective.gradient(points)
+        for _, view in zip(range(self.steps), views, strict=False):
+            _, gradient = objective.gradient(self.ahead(ball, points, velocity), view)
             velocity = self.velocity(gradient, velocity)
             points = ball.project(torch.add(points, ball.steepest(velocity), alpha=step))
         return points

@@ -31,5 +31,5 @@ class MIM(IteratedRule):
         unit = normalise(gradient, 1)
         return unit if previous is None else self.momentum * previous + unit
 
-    def first_step(self, eps: float) -> float:
-        return self.step_size or eps / self.steps
+    def first_step(self, radius: float) -> float:
+        return self.step_size or radius / self.steps

@@ -25,5 +25,5 @@ class PGD(IteratedRule):
     def start(self, ball: Ball, noise: Noise, restart: int) -> Tensor:
         return ball.random_start(noise, restart)
 
-    def first_step(self, eps: float) -> float:
-        return self.step_size or 2.5 * eps / self.steps
+    def first_step(self, radius: float) -> float:
+        return self.step_size or 2.5 * radius / self.steps

@@ -1,0 +1,45 @@
+"""How strong attacks are, and how much stronger than the reference, image by image the same."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from mtlattack.evaluation import Evidence
+from mtlattack.evaluation.change import Change, measure_change, resampling_weights, weighted_metrics
+from mtlattack.evaluation.report import BOOTSTRAP_SEED, RESAMPLES, interval
+
+REFERENCE = "apgd-dgba"
+AGGREGATES = ("loss_change", "log_ratio", "arp", "worst")
+
+
+def strengths(evidence: Mapping[str, Evidence]) -> list[dict[str, Any]]:
+    """A row an attack: its four aggregates, and the paired difference of each to the reference's, with intervals."""
+    changes = {name: _change(one) for name, one in evidence.items()}
+    reference = changes.get(REFERENCE)
+    rows = []
+    for name, change in changes.items():
+        planned = evidence[name].plan["attacks"][0]
+        record = evidence[name].report().record.attacks[0]
+        row: dict[str, Any] = {"name": name, "config": planned["config"], "gap": record.gap, "found": record.found}
+        row |= {key: planned[key] for key in ("forward_passes", "backward_passes")} | {"seconds": record.seconds}
+        row["task_change"] = record.task_change
+        for key in AGGREGATES:
+            values = getattr(change, key)
+            row[key] = interval(values).model_dump()
+            if reference is not None:
+                row[f"{key}_difference"] = interval(values - getattr(reference, key)).model_dump()
+        rows.append(row)
+    return rows
+
+
+def _change(evidence: Evidence) -> Change:
+    weights = resampling_weights(len(evidence.ids), RESAMPLES, BOOTSTRAP_SEED)
+    clean = weighted_metrics(evidence.clean, evidence.tasks, weights)
+    return measure_change(evidence.clean, clean, evidence.attacked[0], evidence.tasks, weights)
+
+
+def strongest(rows: list[dict[str, Any]], key: str) -> dict[str, Any]:
+    """The row that an attacker by this aggregate would choose."""
+    sign = -1 if key in ("arp", "worst") else 1
+    return max(rows, key=lambda row: sign * np.nan_to_num(row[key]["value"] or 0.0))

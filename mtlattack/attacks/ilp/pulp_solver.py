@@ -1,0 +1,101 @@
+"""PuLP's solvers: which there are, and an image's program solved by one."""
+
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pulp
+import torch
+from numpy.typing import NDArray
+
+from mtlattack.attacks.ilp.programs import Program
+from mtlattack.attacks.ilp.pulp_model import ImageProgram
+from mtlattack.attacks.ilp.rows import Rows
+from mtlattack.attacks.ilp.solution import Solution
+from mtlattack.errors import InputError, UnknownNameError
+
+# The first of these that is there is taken: HiGHS (extra `highs`) is the faster one on these programs.
+PREFERRED = ("HiGHS", "HiGHS_CMD", "PULP_CBC_CMD", "COIN_CMD")
+
+
+class SolverError(InputError):
+    """A solver that is not there, or that gave no proven solution: names it, its status and its time limit."""
+
+
+def choose_solver(name: str | None = None, *, time_limit: float | None = None, gap: float = 0.0) -> pulp.LpSolver:
+    """PuLP's solver called `name`, by default the first of PREFERRED that is installed; it says nothing.
+
+    It may take `time_limit` seconds an image, and stops when its solution is proven to be within `gap`, relatively, of
+    the best. UnknownNameError for a name that PuLP does not know, SolverError if it, or all of them, are missing.
+    """
+    if name is not None and name not in pulp.listSolvers():
+        raise UnknownNameError("PuLP solver", name, pulp.listSolvers())
+    here = pulp.listSolvers(onlyAvailable=True)
+    wanted = PREFERRED if name is None else (name,)
+    found = next((solver for solver in wanted if solver in here), None)
+    if found is None:
+        raise SolverError(f"PuLP solver {' or '.join(wanted)} is not here, only: {', '.join(here) or 'none'}")
+    return pulp.getSolver(found, msg=False, timeLimit=time_limit, gapRel=gap)
+
+
+def solve_pulp(
+    program: Program, solver: str | pulp.LpSolver | None = None, *, time_limit: float | None = None, gap: float = 0.0
+) -> Solution:
+    """Solve a program image by image, each as a PuLP problem, to within `gap` of its best: its bound is the solver's.
+
+    `solver` is a name for `choose_solver`, or a solver of PuLP's that is set up already, to the same `gap`. SolverError
+    for one that is missing, runs out of time (`time_limit` seconds an image) or fails: nothing else is tried.
+    """
+    program.check_finite()
+    if solver is None or isinstance(solver, str):
+        solver = choose_solver(solver, time_limit=time_limit, gap=gap)
+    rows = Rows.of(replace(program, gains=program.gains.cpu(), budgets=None, regions=None))
+    steps, bounds = [], []
+    for values in rows.values[:, :, :, 0].numpy():
+        image = ImageProgram(
+            wanted=values[: rows.objectives],
+            spared=values[rows.objectives :],
+            offsets=np.zeros(len(values)),
+            regions=program.pixel_regions,
+            budgets=program.budgets,
+        )
+        delta, bound = solve_image(image, solver, gap)
+        steps.append(torch.from_numpy(delta))
+        bounds.append(bound)
+    gains = program.gains
+    step = torch.stack(steps) if steps else torch.zeros(0)
+    proven = torch.tensor(bounds, dtype=torch.float64) * rows.scale / rows.count
+    return Solution.certified(program, step.reshape(gains[:, 0].shape).to(gains), proven.to(gains.device))
+
+
+def solve_image(image: ImageProgram, solver: pulp.LpSolver, gap: float) -> tuple[NDArray[np.int8], float]:
+    """δ `[C, P]` and a bound of the objective by a solver set to a relative `gap`; SolverError unless it gets there."""
+    problem, delta = image.state()
+    try:
+        problem.solve(solver)
+    except pulp.PulpSolverError as error:
+        raise SolverError(f"PuLP solver {solver.name} failed (time limit {_limit(solver)}): {error}") from error
+    if problem.sol_status != pulp.LpSolutionOptimal:
+        status = f"{pulp.LpStatus[problem.status]}, {pulp.LpSolution[problem.sol_status]}"
+        raise SolverError(f"PuLP solver {solver.name}: {status}, no proven solution (time limit {_limit(solver)})")
+    value = float(problem.objective.value())
+    if not math.isfinite(value):
+        raise SolverError(f"PuLP solver {solver.name} gave the objective {value} (time limit {_limit(solver)})")
+    chosen = np.array([variable.value() for variable in delta]).round().astype(np.int8)
+    return chosen.reshape(image.wanted.shape[1:]), value + _unproven(problem, image, value, gap)
+
+
+def _unproven(problem: pulp.LpProblem, image: ImageProgram, value: float, gap: float) -> float:
+    """How far above the solver's solution the best may be."""
+    model: Any = getattr(problem, "solverModel", None)
+    if gap and hasattr(model, "getInfo"):  # highspy's, which knows; of the others PuLP keeps only the solution
+        info = model.getInfo()
+        return abs(float(info.mip_dual_bound) - float(info.objective_function_value))
+    # Their gap is relative to some value between the solution and the relaxation's.
+    return gap * image.ceiling
+
+
+def _limit(solver: pulp.LpSolver) -> str:
+    limit = getattr(solver, "timeLimit", None)
+    return "none" if limit is None else f"{limit:g} s"

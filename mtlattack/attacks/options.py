@@ -1,0 +1,24 @@
+"""What attacks refuse among their options."""
+
+import math
+
+from mtlattack.errors import InputError
+
+
+def check_whole(name: str, value: object) -> None:
+    """InputError unless `value` is a whole number of at least 1."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InputError(f"{name} {value!r} is not a whole number ≥ 1")
+
+
+def check_positive(name: str, value: object) -> None:
+    """InputError unless `value` is a finite number above 0."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+        raise InputError(f"{name} {value!r} is outside (0, ∞)")
+
+
+def check_number(name: str, value: object, least: float, below: float = math.inf) -> None:
+    """InputError unless `value` is a number in [least, below)."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value < below:
+        bound = "∞" if below == math.inf else f"{below:g}"
+        raise InputError(f"{name} {value!r} is outside [{least:g}, {bound})")

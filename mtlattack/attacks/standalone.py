@@ -1,0 +1,68 @@
+"""Attacks that are no step rule with an aggregator, by name."""
+
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+from mtlattack.attacks.aggregators import Aggregator
+from mtlattack.attacks.attack import Attack
+from mtlattack.errors import InputError
+from mtlattack.registry import Registry
+
+# What every attack has; other fields of one are options that it takes.
+_PARTS = ("threat", "seed", "aggregator")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StandaloneAttack(Attack):
+    """An attack with a loop of its own, named `<kind>`. Its dataclass fields are the options that it takes."""
+
+    kind: ClassVar[str]
+    # Threat norms that it is made for; None: any.
+    norms: ClassVar[tuple[str, ...] | None] = None
+
+    def __post_init__(self) -> None:
+        check_norm(self.kind, self.norms, self.threat.norm)
+
+    @property
+    def name(self) -> str:
+        return self.kind
+
+    def options(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in standalone_options(self.kind)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class AggregatedAttack(StandaloneAttack):
+    """One that follows an aggregator, named `<kind>-<aggregator>`, whose options it takes too."""
+
+    aggregator: Aggregator
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_norm(self.aggregator.kind, self.aggregator.norms, self.threat.norm)
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind}-{self.aggregator.name}"
+
+    def options(self) -> dict[str, Any]:
+        return super().options() | self.aggregator.config()
+
+
+ATTACKS: Registry[type[StandaloneAttack]] = Registry("attack")
+
+
+def check_norm(kind: str, norms: tuple[str, ...] | None, norm: str) -> None:
+    """InputError unless something of this kind is made for a threat's norm."""
+    if norms is not None and norm not in norms:
+        raise InputError(f"{kind} is made for {', '.join(norms)}, not for {norm}")
+
+
+def follows_aggregator(kind: str) -> bool:
+    """Whether the registered kind is named together with an aggregator."""
+    return issubclass(ATTACKS.get(kind), AggregatedAttack)
+
+
+def standalone_options(kind: str) -> tuple[str, ...]:
+    """Names of the options that a registered kind takes, beside those of its aggregator."""
+    return tuple(field.name for field in fields(ATTACKS.get(kind)) if field.name not in _PARTS)

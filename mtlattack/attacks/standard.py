@@ -1,0 +1,95 @@
+"""`standard`: a fixed set of attacks, of which each image takes the one that hurts it most."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from mtlattack.attacks.aggregators.relative import Relative
+from mtlattack.attacks.attack import Attack, Result
+from mtlattack.attacks.cost import Cost
+from mtlattack.attacks.noise import Noise
+from mtlattack.attacks.objective import Objective
+from mtlattack.attacks.problem import Problem
+from mtlattack.attacks.registry import create_attack
+from mtlattack.attacks.standalone import ATTACKS, StandaloneAttack
+from mtlattack.attacks.steps.base import Best
+
+
+@dataclass(frozen=True)
+class Member:
+    """An attack by name, `:*` for one a task; `norms` are those in which it takes part (None: any)."""
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+    norms: tuple[str, ...] | None = None
+
+
+@ATTACKS.register("standard")
+@dataclass(frozen=True, kw_only=True)
+class Standard(StandaloneAttack):
+    """What the leaderboard runs: nobody has to choose (in the manner of AutoAttack, arXiv 2003.01690).
+
+    An evaluation runs the members one by one, and takes the worst case of each image: for a task's numbers the member
+    with the highest loss of that task, for the joint numbers the one with the highest mean relative loss change. Called
+    by itself it gives the images of the latter, judged by the model. The composition is part of the version; a change
+    of either changes numbers. Costs the sum of its members, and called by itself one forward pass for each and one for
+    the clean losses.
+    """
+
+    kind: ClassVar[str] = "standard"
+    version: ClassVar[int] = 1
+    composition: ClassVar[tuple[Member, ...]] = (
+        Member("apgd-dgba", {"steps": 20}),
+        Member("apgd-relative", {"steps": 20}),
+        Member("apgd-single:*", {"steps": 20}),
+        Member("square-dgba", {"steps": 100}, norms=("linf",)),
+    )
+
+    def members(self, tasks: Sequence[str]) -> tuple[Attack, ...]:
+        """The attacks that it consists of on a model with these tasks."""
+        return tuple(
+            create_attack(
+                name,
+                eps=self.threat.eps,
+                norm=self.threat.norm,
+                quantized=self.threat.quantized,
+                seed=self.seed,
+                **member.options,
+            )
+            for member in self.composition
+            if member.norms is None or self.threat.norm in member.norms
+            for name in _names(member, tasks)
+        )
+
+    def perturb(self, problem: Problem, noise: Noise) -> Result:
+        judge = Objective(problem, Relative())
+        best: Best | None = None
+        for member in self.members(list(problem.tasks)):
+            points = self.threat.settle(problem.images, member.perturb(problem, noise).images.detach())
+            score = judge.score(points)
+            if best is None:
+                best = Best(points, score)
+            else:
+                best.offer(points, score)
+        assert best is not None, "no composition is empty"
+        return Result(best.points, {})
+
+    def cost(self, num_tasks: int) -> Cost:
+        return self._sum([member.cost(num_tasks) for member in self.members(_numbered(num_tasks))])
+
+    def cost_with_search(self, num_tasks: int) -> Cost:
+        return self._sum([member.cost_with_search(num_tasks) for member in self.members(_numbered(num_tasks))])
+
+    def _sum(self, costs: list[Cost]) -> Cost:
+        """With the passes that judge, one a member, and the clean one that they are compared with."""
+        return Cost(sum(cost.forward for cost in costs) + len(costs) + 1, sum(cost.backward for cost in costs))
+
+
+def _names(member: Member, tasks: Sequence[str]) -> list[str]:
+    stem, each, _ = member.name.partition(":*")
+    return [f"{stem}:{task}" for task in tasks] if each else [stem]
+
+
+def _numbered(num_tasks: int) -> list[str]:
+    """Tasks of which only the number counts."""
+    return [f"task{index}" for index in range(num_tasks)]

@@ -1,0 +1,80 @@
+"""Whether an image's prediction depends on its batch, or on chance."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mtlattack.attacks.guard import undisturbed
+from mtlattack.evaluation.model import Model
+from mtlattack.evaluation.trust.run import Finished, Sighting
+
+# Of what a task's predictions range over: rounding stays well below it, as when a model is prepared for attacks.
+TOLERANCE = 1e-4
+# The range counts as no less than this share of the largest prediction, so that rounding of an offset is none.
+_LEAST_RANGE = 0.1
+_BATCH, _ALONE = 4, 2
+
+
+def compare_calls(model: Model, images: Tensor) -> dict[str, Any] | None:
+    """Call a model twice on the first of `images` `[B, 3, H, W]`, four at most, and on two of them alone.
+
+    `again` and `alone` are the largest differences, each in units of what the task's predictions range over; `alone` is
+    None for a single image. None where the model fails, which is for the run to say. In eval mode and without TF32;
+    two to four forward passes.
+    """
+    images = images[:_BATCH]
+    exact = torch.backends.cudnn.flags(enabled=torch.backends.cudnn.enabled, allow_tf32=False)
+    try:
+        with torch.inference_mode(), undisturbed(model), exact, _own_chance(images.device):
+            first, second = _call(model, images), _call(model, images)
+            singly = [_call(model, image) for image in images[:_ALONE].split(1)] if len(images) > 1 else []
+        again = _difference(first, second, first)
+        batched = {name: values[:_ALONE] for name, values in first.items()}
+        apart = {name: torch.cat([one[name] for one in singly]) for name in first} if singly else None
+        alone = None if apart is None else _difference(apart, batched, first)
+    except Exception:  # whatever a foreign model raises, lack of memory too: the first batch will meet it again
+        return None
+    return {"images": len(images), "again": again, "alone": alone}
+
+
+def batch_dependent(run: Finished) -> list[Sighting] | None:
+    """`batch-dependent`."""
+    alone = None if run.calls is None else run.calls["alone"]
+    if run.calls is None or alone is None:
+        return None
+    if alone <= TOLERANCE:
+        return []
+    size = run.calls["images"]
+    return [(None, f"alone, an image is predicted otherwise than in a batch of {size}, by {alone:.2g} of the range")]
+
+
+def random(run: Finished) -> list[Sighting] | None:
+    """`random`."""
+    if run.calls is None:
+        return None
+    again = run.calls["again"]
+    if again <= TOLERANCE:
+        return []
+    return [(None, f"two calls on the same {run.calls['images']} images differ by {again:.2g} of the range")]
+
+
+def _call(model: Model, images: Tensor) -> dict[str, Tensor]:
+    predictions = model(images)
+    return {name: predictions[name].float().nan_to_num(0, 0, 0) for name in model.tasks}
+
+
+def _difference(one: dict[str, Tensor], other: dict[str, Tensor], whole: dict[str, Tensor]) -> float:
+    """The largest difference over the tasks, in units of what each task's predictions in `whole` range over."""
+    differences = []
+    for name, values in whole.items():
+        low, high = values.aminmax()
+        span = torch.maximum(high - low, _LEAST_RANGE * torch.maximum(high.abs(), low.abs()))
+        size = (one[name] - other[name]).abs().amax()
+        differences.append(torch.where(size > 0, size / span, 0.0))
+    return float(torch.stack(differences).amax())
+
+
+def _own_chance(device: torch.device) -> Any:
+    """Random numbers drawn inside change nothing outside."""
+    return torch.random.fork_rng([device] if device.type == "cuda" else [])

@@ -1,0 +1,148 @@
+"""Every step rule and aggregator there is, by the lists: a new one is covered by itself."""
+
+import inspect
+from functools import cache
+
+import pytest
+import torch
+from attack_toys import Counted, ToyNet, toy_batch
+from test_attack_norms import assert_inside
+from torch import Tensor, nn
+
+from mtlattack.attacks import Attack, Cost, create_aggregator, create_attack, create_step, list_aggregators, list_steps
+from mtlattack.attacks.aggregators import AGGREGATORS
+from mtlattack.attacks.capabilities import aggregator_capabilities, step_capabilities
+from mtlattack.attacks.steps import STEPS, TrackedRule, step_options
+
+EPS = {"linf": 8 / 255, "l2": 0.3, "l1": 1.5, "l0": 4, "patch": 0.2}
+TASKS = ["segmentation", "depth", "normals"]
+PAIRS = [f"{step}-{aggregator}" for step in list_steps() for aggregator in ("dgba", "signsum")]
+PAIRS += [f"{step}-{name}" for name in list_aggregators(tasks=["depth"]) for step in ("fgsm", "pgd", "apgd")]
+PAIRS = sorted(set(PAIRS))
+MODEL = ToyNet()
+every_pair = pytest.mark.parametrize("name", PAIRS)
+
+
+def norms_of(name: str) -> list[str]:
+    """All that it is made for where this is a step rule with dgba or an aggregator with fgsm, else the first."""
+    step, _, aggregator = name.partition("-")
+    parts = (create_step(step), create_aggregator(aggregator))
+    norms = [norm for norm in EPS if all(part.norms is None or norm in part.norms for part in parts)]
+    return norms if aggregator == "dgba" or step == "fgsm" else norms[:1]
+
+
+def attack_of(name: str, norm: str) -> Attack:
+    options = step_options(name.partition("-")[0])
+    few = {"steps": 3, "restarts": 2}
+    return create_attack(name, norm=norm, eps=EPS[norm], **{key: few[key] for key in few if key in options})
+
+
+@cache
+def batch() -> tuple[Tensor, dict[str, Tensor]]:
+    return toy_batch(2)
+
+
+def one(index: int) -> tuple[Tensor, dict[str, Tensor], list[int]]:
+    images, targets = batch()
+    return images[[index]], {name: value[[index]] for name, value in targets.items()}, [index]
+
+
+@every_pair
+def test_inside_the_ball_the_same_again_and_the_same_alone(name: str) -> None:
+    images, targets = batch()
+    for norm in norms_of(name):
+        attack = attack_of(name, norm)
+        result = attack(MODEL, images, targets)
+        assert result.shape == images.shape and not result.requires_grad
+        assert_inside(norm, EPS[norm], images, result)
+        # A rule that keeps the best point may find none in three steps.
+        assert isinstance(attack.step, TrackedRule) or not torch.equal(result, images)
+        assert torch.equal(attack(MODEL, images, targets), result)
+        for index in range(2):
+            assert torch.equal(attack(MODEL, *one(index))[0], result[index])
+
+
+@every_pair
+def test_passes_are_those_that_the_attack_says(name: str) -> None:
+    images, targets = batch()
+    attack = attack_of(name, "linf")
+    model = Counted(ToyNet())
+    result = attack(model, images, targets)
+    assert Cost(model.forwards, model.backwards["images"]) == attack.cost(len(TASKS))
+    model, search = Counted(ToyNet()), Counted(ToyNet())
+    assert torch.equal(attack(model, images, targets, search=search), result)
+    spent = Cost(model.forwards + search.forwards, model.backwards["images"] + search.backwards["images"])
+    assert spent == attack.cost_with_search(len(TASKS))
+    assert model.backwards["images"] == 0
+
+
+class Low(nn.Module):
+    """A toy that computes in fewer bits and says so in its predictions."""
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.model, self.dtype, self.tasks = ToyNet().to(dtype), dtype, MODEL.tasks
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        return self.model(images.to(self.dtype))
+
+    def shared_features(self, images: Tensor) -> Tensor:
+        return self.model.shared_features(images.to(self.dtype))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@every_pair
+def test_a_search_in_fewer_bits_works(name: str, dtype: torch.dtype) -> None:
+    images, targets = batch()
+    result = attack_of(name, "linf")(MODEL, images, targets, search=Low(dtype))
+    assert result.dtype == torch.float32
+    assert_inside("linf", EPS["linf"], images, result)
+
+
+@pytest.mark.parametrize("part", [*STEPS, *AGGREGATORS])
+def test_docstrings_name_their_source_and_their_cost(part: str) -> None:
+    entry = (STEPS if part in STEPS else AGGREGATORS).get(part)
+    own = inspect.getdoc(entry) or ""
+    assert "arXiv" in own or "ours" in own or part == "average"
+    inherited = [inspect.getdoc(base) or "" for base in entry.__mro__ if base.__module__.startswith("mtlattack")]
+    assert any("pass" in doc or "Costs" in doc for doc in inherited)
+
+
+# --- what lists show
+
+
+def value_of(words: str, symbol: str, number: int) -> int:
+    """Of "2T + 1" and the like."""
+    terms = words.split(" + ")
+    return sum(int(term.removesuffix(symbol) or 1) * (number if symbol in term else 1) for term in terms)
+
+
+@pytest.mark.parametrize("kind", list_steps())
+def test_a_step_rules_passes_in_words_are_its_cost(kind: str) -> None:
+    can = step_capabilities(kind)
+    words = can.passes.removesuffix(" backward").split(" forward, ")
+    for steps in (1, 7, 20):
+        rule = create_step(kind, **({"steps": steps} if "steps" in step_options(kind) else {}))
+        assert Cost(*(value_of(count, "K", steps) for count in words)) == rule.cost(1)
+    assert can.gradients == (rule.cost(1).backward > 0) == rule.uses_gradients and not can.targeted
+    assert set(can.norms) == set(EPS if rule.norms is None else rule.norms)
+
+
+@pytest.mark.parametrize("kind", list(AGGREGATORS))
+def test_an_aggregators_passes_in_words_are_its_cost(kind: str) -> None:
+    can = aggregator_capabilities(kind)
+    aggregator = create_aggregator(f"{kind}:depth" if AGGREGATORS.get(kind).needs_task else kind)
+    backward, _, opening = can.passes.partition(" backward a step")
+    for tasks in (2, 3, 5, 8):
+        assert value_of(backward, "T", tasks) == aggregator.backward_passes(tasks)
+    assert opening == (f", {aggregator.opening_passes} forward a run" if aggregator.opening_passes else "")
+    assert can.gradients and not can.targeted
+
+
+@pytest.mark.parametrize("kind", [*STEPS, *AGGREGATORS])
+def test_summaries_are_one_sentence(kind: str) -> None:
+    summary = (step_capabilities if kind in STEPS else aggregator_capabilities)(kind).summary
+    assert 20 < len(summary) < 400 and "\n" not in summary and not summary.endswith((".", " al", " eq"))
+    assert summary.count("(") == summary.count(")")
+    if kind == "mim":
+        assert summary == "v ← μ·v + g/‖g‖₁ per image, steps of ε/steps (Dong et al. 2018, arXiv 1710.06081, eq. 6)"
