@@ -36,9 +36,9 @@ _AIM = 1 + 1e-4
 @ATTACKS.register("minimal")
 @dataclass(frozen=True, kw_only=True)
 class MinimalAttack(AggregatedAttack):
-    """For each image the smallest ‖x' − x‖_∞ whose mean relative loss change (1/T) Σ_i L_i(x')/L_i(x) − 1 reaches
-    `threshold`, over the T tasks that the aggregator looks at; the threat's ε is the upper limit.
+    """The smallest ‖x' − x‖_∞ of each image at which its mean relative loss change reaches `threshold`.
 
+    That is (1/T) Σ_i L_i(x')/L_i(x) − 1 over the T tasks that the aggregator looks at; the threat's ε is the limit.
     In place of ALMA-prox's multipliers (Rony et al. 2023, arXiv 2206.07179), every image has an ε of its own as in FMN
     (Pintor et al. 2021, arXiv 2102.12827): after each gradient pass, ε ← ε·(threshold/change), as if the change were
     linear in ε, by a factor whose limits fall from 4 to 1.02; x' − x is scaled with it and moved along the

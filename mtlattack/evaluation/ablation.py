@@ -15,8 +15,8 @@ from mtlattack.evaluation.report import BOOTSTRAP_SEED, RESAMPLES, interval
 class Contribution:
     """With a member minus without it, each under the same resamples of the images.
 
-    `loss_change` is never negative, as the joint choice is made by it; `log_ratio` may be. `arp` and `worst` are
-    negative where the member makes the ensemble stronger.
+    The joint choice is made by `loss_change`, which is not negative where every image has valid pixels for every task;
+    `log_ratio` may be. `arp` and `worst` are negative where the member makes the ensemble stronger.
     """
 
     loss_change: Interval

@@ -20,8 +20,15 @@ def join_parts(records: Mapping[Path, Record]) -> dict[Path, Record]:
         if whole is None:
             joined[folder] = record
         else:
-            attacks = sorted([*joined[whole].attacks, *record.attacks], key=lambda result: (result.norm, result.eps))
-            joined[whole] = joined[whole].model_copy(update={"attacks": attacks})
+            parts = (joined[whole], record)
+            attacks = sorted([r for part in parts for r in part.attacks], key=lambda result: (result.norm, result.eps))
+            flags = [flag for part in parts for flag in part.flags]
+            update = {
+                "attacks": attacks,
+                "flags": [flag for place, flag in enumerate(flags) if flag not in flags[:place]],
+                "checked": list(dict.fromkeys(name for part in parts for name in part.checked)),
+            }
+            joined[whole] = joined[whole].model_copy(update=update)
     return joined
 
 

@@ -58,7 +58,7 @@ class AttackResult(_Part):
 
 
 class Flag(_Part):
-    """A reason not to trust a number; what each means, and what to do, stands in evaluation/trust/README.md."""
+    """A reason not to trust a number; what each means, and what to do, stands in mtlattack/README.md."""
 
     name: str
     attack: str | None = Field(description="and its threat; null if it is about the model")

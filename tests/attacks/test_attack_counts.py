@@ -137,6 +137,21 @@ def test_other_aggregators_spend_t_backwards_a_step(aggregator: str) -> None:
     assert spend(f"apgd-{aggregator}", network())[0] == [(K + 1, K * T)]
 
 
+@pytest.mark.parametrize(
+    ("step", "closing"), [("bim", 0), ("mim", 0), ("nim", 0), ("tim", 0), ("dim", 0), ("decay", 1), ("adam", 1)]
+)
+def test_other_step_rules_spend_k_forwards_and_k_backwards(step: str, closing: int) -> None:
+    assert spend(f"{step}-dgba", network()) == ([(K + closing, K)], K * convolutions(network()))
+
+
+@pytest.mark.parametrize(("name", "options"), [("square", {"steps": K}), ("noise", {"restarts": K + 1})])
+def test_black_boxes_spend_forwards_alone(name: str, options: dict[str, int]) -> None:
+    images, targets = batch()
+    with Counter(network()) as counter, Masks() as masks:
+        create_attack(f"{name}-dgba", eps=8 / 255, **options)(network(), images, targets)
+    assert (counter.forwards, counter.backwards, masks.seen) == (K + 1, 0, [])
+
+
 @pytest.mark.parametrize("aggregator", [*LINEAR, *OTHERS])
 def test_prepared_copies_spend_the_same(aggregator: str) -> None:
     model = prepare_for_attack(network(), batch()[0])

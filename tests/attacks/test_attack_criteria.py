@@ -19,7 +19,7 @@ CRITERIA = list_criteria()
 
 
 def example(task: Task, batch: int = 3, seed: int = 0) -> tuple[Tensor, Tensor]:
-    """A float64 prediction `[B, channels, 5, 4]` and a target with invalid pixels, the last image without valid ones."""
+    """A float64 prediction `[B, channels, 5, 4]` and a target with invalid pixels, in the last image all."""
     generator = torch.Generator().manual_seed(seed)
     prediction = torch.randn(batch, task.channels, 5, 4, generator=generator, dtype=torch.float64)
     if task.kind == "segmentation":

@@ -20,7 +20,7 @@ from mtlattack.errors import InputError, UnknownNameError
         ("pdg-single:my_task", "pgd-single:my_task"),
         ("apgd-single", "apgd-single:depth"),
         ("apgd-single:", "apgd-single:depth"),
-        ("bim-total:depth", "bim-total"),
+        ("bim-total:depth", "bim-smta:depth"),
     ],
 )
 def test_wrong_attack_names(name, meant):
@@ -124,22 +124,25 @@ def test_wrong_ids_tasks_and_models():
 
 
 def test_lists():
-    assert list_steps() == ["apgd", "bim", "fgsm", "mim", "pgd"]
-    assert list_aggregators(tasks=["depth", "normals"]) == [
-        "dgba",
-        "signsum",
-        "single:depth",
-        "single:normals",
-        "total",
-    ]
-    assert len(list_attacks(tasks=["depth", "normals"])) == 25
+    steps, aggregators = list_steps(), list_aggregators(tasks=["depth", "normals"])
+    assert {"apgd", "bim", "decay", "fgsm", "mim", "noise", "pgd", "square"} <= set(steps)
+    assert {"dgba", "signsum", "single:depth", "single:normals", "total"} <= set(aggregators)
+    assert steps == sorted(steps) and "single:segmentation" not in aggregators
+    attacks = list_attacks(tasks=["depth", "normals"])
+    assert {f"{step}-{aggregator}" for step in steps for aggregator in aggregators} <= set(attacks)
+    assert len(set(attacks)) == len(attacks)
     assert list_attacks("apgd-single:*", tasks=["depth"]) == ["apgd-single:depth"]
     assert "pgd-single:segmentation" in list_attacks()
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])
-@pytest.mark.parametrize("name", list_attacks(tasks=["depth"]))
+@pytest.mark.parametrize(
+    "name", sorted({f"{s}-dgba" for s in list_steps()} | {f"pgd-{a}" for a in list_aggregators(tasks=["depth"])})
+)
 def test_config_makes_the_same_attack_again(name, norm):
+    step, _, aggregator = name.partition("-")
+    if any(norm not in (part.norms or [norm]) for part in (create_step(step), create_aggregator(aggregator))):
+        pytest.skip(f"{name} is not made for {norm}")
     attack = create_attack(name, norm=norm, eps=8 / 255, seed=3)
     config = json.loads(json.dumps(attack.config()))
     again = create_attack(**config)
@@ -151,8 +154,10 @@ def test_config_makes_the_same_attack_again(name, norm):
 
 def test_default_step_sizes():
     sizes = {name: create_attack(f"{name}-dgba", eps=0.1).config().get("step_size") for name in list_steps()}
-    assert sizes.pop("fgsm") is None
-    assert sizes == pytest.approx({"apgd": 0.2, "bim": 0.005, "mim": 0.005, "pgd": 0.0125})
+    assert {name for name, size in sizes.items() if size is None} == {"fgsm", "noise", "square"}
+    walk = dict.fromkeys(["bim", "dim", "mim", "nim", "tim"], 0.005)
+    expected = walk | {"adam": 0.1, "apgd": 0.2, "decay": 0.2, "pgd": 0.0125}
+    assert {name: size for name, size in sizes.items() if size is not None} == pytest.approx(expected)
 
 
 def test_an_attack_prints():

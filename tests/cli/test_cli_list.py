@@ -1,12 +1,14 @@
 """`mtlattack list`, and the command line as a whole."""
 
+import re
 import subprocess
 import sys
 
 import pytest
 from cli_toys import CommandLine
 
-from mtlattack.attacks import list_attacks
+from mtlattack.attacks import create_attack, list_attacks, list_steps
+from mtlattack.attacks.catalogue import describe_attacks
 from mtlattack.models import list_models
 
 
@@ -25,13 +27,59 @@ from mtlattack.models import list_models
     ],
 )
 def test_every_kind_is_listed(kind: str, some: set[str], cli: CommandLine) -> None:
-    names = cli.good("list", kind).split()
+    names = [line.split()[0] for line in cli.good("list", kind).splitlines()]
     assert some <= set(names) and len(set(names)) == len(names)
     assert cli.good("list", kind, "no-such-*") == ""
 
 
 def test_glob(cli: CommandLine) -> None:
-    assert cli.good("list", "attacks", "apgd-*").split() == list_attacks("apgd-*")
+    lines = cli.good("list", "attacks", "apgd-*").splitlines()
+    assert [line.split()[0] for line in lines] == list_attacks("apgd-*")
+
+
+def test_attacks_say_what_they_can_and_cost(cli: CommandLine) -> None:
+    lines = cli.good("list", "attacks").splitlines()
+    assert max(map(len, lines)) <= 100 and len({line.index(line.split()[1]) for line in lines}) == 1
+    rows = {line.split()[0]: line.split(maxsplit=5)[1:] for line in lines}
+    assert set(rows) <= set(list_attacks()) and "standard" in rows
+    assert rows["apgd-dgba"][:4] == ["any", "yes", "no", "K+1,K"]
+    assert rows["pgd-signsum"][3] == "K,KT" and rows["fgsm-single:depth"][3] == "1,1"
+    assert rows["square-dgba"][:4] == ["linf", "no", "no", "K+1,0"]
+    assert rows["apgd-dgba"][4].startswith("Ascend the mean relative")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "columns"),
+    [
+        ("steps", "apgd", ["any", "yes", "no", "K+1,K"]),
+        ("steps", "square", ["linf", "no", "no", "K+1,0"]),
+        ("aggregators", "signsum", ["any", "yes", "no", "1,T"]),
+        ("aggregators", "relative", ["any", "yes", "no", "1(+1),1"]),
+    ],
+)
+def test_parts_say_what_they_can_and_cost(kind: str, name: str, columns: list[str], cli: CommandLine) -> None:
+    (line,) = cli.good("list", kind, name).splitlines()
+    found = line.split(maxsplit=5)
+    assert found[:5] == [name, *columns] and "arXiv" in found[5]
+
+
+@pytest.mark.parametrize("name", ["apgd-dgba", "pgd-signsum", "apgd-relative", "square-total", "standard", "auto-saga"])
+def test_passes_are_those_of_the_attack(name: str) -> None:
+    (entry,) = describe_attacks(name)
+    steps = {"steps": 7} if "K" in entry.passes else {}
+    cost = create_attack(name, eps=0.1, **steps).cost(5)
+    values = []
+    for text in entry.passes.split(","):
+        terms = re.sub(r"(?<=\d)(?=[KT])|(?<=K)(?=T)", "*", text)
+        values.append(eval(terms, {"K": 7, "T": 5}))
+    assert values == [cost.forward, cost.backward]
+
+
+def test_titles_stand_on_a_terminal_alone(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rich.console.Console.is_terminal", property(lambda console: True))
+    lines = cli.good("list", "steps").splitlines()
+    assert lines[0].split()[:5] == ["name", "norms", "grad.", "targ.", "passes"]
+    assert [line.split()[0] for line in lines[1:]] == list_steps()
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from cli_toys import CommandLine, files, start
 
+from mtlattack.attacks import Standard
+from mtlattack.attacks.standard import Member
 from mtlattack.evaluation import Evidence, Record, load_suite, read_evidence
 
 
@@ -26,11 +28,11 @@ def record_of(folder: Path) -> Record:
 
 
 def test_run_prints_and_keeps(cli: CommandLine, basics: list[object]) -> None:
-    out = cli.good(*basics, "--attacks", "fgsm-*,pgd-total", "--eps", "2,8", "--limit", 2, "--seed", 3)
+    out = cli.good(*basics, "--attacks", "fgsm-single:*,pgd-total", "--eps", "2,8", "--limit", 2, "--seed", 3)
     folder = Path("runs/quick-tiny")
     assert sorted(files(folder)) == ["evidence.h5", "record.json"]
     record = record_of(folder)
-    names = ["fgsm-dgba", "fgsm-signsum", *(f"fgsm-single:{task}" for task in sorted(record.clean)), "fgsm-total"]
+    names = [f"fgsm-single:{task}" for task in sorted(record.clean)]
     assert [(r.name, round(r.eps * 255)) for r in record.attacks] == [
         (n, e) for e in (2, 8) for n in [*names, "pgd-total"]
     ]
@@ -38,7 +40,7 @@ def test_run_prints_and_keeps(cli: CommandLine, basics: list[object]) -> None:
     assert record.suite == {
         "name": "quick",
         "version": 2,
-        "overrides": {"attacks": ["fgsm-*", "pgd-total"], "eps": [2.0, 8.0], "limit": 2, "seed": 3},
+        "overrides": {"attacks": ["fgsm-single:*", "pgd-total"], "eps": [2.0, 8.0], "limit": 2, "seed": 3},
     }
     assert record.attacks[-1].config["steps"] == load_suite("quick").options.get("pgd", {}).get("steps", 20)
     assert record == read_evidence(folder / "evidence.h5").report().record
@@ -55,6 +57,23 @@ def test_same_command_computes_nothing_again(cli: CommandLine, basics: list[obje
     assert cli.good(*command) == first and files(Path("here")) == kept
     cli.good(*command, "--fresh")
     assert files(Path("here"))["evidence.h5"] != kept["evidence.h5"]  # other seconds, other start
+
+
+def test_standard_and_a_member_by_itself(
+    cli: CommandLine, basics: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = [Member(member.name, {**member.options, "steps": 2}, member.norms) for member in Standard.composition]
+    monkeypatch.setattr(Standard, "composition", tuple(few))
+    command = [*basics, "--attacks", "standard,fgsm-total", "--limit", 2, "--out", "here"]
+    out = cli.good(*command)
+    record = record_of(Path("here"))
+    singles = [f"apgd-single:{task}" for task in record.clean]
+    members = ["apgd-dgba", "apgd-relative", *singles, "square-dgba"]
+    assert [result.name for result in record.attacks] == ["fgsm-total", *members, "standard"]
+    assert record.attacks[-1].config["members"] == members
+    assert max(map(len, out.splitlines())) <= 100 and "standard (linf 4/255) took for the image" in out
+    assert cli.good(*command) == out
+    assert cli.good("show", "here") == "".join(out.splitlines(keepends=True)[:-1])
 
 
 def test_attacks_none_is_a_clean_run(cli: CommandLine, basics: list[object]) -> None:

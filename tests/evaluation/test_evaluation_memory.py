@@ -24,7 +24,7 @@ from mtlattack.tasks import Depth
 
 evaluate = partial(evaluate_anywhere, device="cpu")
 CHECKS = PREPARING - 1  # a trace brings no images
-SINGLY = CHECKS - 2  # of which all but two are of one image; in a run of one image at a time there are no others
+SINGLY = CHECKS - 2  # of which all but two are of one image
 ATTACKS = [create_attack("fgsm-total", eps=0.02), create_attack("pgd-dgba", eps=0.02, steps=2)]
 CPU = "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate"
 ERRORS: dict[str, Callable[[], Exception]] = {
@@ -255,8 +255,8 @@ def test_no_more_than_one_image_is_looked_at_before_the_first_batch(depths: Prep
     """Not for the gradients' agreement either."""
     memory = Memory(plain=1, gradient=1)
     evaluate(Hungry(memory), depths, ATTACKS, batch_size=1, precision="bfloat16")
-    assert memory.batches[:SINGLY] == SINGLY * [(1, False)]
-    assert memory.batches[SINGLY:][:8] == 8 * [(1, True)]  # four images, by both copies
+    calls = [*8 * [(1, False)], *8 * [(1, True)], *2 * [(1, False)]]  # copies, four images by both, the same twice
+    assert memory.batches[: len(calls)] == calls
 
 
 # --- what says that memory has run out

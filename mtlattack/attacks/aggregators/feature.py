@@ -58,8 +58,8 @@ class _Encoder:
         encode = getattr(model, "shared_features", None)
         if not callable(encode):
             raise InputError(
-                f"model {type(model).__name__} has no `shared_features(images) -> Tensor [B, …]` for an attack to climb: "
-                "give it this method, or make it with wrap(…, features=…)"
+                f"model {type(model).__name__} has no `shared_features(images) -> Tensor [B, …]`: give it this method, "
+                "or make it with wrap(…, features=…)"
             )
         self._encode: Callable[[Tensor], Tensor] = encode
 

@@ -27,9 +27,11 @@ def minimise(rows: Rows) -> Tensor:
 
     Newton steps on the smoothed function with a log barrier, both falling; every image has its own length of step.
     """
-    batch, height = rows.values.shape[:2]
-    weights = rows.values.new_full((batch, height), 1 / rows.objectives)
-    if height == 1:
+    # Rows of one size to begin with: two that are opposed cancel out at once.
+    size = rows.values.abs().flatten(2).sum(2) / rows.count
+    inverse = 1 / torch.where(size > 0, size, 1)
+    weights = inverse / inverse[:, : rows.objectives].sum(1, keepdim=True)
+    if rows.values.shape[1] == 1:
         return weights
     thin = rows.budgets is None and rows.values.shape[4] >= _THINNABLE
     for stage, seen in enumerate((rows.thinned(_STRIDE) if thin else rows, rows)):
@@ -58,9 +60,10 @@ def _descend(rows: Rows, weights: Tensor, stage: int) -> Tensor:
         values = torch.stack([dual.value(mixed + length[:, None] * change, width) for length in reach])
         pick = (values - barrier * (weights + reach[..., None] * way).log().sum(2)).argmin(0, keepdim=True)
         length = reach.gather(0, pick)[0, :, None]
-        stuck = pick[0] >= _STUCK
         weights, mixed = weights + length * way, mixed + length * change
-        value = dual.exact(mixed)
+        before, value = value, dual.exact(mixed)
+        # Where tasks cancel out the value falls to nothing, and only the larger curvature goes there.
+        stuck = (pick[0] >= _STUCK) | (stuck & (value < before / 2))
         best = torch.where((value < least)[:, None], weights, best)
         least = torch.minimum(value, least)
     return best

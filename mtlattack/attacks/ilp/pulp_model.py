@@ -32,8 +32,10 @@ class ImageProgram:
         """The problem, and δ, channel by channel."""
         _, channels, pixels = self.wanted.shape
         problem = pulp.LpProblem("step", pulp.LpMaximize)
-        delta = [pulp.LpVariable(f"d_{c}_{p}", -1, 1, pulp.LpInteger) for c in range(channels) for p in range(pixels)]
-        least = pulp.LpVariable("t")
+        delta = [
+            problem.add_variable(f"d_{c}_{p}", -1, 1, pulp.LpInteger) for c in range(channels) for p in range(pixels)
+        ]
+        least = problem.add_variable("t")
         problem.setObjective(least)
         for i, row in enumerate([*self.wanted, *self.spared]):
             terms = list(zip(delta, row.ravel().tolist(), strict=True))
@@ -47,7 +49,7 @@ class ImageProgram:
     def _limit(self, problem: pulp.LpProblem, delta: list[pulp.LpVariable]) -> None:
         assert self.budgets is not None
         pixels = len(self.regions)
-        changed = [pulp.LpVariable(f"z_{p}", cat=pulp.LpBinary) for p in range(pixels)]
+        changed = [problem.add_variable(f"z_{p}", cat=pulp.LpBinary) for p in range(pixels)]
         for j, value in enumerate(delta):
             problem += value <= changed[j % pixels]
             problem += -value <= changed[j % pixels]

@@ -1,6 +1,10 @@
 """PuLP's solvers: which there are, and an image's program solved by one."""
 
+import contextlib
+import importlib
 import math
+import os
+import shutil
 from dataclasses import replace
 from typing import Any
 
@@ -15,8 +19,8 @@ from mtlattack.attacks.ilp.rows import Rows
 from mtlattack.attacks.ilp.solution import Solution
 from mtlattack.errors import InputError, UnknownNameError
 
-# The first of these that is there is taken: HiGHS (extra `highs`) is the faster one on these programs.
-PREFERRED = ("HiGHS", "HiGHS_CMD", "PULP_CBC_CMD", "COIN_CMD")
+# The first of these that is there is taken: HiGHS (extra `highs`) is the faster one on these programs, COIN_CMD is CBC.
+PREFERRED = ("HiGHS", "HiGHS_CMD", "COIN_CMD")
 
 
 class SolverError(InputError):
@@ -31,12 +35,23 @@ def choose_solver(name: str | None = None, *, time_limit: float | None = None, g
     """
     if name is not None and name not in pulp.listSolvers():
         raise UnknownNameError("PuLP solver", name, pulp.listSolvers())
-    here = pulp.listSolvers(onlyAvailable=True)
+    here, cbc = pulp.listSolvers(onlyAvailable=True), _cbc_path()
+    if cbc and "COIN_CMD" not in here:
+        here.append("COIN_CMD")
     wanted = PREFERRED if name is None else (name,)
     found = next((solver for solver in wanted if solver in here), None)
     if found is None:
         raise SolverError(f"PuLP solver {' or '.join(wanted)} is not here, only: {', '.join(here) or 'none'}")
-    return pulp.getSolver(found, msg=False, timeLimit=time_limit, gapRel=gap)
+    path = {"path": cbc} if found == "COIN_CMD" else {}
+    return pulp.getSolver(found, msg=False, timeLimit=time_limit, gapRel=gap, **path)
+
+
+def _cbc_path() -> str | None:
+    """CBC as `pulp[cbc]` installs it, as older wheels of PuLP hold it, or as the shell finds it."""
+    with contextlib.suppress(ImportError):
+        return str(importlib.import_module("cbcbox").cbc_bin_path())
+    held = getattr(pulp.PULP_CBC_CMD, "pulp_cbc_path", None)
+    return held if held and os.access(held, os.X_OK) else shutil.which("cbc")
 
 
 def solve_pulp(

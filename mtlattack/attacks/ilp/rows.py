@@ -55,13 +55,13 @@ class Rows:
             values = values * torch.tensor(budgets, device=values.device).bool()[:, None]
         else:
             values = values[:, :, :, None]
-        count = gains[0, 0].numel()
+        count = gains.shape[2] * gains.shape[3]
         return cls(values, len(wanted), largest * count, count, budgets, slots)
 
     def thinned(self, stride: int) -> Self:
         """The same program, without budgets, on every so many-th pixel."""
         values = self.values[..., ::stride].contiguous()
-        return replace(self, values=values, count=values[0, 0].numel())
+        return replace(self, values=values, count=values.shape[2] * values.shape[4])
 
     def mixture(self, weights: Tensor) -> Tensor:
         """Σ_i w_i h_i for weights `[B, M]`, `[B, C, R, S]`, row after row: no image can feel its batch."""

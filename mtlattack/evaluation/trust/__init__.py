@@ -1,4 +1,4 @@
-"""What speaks against trusting a run's numbers; README.md says what each flag means and what to do."""
+"""What speaks against trusting a run's numbers; mtlattack/README.md says what each flag means and what to do."""
 
 from collections.abc import Callable
 
