@@ -3,7 +3,14 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from mtlattack.attacks import ComposedAttack, create_aggregator, create_attack, list_aggregators, list_steps, step_options
+from mtlattack.attacks import (
+    ComposedAttack,
+    create_aggregator,
+    create_attack,
+    list_aggregators,
+    list_steps,
+    step_options,
+)
 
 MATRIX_STEPS = ("pgd", "apgd")
 # Not meant to hurt every task: one task stands for all of them.

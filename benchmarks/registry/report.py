@@ -16,7 +16,8 @@ def main(
     """Print each file's table as Markdown, and draw all of them."""
     loaded = [json.loads(path.read_text(encoding="utf-8")) for path in documents]
     for document in loaded:
-        print(f"**{document['model']['name']}**, ε = {document['eps_255']:g}/255, {document['data']['images']} images\n")
+        model, images = document["model"]["name"], document["data"]["images"]
+        print(f"**{model}**, ε = {document['eps_255']:g}/255, {images} images\n")
         print(markdown(document))
     if picture:
         plot(loaded, picture)

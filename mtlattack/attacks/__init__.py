@@ -12,7 +12,7 @@ from mtlattack.attacks.composed import ComposedAttack
 from mtlattack.attacks.cost import Cost
 from mtlattack.attacks.criteria import Criterion, list_criteria
 from mtlattack.attacks.minimal import MinimalAttack
-from mtlattack.attacks.registry import create_attack, list_attacks
+from mtlattack.attacks.registry import check_options, create_attack, list_attacks, options_for
 from mtlattack.attacks.saga import AutoSAGA
 from mtlattack.attacks.standalone import AggregatedAttack, StandaloneAttack
 from mtlattack.attacks.standard import Standard
@@ -38,6 +38,7 @@ __all__ = [
     "Threat",
     "UniversalAttack",
     "aggregator_options",
+    "check_options",
     "create_aggregator",
     "create_attack",
     "create_step",
@@ -45,5 +46,6 @@ __all__ = [
     "list_attacks",
     "list_criteria",
     "list_steps",
+    "options_for",
     "step_options",
 ]

@@ -52,6 +52,7 @@ class MinimalAttack(AggregatedAttack):
 
     kind: ClassVar[str] = "minimal"
     norms: ClassVar[tuple[str, ...] | None] = ("linf",)
+    needs_tasks: ClassVar[bool] = True
 
     steps: int = 40
     threshold: float = 1.0
@@ -60,8 +61,6 @@ class MinimalAttack(AggregatedAttack):
         super().__post_init__()
         check_whole("steps", self.steps)
         check_positive("threshold", self.threshold)
-        if not self.aggregator.looks_at_tasks:
-            raise InputError(f"{self.aggregator.kind} looks at no task, so no loss can reach a threshold")
         if self.threat.quantized:
             raise InputError(f"{self.kind} looks for changes of less than a grey level: not for 8-bit images")
 

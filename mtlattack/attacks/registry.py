@@ -1,17 +1,18 @@
 """Attacks by name: `<step>-<aggregator>`, `<step>-<aggregator>+<criterion>`, and those of `standalone`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mtlattack.attacks.aggregators import aggregator_options, create_aggregator, list_aggregators
+from mtlattack.attacks.aggregators import AGGREGATORS, aggregator_options, create_aggregator, list_aggregators
 from mtlattack.attacks.attack import Attack
 from mtlattack.attacks.composed import ComposedAttack
 from mtlattack.attacks.criteria import create_criterion, list_criteria
-from mtlattack.attacks.standalone import ATTACKS, follows_aggregator, standalone_options
-from mtlattack.attacks.steps import create_step, list_steps, step_options
+from mtlattack.attacks.standalone import ATTACKS, can_follow, follows_aggregator, standalone_options
+from mtlattack.attacks.steps import STEPS, create_step, list_steps, step_options
 from mtlattack.attacks.threat import Threat
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.registry import match_names
+from mtlattack.tasks import list_tasks
 
 
 def create_attack(
@@ -64,7 +65,35 @@ def list_attacks(pattern: str = "*", tasks: Sequence[str] | None = None) -> list
     composed = [f"{step}-{aggregator}" for step in list_steps() for aggregator in aggregators]
     if plus:
         return [f"{name}+{kind}" for name in match_names(composed, plain) for kind in list_criteria(criterion)]
-    with_aggregator = [f"{kind}-{name}" for kind in ATTACKS if follows_aggregator(kind) for name in aggregators]
+    with_aggregator = [
+        f"{kind}-{name}"
+        for kind in ATTACKS
+        for name in aggregators
+        if can_follow(kind, AGGREGATORS.get(name.partition(":")[0]))
+    ]
     return match_names(
         [*composed, *with_aggregator, *(kind for kind in ATTACKS if not follows_aggregator(kind))], plain
     )
+
+
+def check_options(kind: str, options: Mapping[str, Any]) -> None:
+    """InputError unless `kind`, a step rule, an aggregator's kind or an attack of its own, takes these options."""
+    if kind in STEPS:
+        create_step(kind, **options)
+    elif kind in AGGREGATORS:
+        needs_task = AGGREGATORS.get(kind).needs_task
+        create_aggregator(f"{kind}:{list_tasks()[0]}" if needs_task else kind, **options)
+    elif kind in ATTACKS:
+        for option in options:
+            if option not in standalone_options(kind):
+                known = ", ".join(standalone_options(kind)) or "none"
+                raise InputError(f"{kind} takes no option {option!r}; it takes: {known}")
+    else:
+        raise UnknownNameError("step rule, aggregator or attack", kind, [*STEPS, *AGGREGATORS, *ATTACKS])
+
+
+def options_for(name: str, options: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Of options by kind those of the attack called `name`: its step rule's or its own, and its aggregator's."""
+    plain = name.partition("+")[0]
+    kind, _, aggregator = (plain, "", "") if plain in ATTACKS else plain.partition("-")
+    return {**options.get(kind, {}), **options.get(aggregator.partition(":")[0], {})}

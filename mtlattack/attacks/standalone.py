@@ -35,11 +35,16 @@ class StandaloneAttack(Attack):
 class AggregatedAttack(StandaloneAttack):
     """One that follows an aggregator, named `<kind>-<aggregator>`, whose options it takes too."""
 
+    # Whether only an aggregator that looks at tasks will do.
+    needs_tasks: ClassVar[bool] = False
+
     aggregator: Aggregator
 
     def __post_init__(self) -> None:
         super().__post_init__()
         check_norm(self.aggregator.kind, self.aggregator.norms, self.threat.norm)
+        if self.needs_tasks and not self.aggregator.looks_at_tasks:
+            raise InputError(f"{self.aggregator.kind} looks at no task, which {self.kind} needs")
 
     @property
     def name(self) -> str:
@@ -61,6 +66,12 @@ def check_norm(kind: str, norms: tuple[str, ...] | None, norm: str) -> None:
 def follows_aggregator(kind: str) -> bool:
     """Whether the registered kind is named together with an aggregator."""
     return issubclass(ATTACKS.get(kind), AggregatedAttack)
+
+
+def can_follow(kind: str, aggregator: type[Aggregator]) -> bool:
+    """Whether the registered kind can be named together with this kind of aggregator."""
+    attack = ATTACKS.get(kind)
+    return issubclass(attack, AggregatedAttack) and (aggregator.looks_at_tasks or not attack.needs_tasks)
 
 
 def standalone_options(kind: str) -> tuple[str, ...]:

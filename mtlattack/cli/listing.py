@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from mtlattack.attacks import list_criteria
 from mtlattack.attacks.catalogue import Entry, describe_aggregators, describe_attacks, describe_steps
 from mtlattack.data import list_datasets
 from mtlattack.errors import UnknownNameError
@@ -17,6 +18,7 @@ from mtlattack.tasks import list_tasks
 from mtlattack.training import list_recipes
 
 _LISTS: dict[str, Callable[[str], list[str]]] = {
+    "criteria": list_criteria,
     "models": list_models,
     "datasets": list_datasets,
     "suites": list_suites,
@@ -29,7 +31,7 @@ _TABLES: dict[str, Callable[[str], list[Entry]]] = {
     "aggregators": describe_aggregators,
     "steps": describe_steps,
 }
-_KINDS = ("models", *_TABLES, "datasets", "suites", "tasks", "layouts", "recipes")
+_KINDS = ("models", *_TABLES, "criteria", "datasets", "suites", "tasks", "layouts", "recipes")
 # The attacks are hundreds: their lines end here.
 _CUT = {"attacks": WIDTH}
 _TITLES = ("name", "norms", "grad.", "targ.", "passes", "what it does")

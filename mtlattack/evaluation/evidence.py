@@ -28,9 +28,8 @@ CLEAN = "clean"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one attack (or none) did to N images: losses `[N, T]`, statistics by task `[N, S]`, and beside them
-    `perturbation` `[N, 4]` (columns NORMS), `diagnostics` `[N, D]` (columns DIAGNOSTICS, NaN where nothing was noted) and
-    `seconds` `[N]`, the time spent on each image.
+    """What one attack (or none) did to N images: losses `[N, T]`, statistics by task `[N, S]`, `perturbation` `[N, 4]`
+    (columns NORMS), `diagnostics` `[N, D]` (columns DIAGNOSTICS, NaN where nothing was noted), `seconds` `[N]` spent.
     """
 
     losses: NDArray[np.float64]

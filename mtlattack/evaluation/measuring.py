@@ -15,8 +15,8 @@ from mtlattack.evaluation.model import Model
 
 # The l_inf, l_2 and l_1 norm over all pixel values, and the number of pixels that changed.
 NORMS = ("linf", "l2", "l1", "l0")
-# What attacks note: whether the first gradient of a climb was zero, how far a program's solution may at most be from its
-# optimum, whether a perturbation that was looked for was found.
+# What attacks note: whether the first gradient of a climb was zero, how far a program's solution may at most be from
+# its optimum, whether a perturbation that was looked for was found.
 DIAGNOSTICS = ("vanished", "gap", "found")
 
 

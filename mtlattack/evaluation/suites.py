@@ -5,11 +5,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from mtlattack.attacks import Attack, create_attack, create_step, list_attacks
+from mtlattack.attacks import Attack, check_options, create_attack, list_attacks, options_for
 from mtlattack.attacks.levels import LEVELS
 from mtlattack.attacks.threat import Threat, in_image_units
 from mtlattack.errors import UnknownNameError
-from mtlattack.registry import match_names
 from mtlattack.schemas import list_named, load_named
 from mtlattack.tasks import TaskMap
 
@@ -34,7 +33,9 @@ class Suite(BaseModel):
     quantize: bool = Field(False, description="8-bit images stay 8-bit under attack")
     eps: list[float] = Field(min_length=1)
     attacks: list[str] = Field(description="names, or globs over the names for the model's tasks; empty: clean only")
-    options: dict[str, dict[str, Any]] = Field(default_factory=dict, description="options by step rule")
+    options: dict[str, dict[str, Any]] = Field(
+        default_factory=dict, description="options by step rule, aggregator or attack"
+    )
 
     @model_validator(mode="after")
     def _check_eps(self) -> "Suite":
@@ -49,8 +50,8 @@ class Suite(BaseModel):
 
     @model_validator(mode="after")
     def _check_options(self) -> "Suite":
-        for step, options in self.options.items():
-            create_step(step, **options)
+        for kind, options in self.options.items():
+            check_options(kind, options)
         return self
 
     def create_attacks(self, tasks: TaskMap) -> list[Attack]:
@@ -59,18 +60,17 @@ class Suite(BaseModel):
         return [self._create(name, in_image_units(eps, self.norm)) for eps in self.eps for name in names]
 
     def _create(self, name: str, eps: float) -> Attack:
-        options = self.options.get(name.partition("-")[0], {})
+        options = options_for(name, self.options)
         return create_attack(name, eps=eps, norm=self.norm, quantized=self.quantize, seed=self.seed, **options)
 
 
 def expand_names(patterns: list[str], tasks: TaskMap) -> list[str]:
     """Attack names for globs, each name once, in the order of the globs; UnknownNameError for one that matches none."""
-    known = list_attacks(tasks=list(tasks))
     chosen: dict[str, None] = {}
     for pattern in patterns:
-        matches = match_names(known, pattern)
+        matches = list_attacks(pattern, tasks=list(tasks))
         if not matches:
-            raise UnknownNameError("attack", pattern, known)
+            raise UnknownNameError("attack", pattern, list_attacks(tasks=list(tasks)))
         chosen.update(dict.fromkeys(matches))
     return list(chosen)
 

@@ -179,7 +179,7 @@ def test_names_options_and_config() -> None:
         ("minimal-dgba", {"norm": "l2"}, "minimal is made for linf, not for l2"),
         ("minimal-dgba", {"quantized": True}, "not for 8-bit images"),
         ("minimal-dgba", {"step_size": 0.1}, "minimal-dgba takes no option 'step_size'; it takes: steps, threshold"),
-        ("minimal-feature", {}, "feature looks at no task, so no loss can reach a threshold"),
+        ("minimal-feature", {}, "unknown attack 'minimal-feature'"),
     ]:
         with pytest.raises(InputError, match=message):
             create_attack(name, **{"eps": 0.1} | options)  # type: ignore[arg-type]

@@ -6,10 +6,13 @@ from mtlattack.attacks.aggregators.cagrad import CAGrad
 from mtlattack.attacks.aggregators.dgba import DynamicGradientBalancing
 from mtlattack.attacks.aggregators.feature import SharedFeature
 from mtlattack.attacks.aggregators.gram import GramAggregator
+from mtlattack.attacks.aggregators.maxmin import MaxMin
 from mtlattack.attacks.aggregators.mgda import MGDA
 from mtlattack.attacks.aggregators.minmax import MinMax
 from mtlattack.attacks.aggregators.nash import NashMTL
 from mtlattack.attacks.aggregators.pcgrad import PCGrad
+from mtlattack.attacks.aggregators.program import ProgramAggregator
+from mtlattack.attacks.aggregators.protected import Protected
 from mtlattack.attacks.aggregators.registry import (
     AGGREGATORS,
     aggregator_options,
@@ -21,6 +24,7 @@ from mtlattack.attacks.aggregators.saga import SelfAttention
 from mtlattack.attacks.aggregators.signsum import SignSum
 from mtlattack.attacks.aggregators.single import Single
 from mtlattack.attacks.aggregators.smta import SelectiveAttack
+from mtlattack.attacks.aggregators.sparse import Regional, Sparse, SparseMaxMin
 from mtlattack.attacks.aggregators.tamoo import TaskOriented
 from mtlattack.attacks.aggregators.total import Total
 from mtlattack.attacks.aggregators.upgrad import UPGrad
@@ -37,15 +41,21 @@ __all__ = [
     "GramAggregator",
     "InverseWeightedGradient",
     "LinearAggregator",
+    "MaxMin",
     "MinMax",
     "NashMTL",
     "PCGrad",
+    "ProgramAggregator",
+    "Protected",
+    "Regional",
     "Relative",
     "SelectiveAttack",
     "SelfAttention",
     "SharedFeature",
     "SignSum",
     "Single",
+    "Sparse",
+    "SparseMaxMin",
     "TaskOriented",
     "Total",
     "UPGrad",

@@ -12,6 +12,7 @@ import numpy as np
 import pulp
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from mtlattack.attacks.ilp.programs import Program
 from mtlattack.attacks.ilp.pulp_model import ImageProgram
@@ -65,23 +66,28 @@ def solve_pulp(
     program.check_finite()
     if solver is None or isinstance(solver, str):
         solver = choose_solver(solver, time_limit=time_limit, gap=gap)
+    images, scale = image_programs(program)
+    solved = [solve_image(image, solver, gap) for image in images]
+    step = torch.from_numpy(np.stack([delta for delta, _ in solved])) if solved else torch.zeros(0)
+    bound = torch.tensor([bound for _, bound in solved], dtype=torch.float64) * scale
+    gains = program.gains
+    return Solution.certified(program, step.reshape(gains[:, 0].shape).to(gains), bound.to(gains.device))
+
+
+def image_programs(program: Program) -> tuple[list[ImageProgram], Tensor]:
+    """The program of each image, and the factors `[B]` from their objectives to the program's."""
     rows = Rows.of(replace(program, gains=program.gains.cpu(), budgets=None, regions=None))
-    steps, bounds = [], []
-    for values in rows.values[:, :, :, 0].numpy():
-        image = ImageProgram(
+    images = [
+        ImageProgram(
             wanted=values[: rows.objectives],
             spared=values[rows.objectives :],
             offsets=np.zeros(len(values)),
             regions=program.pixel_regions,
             budgets=program.budgets,
         )
-        delta, bound = solve_image(image, solver, gap)
-        steps.append(torch.from_numpy(delta))
-        bounds.append(bound)
-    gains = program.gains
-    step = torch.stack(steps) if steps else torch.zeros(0)
-    proven = torch.tensor(bounds, dtype=torch.float64) * rows.scale / rows.count
-    return Solution.certified(program, step.reshape(gains[:, 0].shape).to(gains), proven.to(gains.device))
+        for values in rows.values[:, :, :, 0].numpy()
+    ]
+    return images, rows.scale / rows.count
 
 
 def solve_image(image: ImageProgram, solver: pulp.LpSolver, gap: float) -> tuple[NDArray[np.int8], float]:
