@@ -41,7 +41,13 @@ class Change:
 
 def weighted_metrics(outcome: Outcome, tasks: Mapping[str, Task], weights: Array) -> dict[str, dict[str, Array]]:
     """Metrics by task and name, `[R]` each, from the weighted sums of the images' statistics."""
-    return {name: task.metrics(weights @ outcome.statistics[name]) for name, task in tasks.items()}
+    # An error sum that overflowed leaves its metric undefined.
+    with np.errstate(invalid="ignore", over="ignore"):
+        found = {name: task.metrics(weights @ outcome.statistics[name]) for name, task in tasks.items()}
+    return {
+        name: {metric: np.where(np.isfinite(values), values, np.nan) for metric, values in metrics.items()}
+        for name, metrics in found.items()
+    }
 
 
 def measure_change(

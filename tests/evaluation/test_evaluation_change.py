@@ -189,3 +189,13 @@ def test_resampling_is_seeded_and_draws_as_many_images_as_there_are() -> None:
     assert (weights != resampling_weights(7, 50, seed=2)).any()
     assert weights.shape == (51, 7) and (weights[0] == 1).all() and (weights.sum(1) == 7).all()
     assert weights[1:].std() > 0.5
+
+
+def test_an_error_sum_that_overflowed_leaves_its_metric_undefined() -> None:
+    """Also where resamples leave that image out: no infinity times zero, and no warning."""
+    rows = [[10, np.inf], [10, 3.0], [10, 4.0]]
+    weights = resampling_weights(3, 200, 0)
+    metrics = weighted_metrics(outcome(np.ones((3, 1)), edge_texture=rows), {"edge_texture": EdgeTexture()}, weights)
+    assert not np.isfinite(metrics["edge_texture"]["l1"]).any()
+    result = result_of([EdgeTexture()], *(outcome(np.ones((3, 1)), edge_texture=rows) for _ in range(2)))
+    assert result.metrics["edge_texture"]["l1"] is None

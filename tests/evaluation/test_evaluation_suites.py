@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from mtlattack.attacks import list_attacks
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.evaluation import list_suites, load_suite
 from mtlattack.tasks import Depth, EdgeTexture, Keypoints2D, Normals, Segmentation, TaskMap
@@ -36,7 +35,8 @@ def test_shipped_suite_expands(name: str) -> None:
 @pytest.mark.parametrize("name", ["rooms-linf", "nyuv2-linf"])
 def test_full_suites_hold_every_pair(name: str) -> None:
     suite, tasks = load_suite(name), THREE if name.startswith("nyuv2") else TASKS
-    expected = {attack for step in ("fgsm", "pgd", "apgd") for attack in list_attacks(f"{step}-*", tasks=list(tasks))}
+    aggregators = ["total", "signsum", "dgba", *(f"single:{task}" for task in tasks)]
+    expected = {f"{step}-{aggregator}" for step in ("fgsm", "pgd", "apgd") for aggregator in aggregators}
     assert suite.eps == [1, 2, 4, 8, 16]
     assert {attack.name for attack in suite.create_attacks(tasks)} == expected
 
@@ -101,7 +101,10 @@ def test_empty_attacks_mean_clean_only(tmp_path: Path) -> None:
         ("eps = [1.5]\nattacks = []\nnorm = 'l0'", "eps 1.5 is not a whole number of pixels"),
         ("eps = [0.5]\nattacks = []\nquantize = true", "eps 0.00196078 .linf. is too small for 8-bit images"),
         ("eps = [4]\nattacks = []\nseed = -1", "seed: Input should be greater than or equal to 0"),
-        ("eps = [4]\nattacks = []\noptions = {pdg = {steps = 3}}", "unknown step rule 'pdg'; did you mean 'pgd'"),
+        (
+            "eps = [4]\nattacks = []\noptions = {pdg = {steps = 3}}",
+            "unknown step rule, aggregator or attack 'pdg'; did you mean 'pgd'",
+        ),
         ("eps = [4]\nattacks = []\noptions = {pgd = {step = 3}}", "pgd takes no option 'step'; it takes: steps"),
         ("eps = [4]\nattacks = []\noptions = {pgd = {eps = 3}}", "pgd takes no option 'eps'"),
         ("eps = [4]\nattacks = []\noptions = {pgd = {steps = 0}}", "steps 0 is not a whole number"),
