@@ -11,7 +11,7 @@ from mtlattack.attacks import Attack, UniversalAttack
 from mtlattack.data import PreparedDataset, load_dataset
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.evaluation import Suite, evaluate, load_suite
-from mtlattack.evaluation.tables import WIDTH, render
+from mtlattack.evaluation.tables import render, width_for
 from mtlattack.files import write_whole
 from mtlattack.models import resolve_model
 from mtlattack.schemas import validate
@@ -72,7 +72,8 @@ def run(
     )
     report = evidence.report()
     write_whole(folder / "record.json", report.record.model_dump_json(indent=1) + "\n")
-    console = Console(width=max(WIDTH, Console().width) if not Console().is_terminal else None, highlight=False)
+    width = None if Console().is_terminal else max(width_for(report.record), Console().width)
+    console = Console(width=width, highlight=False)
     console.print(render(report.record))
     console.print(f"{folder}/record.json, {folder}/evidence.h5", soft_wrap=True)
 

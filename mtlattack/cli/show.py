@@ -12,7 +12,7 @@ from mtlattack.errors import InputError
 from mtlattack.evaluation import Record, read_evidence
 from mtlattack.evaluation.comparison import join_parts, render_comparison
 from mtlattack.evaluation.plots import plot_record
-from mtlattack.evaluation.tables import WIDTH, render, to_csv, to_markdown
+from mtlattack.evaluation.tables import render, to_csv, to_markdown, width_for
 
 
 class Format(StrEnum):
@@ -37,7 +37,7 @@ def show(
     stored = {_folder(run): load_record(run) for run in runs}
     joined = join_parts(stored)
     records = list(joined.values())
-    console = Console(width=None if Console().is_terminal else WIDTH, highlight=False)
+    console = Console(width=None if Console().is_terminal else max(map(width_for, records)), highlight=False)
     if format is Format.TABLE:
         for record in records:
             console.print(render(record))

@@ -14,6 +14,8 @@ from mtlattack.evaluation.record import AttackResult, Flag, Interval, Record
 from mtlattack.tasks import Task, task_from_config
 
 WIDTH = 100
+# The longest name that leaves room for five tasks within these columns.
+_LONGEST_NAME = "apgd-single:segmentation"
 # The metric that stands for a task where there is room for one only; all of them are in the record.
 HEADLINES = {"segmentation": "miou", "depth": "rel_error", "depth_euclidean": "rel_error", "normals": "angle_mean"}
 _SHORT_TITLES = {
@@ -60,9 +62,15 @@ def render(record: Record) -> RenderableType:
     return Group(*parts)
 
 
+def width_for(record: Record) -> int:
+    """Columns that its tables take: 100, and more where the name of an attack is long."""
+    longest = max((len(result.name) for result in record.attacks), default=0)
+    return WIDTH + max(0, longest - len(_LONGEST_NAME))
+
+
 def render_text(record: Record) -> str:
-    """`render` as plain text of 100 columns."""
-    console = Console(width=WIDTH, file=io.StringIO(), color_system=None)
+    """`render` as plain text, `width_for` columns wide."""
+    console = Console(width=width_for(record), file=io.StringIO(), color_system=None)
     with console.capture() as capture:
         console.print(render(record))
     return "\n".join(line.rstrip() for line in capture.get().splitlines())

@@ -27,7 +27,8 @@ EDGES: list[Task] = [EdgeTexture(), Keypoints2D()]
 def evidence_of(tasks: list[Task], attacks: int = 20, eps: tuple[float, ...] = (4 / 255,)) -> Evidence:
     """Attacks of growing strength, the longest names among them; the last multiplies losses by a hundred."""
     by_name, rng = {task.name: task for task in tasks}, np.random.default_rng(0)
-    names = sorted(list_attacks("*apgd*", tasks=list(by_name)) + list_attacks("pgd-*", tasks=list(by_name)))[:attacks]
+    names = [f"{step}-{a}" for step in ("apgd", "fgsm", "pgd") for a in ("dgba", "signsum", "total")]
+    names = sorted([*names, *list_attacks("*pgd-single:*", tasks=list(by_name))])[:attacks]
     factors = np.geomspace(1.1, 100, len(names))
     outcomes = {name: random_outcome(by_name, 12, rng, factor) for name, factor in zip(names, factors, strict=True)}
     return hand_evidence(tasks, random_outcome(by_name, 12, rng), outcomes, eps)
@@ -82,6 +83,15 @@ def test_record_refuses_what_is_no_record() -> None:
 
 
 # --- tables
+
+
+def test_a_long_name_makes_a_wide_table_and_is_not_cut() -> None:
+    by_name, rng = {task.name: task for task in FIVE}, np.random.default_rng(0)
+    clean, hurt = random_outcome(by_name, 12, rng), random_outcome(by_name, 12, rng, 2.0)
+    record = hand_evidence(FIVE, clean, {"universal-protected:principal_curvature": hurt}).report().record
+    lines = render_text(record).splitlines()
+    assert sum(line.startswith("universal-protected:principal_curvature ") for line in lines) == 2
+    assert not [line for line in lines if "…" in line]
 
 
 @pytest.mark.parametrize("tasks", [THREE, FIVE], ids=["T=3", "T=5"])
