@@ -50,6 +50,11 @@ def test_maxmin_hurts_the_least_hurt_task_most() -> None:
     assert (step.abs() > 0.99).float().mean() > 0.9
 
 
+def test_a_solver_that_comes_closer_gains_more() -> None:
+    found, closer = (change("sparse-maxmin", share=0.2, method=method)[0].amin(1) for method in ("dual", "restricted"))
+    assert (closer >= found - 1e-6).all() and (closer > found + 1e-6).any()
+
+
 def test_sparse_is_dgba_on_the_best_pixels() -> None:
     whole, full = change("dgba")[1], change("sparse", share=1.0)[1]
     assert torch.equal(whole, full)
@@ -107,6 +112,7 @@ def test_the_only_task_cannot_be_protected() -> None:
         ("regional", {"share": "much"}, r"share 'much' is outside"),
         ("regional", {"grid": 0}, "grid 0 is not a whole number ≥ 1"),
         ("maxmin", {"share": 0.1}, "no option 'share'"),
+        ("maxmin", {"method": "duel"}, "unknown method 'duel'; did you mean 'dual'"),
     ],
 )
 def test_options_out_of_range(name: str, options: dict, message: str) -> None:

@@ -59,6 +59,7 @@ class SparseMaxMin(ProgramAggregator):
     share: float = 0.1
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_share(self.share)
 
     def program(self, gains: Tensor) -> Program:
@@ -80,6 +81,7 @@ class Regional(ProgramAggregator):
     grid: int = 8
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         check_share(self.share)
         check_whole("grid", self.grid)
 
