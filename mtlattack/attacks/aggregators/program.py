@@ -19,9 +19,10 @@ class ProgramAggregator(Aggregator):
     g_i = ∇L_i/L_i of the current losses (ours); T backward passes a step.
 
     `method` is that of `ilp.solve`: "dual", the only one without a loop over images; "restricted" or "pulp", closer to
-    the best and a thousand times as slow. A solver that fails is a SolverError. How far a step may be from the best, (bound − value)/bound, is noted as `gap`. The score is Σ_i log L_i, of which
-    the g_i are the gradients: a step that raises the least gain may not be traded for one that raises the sum, but
-    among finished points the one whose tasks are hurt most on the whole is kept.
+    the best and a thousand times as slow. A solver that fails is a SolverError. How far a step may be from the best,
+    (bound − value)/bound, is noted as `gap`. The score is Σ_i log L_i, of which the g_i are the gradients: a step that
+    raises the least gain may not be traded for one that raises the sum, but among finished points the one whose tasks
+    are hurt most on the whole is kept.
     """
 
     norms: ClassVar[tuple[str, ...] | None] = ("linf",)
