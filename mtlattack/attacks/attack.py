@@ -90,7 +90,7 @@ class Attack(ABC):
         with posed(model, images, targets, search) as problem:
             self.threat.check(images)
             result = self.perturb(problem, Noise(self.seed, check_ids(ids, len(images))))
-        return Result(self.threat.settle(images.detach(), result.images.detach()), result.diagnostics)
+            return Result(self.threat.settle(problem.images, result.images.detach()), result.diagnostics)
 
     def config(self) -> dict[str, Any]:
         """What `create_attack` needs to make this attack again, defaults spelled out; plain JSON types."""

@@ -83,7 +83,10 @@ class MinimalAttack(AggregatedAttack):
         objective.begin(self.steps)
         for step in range(self.steps):
             losses, direction = objective.ascent(points)
-            reached = change.of(losses)
+            if not step:
+                # Against the search's own clean losses: what it is off by is no change.
+                seen = _Change(losses)
+            reached = seen.of(losses)
             best.offer(points, reached)
             done = step / max(self.steps - 1, 1)
             after = eps

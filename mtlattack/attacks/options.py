@@ -17,6 +17,18 @@ def check_positive(name: str, value: object) -> None:
         raise InputError(f"{name} {value!r} is outside (0, ∞)")
 
 
+def check_share(name: str, value: object) -> None:
+    """InputError unless `value` is a number in (0, 1]."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 1:
+        raise InputError(f"{name} {value!r} is outside (0, 1]")
+
+
+def check_fraction(name: str, value: object) -> None:
+    """InputError unless `value` is a number in [0, 1]."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise InputError(f"{name} {value!r} is outside [0, 1]")
+
+
 def check_number(name: str, value: object, least: float, below: float = math.inf) -> None:
     """InputError unless `value` is a number in [least, below)."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value < below:

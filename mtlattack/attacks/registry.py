@@ -64,7 +64,8 @@ def list_attacks(pattern: str = "*", tasks: Sequence[str] | None = None) -> list
     aggregators = list_aggregators(tasks=tasks)
     composed = [f"{step}-{aggregator}" for step in list_steps() for aggregator in aggregators]
     if plus:
-        return [f"{name}+{kind}" for name in match_names(composed, plain) for kind in list_criteria(criterion)]
+        changeable = [name for name in match_names(composed, plain) if _follows_losses(name)]
+        return [f"{name}+{kind}" for name in changeable for kind in list_criteria(criterion)]
     with_aggregator = [
         f"{kind}-{name}"
         for kind in ATTACKS
@@ -74,6 +75,12 @@ def list_attacks(pattern: str = "*", tasks: Sequence[str] | None = None) -> list
     return match_names(
         [*composed, *with_aggregator, *(kind for kind in ATTACKS if not follows_aggregator(kind))], plain
     )
+
+
+def _follows_losses(name: str) -> bool:
+    """Whether a step rule with an aggregator, of this name, takes gradients of losses, which a criterion can change."""
+    step, _, aggregator = name.partition("-")
+    return STEPS.get(step).uses_gradients and AGGREGATORS.get(aggregator.partition(":")[0]).looks_at_tasks
 
 
 def check_options(kind: str, options: Mapping[str, Any]) -> None:

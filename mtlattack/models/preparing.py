@@ -43,14 +43,17 @@ class PreparedModel(nn.Module):
         return {name: predictions[name].float() for name in self.tasks if name in predictions}
 
     def shared_features(self, images: Tensor) -> Tensor:
-        """Those of the model, in float32; InputError if it has none."""
+        """Those of the model, in float32; InputError if it has none, or something else of this name."""
         encode = getattr(self.model, "shared_features", None)
         if not callable(encode):
             raise InputError(
                 f"{type(self.model).__name__} has no `shared_features(images) -> Tensor [B, …]`: give it this method, "
                 "or make it with wrap(…, features=…)"
             )
-        features: Tensor = encode(self._laid_out(images))
+        features = encode(self._laid_out(images))
+        if not isinstance(features, Tensor):
+            name, what = type(self.model).__name__, type(features).__name__
+            raise InputError(f"{name}.shared_features gives a {what}, expected a tensor [B, …]")
         return features.float()
 
     def _laid_out(self, images: Tensor) -> Tensor:
@@ -148,7 +151,9 @@ def _encode(model: PreparedModel, images: Tensor) -> dict[str, Tensor]:
     """The shared features, if there are any: they may be read between a convolution and its batch norm."""
     try:
         return {"shared features": model.shared_features(images)}
-    except InputError:
+    except Exception as error:  # whatever a foreign module calls by this name: nobody has asked for it yet
+        if is_out_of_memory(error):
+            raise
         return {}
 
 

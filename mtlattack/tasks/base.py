@@ -89,8 +89,13 @@ def check_aligned(task: Task, prediction: Tensor, target: Tensor) -> None:
 
 def masked_mean(values: Tensor, valid: Tensor) -> Tensor:
     """Mean of `values` `[B, H, W]` over each image's valid pixels, `[B]`; 0 where an image has none."""
-    total = torch.where(valid, values, 0.0).sum((1, 2))
-    return total / valid.sum((1, 2)).clamp_min(1)
+    return sum_of_image(torch.where(valid, values, 0.0)) / valid.sum((1, 2)).clamp_min(1)
+
+
+def sum_of_image(values: Tensor) -> Tensor:
+    """Sum over each image of `[B, H, W]`, `[B]`, the same whatever else is in the batch."""
+    # By row first: the sum over a lone image, and over that alone, would be split over the threads.
+    return values.sum(2).sum(1)
 
 
 def divide(numerator: NDArray[Any], denominator: NDArray[Any]) -> NDArray[np.float64]:

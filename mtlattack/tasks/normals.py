@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mtlattack.tasks.base import Metric, Task, check_aligned, divide
+from mtlattack.tasks.base import Metric, Task, check_aligned, divide, sum_of_image
 from mtlattack.tasks.registry import TASKS
 
 _LIMITS = (11.25, 22.5, 30.0)
@@ -65,7 +65,7 @@ class Normals(Task):
         angle = torch.rad2deg(torch.atan2(sine, (prediction * target).sum(1)))
         angle = torch.where((prediction == 0).all(1), 90.0, angle)
         columns = [torch.ones_like(angle), angle, *(angle <= limit for limit in _LIMITS)]
-        sums = torch.stack([torch.where(valid, column, 0).sum((1, 2)).float() for column in columns], 1)
+        sums = torch.stack([sum_of_image(torch.where(valid, column, 0)).float() for column in columns], 1)
         bins = (angle * _BINS_PER_DEGREE).long().clamp_max(_BINS - 1).flatten(1)
         histogram = angle.new_zeros(len(angle), _BINS).scatter_add_(1, bins, valid.flatten(1).to(angle.dtype))
         return torch.cat([sums, histogram.float()], 1)

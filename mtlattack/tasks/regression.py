@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mtlattack.tasks.base import Metric, Task, check_aligned, divide
+from mtlattack.tasks.base import Metric, Task, check_aligned, divide, sum_of_image
 
 
 class Regression(Task):
@@ -51,7 +51,7 @@ class Regression(Task):
         check_aligned(self, prediction, target)
         error, valid = self._errors(prediction, target)
         columns = [torch.ones_like(error), error, *self._more_columns(prediction, target, error)]
-        return torch.stack([torch.where(valid, column, 0).sum((1, 2)).float() for column in columns], 1)
+        return torch.stack([sum_of_image(torch.where(valid, column, 0)).float() for column in columns], 1)
 
     def _more_columns(self, prediction: Tensor, target: Tensor, error: Tensor) -> list[Tensor]:
         """Statistics of each pixel `[B, H, W]` behind its count and its error; of no account on invalid pixels."""

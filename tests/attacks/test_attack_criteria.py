@@ -7,7 +7,7 @@ import torch
 from attack_toys import LinearNet, ToyNet, losses_of, toy_batch
 from torch import Tensor
 
-from mtlattack.attacks import create_attack, list_criteria
+from mtlattack.attacks import create_attack, list_attacks, list_criteria
 from mtlattack.attacks.criteria import create_criterion
 from mtlattack.attacks.objective import Objective
 from mtlattack.errors import InputError, UnknownNameError
@@ -204,3 +204,10 @@ def test_names() -> None:
     assert CRITERIA == ["cospgd", "segpgd"]
     with pytest.raises(UnknownNameError, match="unknown criterion 'cosgpd'; did you mean 'cospgd'"):
         create_attack("pgd-total+cosgpd", eps=0.1)
+
+
+def test_lists_name_only_what_can_be_made() -> None:
+    names = list_attacks("*+*", tasks=["depth"])
+    assert {"apgd-dgba+cospgd", "pgd-single:depth+segpgd"} <= set(names)
+    assert all(create_attack(name, eps=0.1).name == name for name in names)
+    assert list_attacks("square-*+*") == list_attacks("*-feature+*") == []

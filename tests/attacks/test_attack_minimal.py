@@ -74,6 +74,20 @@ def test_what_is_found_passes_inside_the_ball_and_does_not_depend_on_the_batch(a
     assert torch.equal(torch.cat(alone), result.images)
 
 
+def test_what_a_search_is_off_by_is_no_change() -> None:
+    class Off(LinearNet):
+        def __call__(self, images: Tensor) -> dict[str, Tensor]:
+            return {name: 1.03 * value for name, value in super().__call__(images).items()}
+
+    weights = {"a": torch.randn(3, 4, 4, generator=torch.Generator().manual_seed(0)).abs()}
+    images, labels = torch.full((2, 3, 4, 4), 0.5), {"a": torch.tensor([1.0, 5.0])}
+    attack = create_attack("minimal-single:a", eps=0.2, threshold=0.01, steps=20)
+    result = attack.run(LinearNet(weights), images, labels, search=Off(weights))
+    expected = 0.01 * (0.5 * weights["a"].sum() + labels["a"]) / weights["a"].sum()
+    assert result.diagnostics["found"].all()
+    torch.testing.assert_close(sizes(result.images, images), expected, rtol=0.02, atol=0)
+
+
 def test_where_nothing_passes_the_strongest_point_is_given() -> None:
     images, targets = toy_batch(6)
     result = create_attack("minimal-dgba", eps=0.02, threshold=50.0, steps=20).run(ToyNet(), images, targets)

@@ -113,6 +113,20 @@ def test_random_starts_are_inside_and_belong_to_seed_id_and_restart(norm, eps):
         assert (start != images).flatten(1).any(1).all()
 
 
+def test_a_large_image_does_not_feel_its_batch_where_sums_are_split_over_threads():
+    threads, generator = torch.get_num_threads(), torch.Generator().manual_seed(0)
+    images, points = torch.rand(4, 3, 256, 256, generator=generator), torch.randn(4, 3, 256, 256, generator=generator)
+    try:
+        torch.set_num_threads(4)
+        for norm, eps in (("linf", 0.1), ("l2", 3.0), ("l1", 50.0), ("l0", 60_000), ("patch", 0.2)):
+            ball, alone = Threat(norm, eps).ball(images), [Threat(norm, eps).ball(image) for image in images.split(1)]
+            for what in ("project", "steepest"):
+                each = [getattr(one, what)(point) for one, point in zip(alone, points.split(1), strict=True)]
+                assert torch.equal(torch.cat(each), getattr(ball, what)(points))
+    finally:
+        torch.set_num_threads(threads)
+
+
 def test_a_random_start_in_l0_is_every_pixel_alike():
     images = torch.full((2000, 3, 2, 2), 0.5)
     start = Threat("l0", 1).ball(images).random_start(Noise(0, range(2000)), 0)

@@ -130,3 +130,12 @@ def test_config_says_so():
     config = create_attack("pgd-total", eps=0.5, norm="l2", quantized=True).config()
     assert config["quantized"] is True and create_attack(**config).threat == Threat("l2", 0.5, quantized=True)
     assert "quantized" not in create_attack("pgd-total", eps=0.5).config()
+
+
+def test_images_made_in_inference_mode_are_of_use_outside() -> None:
+    model = ToyNet()
+    with torch.inference_mode():
+        images, targets = toy_batch(2)
+        for quantized in (False, True):
+            attack = create_attack("pgd-total", eps=0.1, steps=2, quantized=quantized)
+            assert not attack(model, images, targets).is_inference()

@@ -214,6 +214,12 @@ def test_restarts_only_help(name: str) -> None:
         ("square", {"area": 0.0}, r"area 0.0 is outside \(0, 1\]"),
         ("square", {"steps": 0}, "steps 0 is not a whole number"),
         ("noise", {"restarts": 0}, "restarts 0 is not a whole number"),
+        ("mim", {"momentum": "much"}, "momentum 'much' is outside"),
+        ("dim", {"diversity": "much"}, "diversity 'much' is outside"),
+        ("dim", {"smallest": True}, "smallest True is outside"),
+        ("square", {"area": "half"}, "area 'half' is outside"),
+        ("adam", {"beta1": "half"}, "beta1 'half' is outside"),
+        ("pgd", {"step_size": True}, "step_size True is outside"),
     ],
 )
 def test_wrong_options(name: str, options: dict[str, Any], message: str) -> None:

@@ -122,6 +122,28 @@ def test_features_before_a_batch_norm_keep_it_unfolded() -> None:
     torch.testing.assert_close(prepared.shared_features(images), model.shared_features(images))  # type: ignore[operator]
 
 
+class Otherwise(Plain):
+    """Calls something else by the name of shared features."""
+
+    def shared_features(self, x: Tensor, scale: float) -> Tensor:
+        return scale * x
+
+
+class Listing(Plain):
+    def shared_features(self, x: Tensor) -> list[Tensor]:
+        return [x]
+
+
+@pytest.mark.parametrize("kind", [Otherwise, Listing])
+def test_who_does_not_ask_for_shared_features_does_not_need_them(kind: type[Plain]) -> None:
+    model, images = kind().eval(), random_images()
+    prepared, expected = prepare_for_attack(model, images), prepare_for_attack(Plain().eval(), images)
+    assert prepared.folded == expected.folded and prepared(images).keys() == model(images).keys()
+    if kind is Listing:
+        with pytest.raises(InputError, match=r"Listing.shared_features gives a list, expected a tensor \[B, …\]"):
+            prepared.shared_features(images)
+
+
 def test_another_source_is_another_model() -> None:
     texts = {
         bytes(wrapped(Foreign(), **options).conventions.tolist())  # type: ignore[operator, union-attr]

@@ -115,3 +115,16 @@ def test_ignore_may_be_any_number():
             task.loss(prediction, moved),
             Segmentation(5).loss(prediction, torch.where(moved == ignore, 255, moved)),
         )
+
+
+@every_task
+def test_a_large_image_does_not_feel_its_batch_where_sums_are_split_over_threads(name):
+    prediction, target = random_pair(name, 5, batch=3, size=(256, 256))
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(4)
+        for measure in (TASKS[name].loss, TASKS[name].statistics):
+            alone = [measure(prediction[[i]], target[[i]]) for i in range(3)]
+            assert torch.equal(torch.cat(alone), measure(prediction, target))
+    finally:
+        torch.set_num_threads(threads)

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from mtlattack.attacks.balls.base import Ball, exact
@@ -12,6 +13,8 @@ from mtlattack.errors import InputError
 
 # A pixel that is not chosen falls back to its clean value at every projection, so one step must do to overtake another.
 _STEP_UNIT = 5.0
+# Pixels that are summed at a time.
+_PART = 1024
 
 
 class L0Ball(Ball):
@@ -56,8 +59,10 @@ class L0Ball(Ball):
     def steepest(self, gradient: Tensor) -> Tensor:
         """The gradient itself, scaled: the projection chooses the pixels, in a long step by g times the box's room."""
         scaled = at_most_one(gradient)
-        largest = scaled.abs().amax(1).flatten(1).topk(self.pixels, 1).values.mean(1)
-        return scaled / per_image(torch.where(largest > 0, largest, 1.0))
+        largest = scaled.abs().amax(1).flatten(1).topk(self.pixels, 1).values
+        # By parts first: the sum over a lone image, and over that alone, would be split over the threads.
+        mean = F.pad(largest, (0, -self.pixels % _PART)).unflatten(1, (-1, _PART)).sum(2).sum(1) / self.pixels
+        return scaled / per_image(torch.where(mean > 0, mean, 1.0))
 
     def random_start(self, noise: Noise, restart: int) -> Tensor:
         """`eps` pixels at random, with uniform values."""

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from mtlattack.attacks.balls import Ball
 from mtlattack.attacks.norms import normalise
+from mtlattack.attacks.options import check_number
 from mtlattack.attacks.steps.registry import STEPS
 from mtlattack.attacks.steps.tracked import PathRule
-from mtlattack.errors import InputError
 
 # Against a division by zero: g has length 1.
 _SMALL = 1e-12
@@ -35,9 +35,8 @@ class Adam(PathRule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("beta1", "beta2"):
-            if not 0 <= getattr(self, name) < 1:
-                raise InputError(f"{name} {getattr(self, name)!r} is outside [0, 1)")
+        check_number("beta1", self.beta1, 0, below=1)
+        check_number("beta2", self.beta2, 0, below=1)
 
     def first_step(self, radius: float) -> float:
         return self.step_size or radius

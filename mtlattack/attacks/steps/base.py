@@ -1,6 +1,5 @@
 """What a step rule is: how directions become a perturbation."""
 
-import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
@@ -13,7 +12,7 @@ from mtlattack.attacks.cost import Cost
 from mtlattack.attacks.noise import Noise
 from mtlattack.attacks.norms import per_image
 from mtlattack.attacks.objective import Objective
-from mtlattack.errors import InputError
+from mtlattack.attacks.options import check_positive, check_whole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,13 +28,11 @@ class StepRule(ABC):
     uses_gradients: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
-        for name in ("steps", "restarts"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise InputError(f"{name} {value!r} is not a whole number ≥ 1")
+        check_whole("steps", self.steps)
+        check_whole("restarts", self.restarts)
         size = getattr(self, "step_size", None)
-        if size is not None and not (isinstance(size, int | float) and 0 < size < math.inf):
-            raise InputError(f"step_size {size!r} is outside (0, ∞)")
+        if size is not None:
+            check_positive("step_size", size)
 
     @abstractmethod
     def run(self, objective: Objective, ball: Ball, noise: Noise) -> Tensor:

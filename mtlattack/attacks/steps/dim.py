@@ -8,10 +8,10 @@ import torch
 
 from mtlattack.attacks.balls import Ball
 from mtlattack.attacks.noise import Noise
+from mtlattack.attacks.options import check_fraction, check_share
 from mtlattack.attacks.steps.mim import MIM
 from mtlattack.attacks.steps.registry import STEPS
 from mtlattack.attacks.views import Shrunk
-from mtlattack.errors import InputError
 
 
 @STEPS.register("dim")
@@ -30,10 +30,8 @@ class DIM(MIM):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.diversity <= 1:
-            raise InputError(f"diversity {self.diversity!r} is outside [0, 1]: it is a probability")
-        if not 0 < self.smallest <= 1:
-            raise InputError(f"smallest {self.smallest!r} is outside (0, 1]")
+        check_fraction("diversity", self.diversity)
+        check_share("smallest", self.smallest)
 
     def views(self, ball: Ball, noise: Noise, restart: int) -> Iterator[Shrunk]:
         draws = (noise.apart("dim").uniform((self.steps, 4), restart).to(ball.images) + 1) / 2

@@ -6,9 +6,9 @@ from typing import ClassVar
 from torch import Tensor
 
 from mtlattack.attacks.norms import normalise
+from mtlattack.attacks.options import check_fraction
 from mtlattack.attacks.steps.iterated import IteratedRule
 from mtlattack.attacks.steps.registry import STEPS
-from mtlattack.errors import InputError
 
 
 @STEPS.register("mim")
@@ -24,8 +24,7 @@ class MIM(IteratedRule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.momentum <= 1:
-            raise InputError(f"momentum {self.momentum!r} is outside [0, 1]")
+        check_fraction("momentum", self.momentum)
 
     def velocity(self, gradient: Tensor, previous: Tensor | None) -> Tensor:
         unit = normalise(gradient, 1)

@@ -12,9 +12,9 @@ from mtlattack.attacks.cost import Cost
 from mtlattack.attacks.noise import Noise
 from mtlattack.attacks.norms import per_image
 from mtlattack.attacks.objective import Objective
+from mtlattack.attacks.options import check_share
 from mtlattack.attacks.steps.base import Best, StepRule
 from mtlattack.attacks.steps.registry import STEPS
-from mtlattack.errors import InputError
 
 # The area of a square is halved after these of 10000 queries.
 _BUDGET = 10_000
@@ -42,8 +42,7 @@ class Square(StepRule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 < self.area <= 1:
-            raise InputError(f"area {self.area!r} is outside (0, 1]: it is a share of the image")
+        check_share("area", self.area)
 
     def first_step(self, radius: float) -> float:
         return radius

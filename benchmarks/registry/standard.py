@@ -1,0 +1,139 @@
+"""`standard` against the rest of the registry at equal backward passes, and what its members add; see README.md."""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+from contestants import affordable
+from strength import AGGREGATES
+
+from mtlattack.attacks import create_attack
+from mtlattack.data import load_dataset
+from mtlattack.errors import InputError
+from mtlattack.evaluation import Evidence, evaluate
+from mtlattack.evaluation.ablation import ablation
+from mtlattack.evaluation.change import Change, measure_change, resampling_weights, weighted_metrics
+from mtlattack.evaluation.ensembles import ensemble_change
+from mtlattack.evaluation.environment import circumstances
+from mtlattack.evaluation.report import BOOTSTRAP_SEED, RESAMPLES, interval
+from mtlattack.files import write_whole
+from mtlattack.models import create_model
+
+# The strongest of the matrix and of the step rules, and the DGBA authors' setting: steps of ε/K from the clean image.
+RIVALS = ("decay-relative", "apgd-relative", "apgd-relative+segpgd", "decay-dgba", "apgd-dgba", "adam-relative")
+AUTHORS = "bim-dgba"
+
+
+def main(
+    work: Annotated[Path, typer.Option(help="Folder of the evidence.")],
+    model: Annotated[str, typer.Option(help="Zoo model.")],
+    data: Annotated[str, typer.Option(help="Data set by name, or a prepared file.")] = "rooms",
+    split: Annotated[str, typer.Option(help="Split of the data.")] = "test",
+    limit: Annotated[int, typer.Option(min=1, help="Only the first so many images.")] = 32,
+    eps: Annotated[float, typer.Option(min=0, help="ε · 255, l_inf.")] = 4,
+    batch_size: Annotated[int, typer.Option(min=1)] = 16,
+    seed: Annotated[int, typer.Option(help="Of the attacks.")] = 0,
+    json_path: Annotated[Path | None, typer.Option("--json", help="Where to write every number.")] = None,
+) -> None:
+    """Attack one model with `standard`, and with its rivals in as many backward passes."""
+    network = create_model(model)
+    tasks = list(network.tasks)
+    images = load_dataset(data, split, tasks=network.tasks, limit=limit)
+    standard = create_attack("standard", eps=eps / 255, seed=seed)
+    budget = sum(member.cost(len(tasks)).backward for member in standard.members(tasks))  # type: ignore[attr-defined]
+    rivals = [affordable(name, len(tasks), budget, eps / 255, seed) for name in (*RIVALS, AUTHORS)]
+    path = work / f"standard-{model}-{split}-eps{eps:g}.h5"
+    evidence = evaluate(network, images, [*rivals, standard], path=path, name=model, batch_size=batch_size, seed=seed)  # type: ignore[arg-type]
+    document = {
+        "benchmark": "registry/standard",
+        "circumstances": {**circumstances(), "threads": torch.get_num_threads(), "load": os.getloadavg()[0]},
+        "model": evidence.plan["model"],
+        "data": evidence.plan["data"],
+        "eps_255": eps,
+        "backward_passes": budget,
+        "seed": seed,
+        **_compare(evidence, len(rivals)),
+    }
+    text = json.dumps(document, indent=1) + "\n"
+    if json_path:
+        json_path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(json_path, text)
+    print(markdown(document))
+
+
+def _compare(evidence: Evidence, rivals: int) -> dict[str, Any]:
+    """Aggregates of `standard` and its rivals, the paired differences, and what each member adds."""
+    weights = resampling_weights(len(evidence.ids), RESAMPLES, BOOTSTRAP_SEED)
+    clean = weighted_metrics(evidence.clean, evidence.tasks, weights)
+    (ensemble,) = evidence.plan["ensembles"]
+    members = [evidence.attacked[place] for place in ensemble["members"]]
+    ours = ensemble_change(evidence.clean, clean, members, evidence.tasks, weights)
+    rows = [_row("standard", ours, None)]
+    for planned, outcome in zip(evidence.plan["attacks"][:rivals], evidence.attacked, strict=False):
+        change = measure_change(evidence.clean, clean, outcome, evidence.tasks, weights)
+        rows.append(_row(planned["config"]["name"], change, ours) | {"steps": planned["config"]["steps"]})
+    added = {name: asdict_of(found) for name, found in ablation(evidence, ensemble).items()}
+    record = evidence.report().record
+    shares = next(result.members for result in record.attacks if result.name == "standard")
+    flags = [flag.model_dump() for flag in record.flags]
+    return {"attacks": rows, "added": added, "members": shares, "flags": flags, "checked": record.checked}
+
+
+def _row(name: str, change: Change, ours: Change | None) -> dict[str, Any]:
+    row: dict[str, Any] = {"name": name}
+    for key in AGGREGATES:
+        values = getattr(change, key)
+        row[key] = interval(values).model_dump()
+        if ours is not None:
+            row[f"standard_over_{key}"] = interval(getattr(ours, key) / values).model_dump()
+    return row
+
+
+def asdict_of(found: Any) -> dict[str, Any]:
+    """A contribution as plain numbers."""
+    return {key: value if isinstance(value, dict) else value.model_dump() for key, value in asdict(found).items()}
+
+
+def markdown(document: dict[str, Any]) -> str:
+    """Two tables: rivals, and members."""
+    lines = [f"**{document['model']['name']}**, {document['backward_passes']} backward passes\n"]
+    lines += [
+        "| attack | loss change % | log loss ratio | arp % | standard's loss change over it |",
+        "|---|---|---|---|---|",
+    ]
+    for row in sorted(document["attacks"], key=lambda row: -row["loss_change"]["value"]):
+        cells = [_text(row["loss_change"], 100, 0), _text(row["log_ratio"], 1, 2), _text(row["arp"], 100, 0)]
+        ratio = row.get("standard_over_loss_change")
+        lines.append(f"| `{row['name']}` | {' | '.join(cells)} | {_text(ratio, 1, 3) if ratio else ''} |")
+    lines += ["", "| member | taken | loss change %, added | worst task %, added |", "|---|---|---|---|"]
+    for name, added in document["added"].items():
+        share = f"{document['members'][name]['joint']:.0%}"
+        cells = [share, _text(added["loss_change"], 100, 2), _text(added["worst"], 100, 2)]
+        lines.append(f"| `{name}` | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _text(values: dict[str, float], times: float, digits: int) -> str:
+    value, low, high = (f"{times * values[key]:.{digits}f}" for key in ("value", "low", "high"))
+    return f"{value} [{low}, {high}]"
+
+
+def run(arguments: Sequence[str] | None = None) -> None:
+    """The command line."""
+    app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
+    app.command()(main)
+    try:
+        app(arguments)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    run()
