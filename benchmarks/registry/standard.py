@@ -26,7 +26,7 @@ from mtlattack.files import write_whole
 from mtlattack.models import create_model
 
 # The strongest of the matrix and of the step rules, and the DGBA authors' setting: steps of ε/K from the clean image.
-RIVALS = ("decay-relative", "apgd-relative", "apgd-relative+segpgd", "decay-dgba", "apgd-dgba", "adam-relative")
+RIVALS = ("apgd-relative", "decay-relative", "apgd-dgba")
 AUTHORS = "bim-dgba"
 
 

@@ -9,6 +9,7 @@ from mtlattack.attacks.cost import Cost
 from mtlattack.attacks.criteria import Criterion
 from mtlattack.attacks.noise import Noise
 from mtlattack.attacks.objective import Objective
+from mtlattack.attacks.options import check_norm
 from mtlattack.attacks.problem import Problem
 from mtlattack.attacks.steps import StepRule
 from mtlattack.errors import InputError
@@ -24,8 +25,7 @@ class ComposedAttack(Attack):
 
     def __post_init__(self) -> None:
         for part in (self.aggregator, self.step):
-            if part.norms is not None and self.threat.norm not in part.norms:
-                raise InputError(f"{part.kind} is made for {', '.join(part.norms)}, not for {self.threat.norm}")
+            check_norm(part.kind, part.norms, self.threat.norm)
         if self.criterion is not None and not self.step.uses_gradients:
             raise InputError(f"{self.step.kind} takes no gradients, so {self.criterion.kind} has none to change")
         if self.criterion is not None and not self.aggregator.looks_at_tasks:

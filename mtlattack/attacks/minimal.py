@@ -47,7 +47,7 @@ class MinimalAttack(AggregatedAttack):
 
     Gives the smallest perturbation found that passes by the model itself (`found` is 1), else its strongest point.
     Tasks without a loss on the clean image do not count. Costs `steps` backward passes (times the aggregator's) and
-    `steps` + 6 forward passes.
+    `steps` + 6 forward passes, and those that the aggregator opens with.
     """
 
     kind: ClassVar[str] = "minimal"

@@ -5,6 +5,12 @@ import math
 from mtlattack.errors import InputError
 
 
+def check_norm(kind: str, norms: tuple[str, ...] | None, norm: str) -> None:
+    """InputError unless something of this kind is made for a threat's norm; None is any."""
+    if norms is not None and norm not in norms:
+        raise InputError(f"{kind} is made for {', '.join(norms)}, not for {norm}")
+
+
 def check_whole(name: str, value: object) -> None:
     """InputError unless `value` is a whole number of at least 1."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:

@@ -91,10 +91,7 @@ def check_options(kind: str, options: Mapping[str, Any]) -> None:
         needs_task = AGGREGATORS.get(kind).needs_task
         create_aggregator(f"{kind}:{list_tasks()[0]}" if needs_task else kind, **options)
     elif kind in ATTACKS:
-        for option in options:
-            if option not in standalone_options(kind):
-                known = ", ".join(standalone_options(kind)) or "none"
-                raise InputError(f"{kind} takes no option {option!r}; it takes: {known}")
+        create_attack(f"{kind}-total" if follows_aggregator(kind) else kind, eps=0.1, **options)
     else:
         raise UnknownNameError("step rule, aggregator or attack", kind, [*STEPS, *AGGREGATORS, *ATTACKS])
 

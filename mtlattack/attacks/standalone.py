@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from mtlattack.attacks.aggregators import Aggregator
 from mtlattack.attacks.attack import Attack
+from mtlattack.attacks.options import check_norm
 from mtlattack.errors import InputError
 from mtlattack.registry import Registry
 
@@ -55,12 +56,6 @@ class AggregatedAttack(StandaloneAttack):
 
 
 ATTACKS: Registry[type[StandaloneAttack]] = Registry("attack")
-
-
-def check_norm(kind: str, norms: tuple[str, ...] | None, norm: str) -> None:
-    """InputError unless something of this kind is made for a threat's norm."""
-    if norms is not None and norm not in norms:
-        raise InputError(f"{kind} is made for {', '.join(norms)}, not for {norm}")
 
 
 def follows_aggregator(kind: str) -> bool:

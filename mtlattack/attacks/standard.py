@@ -39,10 +39,10 @@ class Standard(StandaloneAttack):
     kind: ClassVar[str] = "standard"
     version: ClassVar[int] = 1
     composition: ClassVar[tuple[Member, ...]] = (
-        Member("apgd-dgba", {"steps": 20}),
-        Member("apgd-relative", {"steps": 20}),
+        Member("apgd-relative", {"steps": 300}),
+        Member("apgd-relative+segpgd", {"steps": 100}),
         Member("apgd-single:*", {"steps": 20}),
-        Member("square-dgba", {"steps": 100}, norms=("linf",)),
+        Member("square-relative", {"steps": 100}, norms=("linf",)),
     )
 
     def members(self, tasks: Sequence[str]) -> tuple[Attack, ...]:

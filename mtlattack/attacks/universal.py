@@ -30,6 +30,8 @@ class UniversalAttack(AggregatedAttack):
     its length has no meaning (UAP-PGD; Shafahi et al. 2020, arXiv 1811.11304). From noise, `epochs` times through the
     batches in their order; α_k falls from `step_size` (ε/4 by default) in equal amounts toward 0.
 
+    An aggregator that looks back (minmax, wgd, saga, ta-moo) starts anew with every batch, as if it had not.
+
     It must be fitted first, and is then free: no pass at attack time. δ depends on the seed, on the fitting images and
     on how they are batched, not on the images that it is used on nor on their batches.
     """

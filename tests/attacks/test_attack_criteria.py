@@ -211,3 +211,12 @@ def test_lists_name_only_what_can_be_made() -> None:
     assert {"apgd-dgba+cospgd", "pgd-single:depth+segpgd"} <= set(names)
     assert all(create_attack(name, eps=0.1).name == name for name in names)
     assert list_attacks("square-*+*") == list_attacks("*-feature+*") == []
+
+
+def test_segpgd_leaves_an_image_where_every_pixel_is_wrong_its_plain_loss() -> None:
+    task, target = create_task("segmentation", classes=3), torch.tensor([[[0, 1], [255, 2]], [[2, 2], [255, 2]]])
+    prediction = torch.zeros(2, 3, 2, 2)
+    prediction[:, 1] = 2.0  # right at one pixel of the first image, at none of the second
+    found, plain = create_criterion("segpgd").loss(task, prediction, target, 0.0), task.loss(prediction, target)
+    assert torch.equal(found[1], plain[1])
+    assert 0 < found[0] < plain[0]

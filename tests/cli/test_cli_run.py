@@ -68,7 +68,7 @@ def test_standard_and_a_member_by_itself(
     out = cli.good(*command)
     record = record_of(Path("here"))
     singles = [f"apgd-single:{task}" for task in record.clean]
-    members = ["apgd-dgba", "apgd-relative", *singles, "square-dgba"]
+    members = ["apgd-relative", "apgd-relative+segpgd", *singles, "square-relative"]
     assert [result.name for result in record.attacks] == ["fgsm-total", *members, "standard"]
     assert record.attacks[-1].config["members"] == members
     assert max(map(len, out.splitlines())) <= 100 and "standard (linf 4/255) took for the image" in out

@@ -67,10 +67,16 @@ def random_evidence(members: int = 3, images: int = 9, unlabelled: int = 1) -> E
 
 def test_members_follow_tasks_and_norm() -> None:
     names = [member.name for member in standard().members(["depth", "my_task"])]  # type: ignore[attr-defined]
-    assert names == ["apgd-dgba", "apgd-relative", "apgd-single:depth", "apgd-single:my_task", "square-dgba"]
+    assert names == [
+        "apgd-relative",
+        "apgd-relative+segpgd",
+        "apgd-single:depth",
+        "apgd-single:my_task",
+        "square-relative",
+    ]
     for norm in ("l2", "l1", "l0", "patch"):
         members = standard(1, norm=norm).members(["depth"])  # type: ignore[attr-defined]
-        assert [m.name for m in members] == ["apgd-dgba", "apgd-relative", "apgd-single:depth"]
+        assert [m.name for m in members] == ["apgd-relative", "apgd-relative+segpgd", "apgd-single:depth"]
         assert {m.threat.norm for m in members} == {norm}
     quantized = standard(seed=3, quantized=True).members(["depth"])  # type: ignore[attr-defined]
     assert all(m.threat.quantized and m.seed == 3 for m in quantized)
@@ -86,12 +92,12 @@ def test_it_is_named_and_listed() -> None:
 
 
 def test_a_member_that_is_asked_for_by_itself_is_run_once() -> None:
-    own = create_attack("apgd-relative", eps=EPS, steps=20)
+    own = create_attack("apgd-relative+segpgd", eps=EPS, steps=100)
     other = create_attack("apgd-dgba", eps=EPS, steps=10)
     attacks, ensembles = expand([standard(), own, standard(8 / 255), other, standard()], list(TWO))
-    members = ["apgd-dgba", "apgd-single:edge_texture", "apgd-single:keypoints2d", "square-dgba"]
-    again = ["apgd-dgba", "apgd-relative", *members[1:]]
-    assert [a.name for a in attacks] == ["apgd-relative", "apgd-dgba", *members, *again]
+    members = ["apgd-relative", "apgd-single:edge_texture", "apgd-single:keypoints2d", "square-relative"]
+    again = ["apgd-relative", "apgd-relative+segpgd", *members[1:]]
+    assert [a.name for a in attacks] == ["apgd-relative+segpgd", "apgd-dgba", *members, *again]
     assert [e["members"] for e in ensembles] == [[2, 0, 3, 4, 5], [6, 7, 8, 9, 10]]
     assert [e["eps"] for e in ensembles] == [EPS, 8 / 255]
     assert json.loads(json.dumps(ensembles)) == ensembles

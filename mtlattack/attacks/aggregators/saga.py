@@ -21,10 +21,10 @@ class SelfAttention(Aggregator):
 
     After a step along u, smoothly tanh(k·u), to where the gradients are g', a_m moves up the slope of Σ_i log L_i:
     a_m ← a_m + rate · Σ_i g'_i ⊙ g_m ⊙ sech²(k·u). Auto-SAGA spends a second evaluation on a trial point; here the next
-    point of the climb is that trial point. g_m = ∇L_m/L_m, divided for each image by its mean magnitude over tasks and
-    pixels: so neither losses, step length nor image size have a unit in it, unlike the authors' factors 10·50·α and
-    k = 50 for gradients of pixels in 0…255. `sharpness` is k, `rate` stands for their product; rate = 0 follows
-    Σ_m ∇ log L_m.
+    point of the climb is taken for that trial point (under bim and pgd it is). g_m = ∇L_m/L_m, divided for each image
+    by its mean magnitude over tasks and pixels: so neither losses, step length nor image size have a unit in it, unlike
+    the authors' factors 10·50·α and k = 50 for gradients of pixels in 0…255. `sharpness` is k, `rate` stands for their
+    product; rate = 0 follows Σ_m ∇ log L_m.
     """
 
     kind: ClassVar[str] = "saga"

@@ -11,8 +11,7 @@ from mtlattack.attacks.aggregators.program import ProgramAggregator, solved
 from mtlattack.attacks.aggregators.registry import AGGREGATORS
 from mtlattack.attacks.gradients import TaskGradients
 from mtlattack.attacks.ilp import Program
-from mtlattack.attacks.options import check_whole
-from mtlattack.errors import InputError
+from mtlattack.attacks.options import check_share, check_whole
 
 
 @AGGREGATORS.register("sparse")
@@ -31,7 +30,7 @@ class Sparse(LinearAggregator):
     share: float = 0.1
 
     def __post_init__(self) -> None:
-        check_share(self.share)
+        check_share("share", self.share)
 
     def weights(self, losses: Tensor) -> Tensor:
         return 1 / losses.clamp_min(LOSS_FLOOR)
@@ -60,7 +59,7 @@ class SparseMaxMin(ProgramAggregator):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_share(self.share)
+        check_share("share", self.share)
 
     def program(self, gains: Tensor) -> Program:
         return Program(gains=gains, budgets=(budget(gains, self.share),))
@@ -82,7 +81,7 @@ class Regional(ProgramAggregator):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_share(self.share)
+        check_share("share", self.share)
         check_whole("grid", self.grid)
 
     def program(self, gains: Tensor) -> Program:
@@ -91,12 +90,6 @@ class Regional(ProgramAggregator):
         cells = np.unique(rows[:, None] * self.grid + columns, return_inverse=True)[1].reshape(gains.shape[3:])
         budgets = tuple(max(1, round(self.share * int(size))) for size in np.bincount(cells.ravel()))
         return Program(gains=gains, budgets=budgets, regions=cells)
-
-
-def check_share(share: object) -> None:
-    """InputError unless `share` is a number in (0, 1]."""
-    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 < share <= 1:
-        raise InputError(f"share {share!r} is outside (0, 1]")
 
 
 def budget(gains: Tensor, share: float) -> int:

@@ -11,7 +11,7 @@ from mtlattack.attacks.balls import Ball
 from mtlattack.attacks.steps.registry import STEPS
 from mtlattack.attacks.steps.tracked import PathRule, with_momentum
 
-# The last step as a share of the first.
+# Where the schedule ends, as a share of the first step.
 _LAST = 1 / 16
 
 

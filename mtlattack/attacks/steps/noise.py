@@ -17,7 +17,7 @@ from mtlattack.attacks.steps.registry import STEPS
 @STEPS.register("noise")
 @dataclass(frozen=True, kw_only=True)
 class RandomNoise(StepRule):
-    """The best of `restarts` points Π(x + ε·steepest(u)), u at random: for l_inf corners of the ball; ours.
+    """The best of `restarts` points Π(x + ρ·steepest(u)), u random, ρ the ball's radius: for l_inf its corners; ours.
 
     What an attack must beat to be one. Costs one forward pass a point, no backward pass.
     """
