@@ -1,15 +1,36 @@
 """Writing files whole or not at all, so that a kill at any moment leaves the old one or the new one."""
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from mtlattack.errors import InputError
 
 
 def write_whole(path: Path, text: str) -> None:
     """Write a text file whole or not at all, in UTF-8."""
     with whole_file(path) as partial:
         partial.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, document: Any) -> None:
+    """Write a JSON file whole or not at all, making its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, json.dumps(document, indent=1) + "\n")
+
+
+def write_section(path: Path, name: str, made_by: str, text: str) -> None:
+    """Replace what stands in a text file between `<!-- name: made by … -->` and `<!-- /name -->`; InputError if it has
+    not both in this order."""
+    begin, end = f"<!-- {name}: made by {made_by} -->", f"<!-- /{name} -->"
+    before, found, rest = path.read_text(encoding="utf-8").partition(begin)
+    _, closed, after = rest.partition(end)
+    if not (found and closed):
+        raise InputError(f"{path} has no section from {begin} to {end}")
+    write_whole(path, f"{before}{begin}\n{text}{end}{after}")
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """The integer programs of an attack step: how good and how fast their solvers are; see README.md beside it."""
 
-import json
 import os
 import sys
 from dataclasses import asdict
@@ -16,11 +15,11 @@ from plot import plot
 from table import markdown, trade_off_markdown, verdict
 
 from mtlattack.attacks.ilp import choose_solver
+from mtlattack.cli.script import run_script
 from mtlattack.errors import InputError
 from mtlattack.evaluation.environment import circumstances
-from mtlattack.files import write_whole
+from mtlattack.files import write_json, write_section
 
-MARKERS = "<!-- {0}: made by ilp.py -->", "<!-- /{0} -->"
 NYUV2 = "nyuv2-"
 
 
@@ -85,30 +84,14 @@ def main(
             "trade_off": trades,
             "verdict": verdict(rows),
         }
-        json_path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(json_path, json.dumps(document, indent=1) + "\n")
+        write_json(json_path, document)
     if plot_path:
         plot(rows, chosen, plot_path)
     if readme:
-        _write_section(readme, "solvers", table + "\n" + "\n".join(f"- {line}" for line in verdict(rows)) + "\n")
-        _write_section(readme, "trade-off", trade_table)
-
-
-def _write_section(path: Path, name: str, text: str) -> None:
-    """Replace what stands between a section's markers."""
-    begin, end = (marker.format(name) for marker in MARKERS)
-    before, found, rest = path.read_text(encoding="utf-8").partition(begin)
-    _, closed, after = rest.partition(end)
-    if not (found and closed):
-        raise InputError(f"{path} has no section from {begin} to {end}")
-    write_whole(path, f"{before}{begin}\n{text}{end}{after}")
+        lines = "".join(f"- {line}\n" for line in verdict(rows))
+        write_section(readme, "solvers", "ilp.py", f"{table}\n{lines}")
+        write_section(readme, "trade-off", "ilp.py", trade_table)
 
 
 if __name__ == "__main__":
-    app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
-    app.command()(main)
-    try:
-        app()
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    run_script(main)

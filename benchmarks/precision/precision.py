@@ -4,7 +4,6 @@ Each subject's evidence at each precision goes to the folder --work. A study tha
 may share the folder if their --models are disjoint; and once more over all makes tables of what is finished.
 """
 
-import json
 import os
 import sys
 from dataclasses import asdict
@@ -20,12 +19,11 @@ from subjects import choose_subjects
 from table import markdown, render, verdict
 from work import Setting, evidence_of
 
+from mtlattack.cli.script import run_script
 from mtlattack.devices import choose_device
-from mtlattack.errors import InputError
 from mtlattack.evaluation.environment import circumstances
-from mtlattack.files import write_whole
+from mtlattack.files import write_json, write_section
 
-MARKERS = "<!-- {0}: made by precision.py -->", "<!-- /{0} -->"
 TITLE = "Strength kept by searching in bfloat16"
 
 
@@ -83,10 +81,9 @@ def main(
     if plot_path:
         plot(trained, not_trained, plot_path)
     if readme:
-        _write_section(
-            readme, "trained", markdown(trained) + "\n" + "\n".join(f"- {x}" for x in verdict(trained)) + "\n"
-        )
-        _write_section(readme, "untrained", markdown(not_trained))
+        lines = "".join(f"- {line}\n" for line in verdict(trained))
+        write_section(readme, "trained", "precision.py", f"{markdown(trained)}\n{lines}")
+        write_section(readme, "untrained", "precision.py", markdown(not_trained))
 
 
 def _write_json(path: Path, setting: Setting, run_by: dict[str, Any], **content: Any) -> None:
@@ -99,25 +96,8 @@ def _write_json(path: Path, setting: Setting, run_by: dict[str, Any], **content:
         "setting": described,
         **content,
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, json.dumps(document, indent=1) + "\n")
-
-
-def _write_section(path: Path, name: str, text: str) -> None:
-    """Replace what stands between a section's markers."""
-    begin, end = (marker.format(name) for marker in MARKERS)
-    before, found, rest = path.read_text(encoding="utf-8").partition(begin)
-    _, closed, after = rest.partition(end)
-    if not (found and closed):
-        raise InputError(f"{path} has no section from {begin} to {end}")
-    write_whole(path, f"{before}{begin}\n{text}{end}{after}")
+    write_json(path, document)
 
 
 if __name__ == "__main__":
-    app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
-    app.command()(main)
-    try:
-        app()
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    run_script(main)

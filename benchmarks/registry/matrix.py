@@ -5,7 +5,6 @@ processes may share the folder if their --attacks are disjoint; a last one over 
 """
 
 import fnmatch
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -18,11 +17,12 @@ import typer
 from strength import REFERENCE, strengths
 
 from mtlattack.attacks import Attack, ComposedAttack
+from mtlattack.cli.script import run_script
 from mtlattack.data import load_dataset
 from mtlattack.errors import InputError
 from mtlattack.evaluation import Evidence, evaluate
 from mtlattack.evaluation.environment import circumstances
-from mtlattack.files import write_whole
+from mtlattack.files import write_json
 from mtlattack.models import create_model
 
 Choose = Callable[[Sequence[str], int, float, int], Iterator[ComposedAttack]]
@@ -78,15 +78,8 @@ def main(
             "reference": REFERENCE,
             "attacks": strengths(evidence),
         }
-        json_path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(json_path, json.dumps(document, indent=1) + "\n")
+        write_json(json_path, document)
 
 
 if __name__ == "__main__":
-    app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
-    app.command()(main)
-    try:
-        app()
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    run_script(main)

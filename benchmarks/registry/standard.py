@@ -1,10 +1,6 @@
 """`standard` against the rest of the registry at equal backward passes, and what its members add; see README.md."""
 
-import json
 import os
-import sys
-from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,15 +10,15 @@ from contestants import affordable
 from strength import AGGREGATES
 
 from mtlattack.attacks import create_attack
+from mtlattack.cli.script import run_script
 from mtlattack.data import load_dataset
-from mtlattack.errors import InputError
 from mtlattack.evaluation import Evidence, evaluate
 from mtlattack.evaluation.ablation import ablation
 from mtlattack.evaluation.change import Change, measure_change, resampling_weights, weighted_metrics
 from mtlattack.evaluation.ensembles import ensemble_change
 from mtlattack.evaluation.environment import circumstances
 from mtlattack.evaluation.report import BOOTSTRAP_SEED, RESAMPLES, interval
-from mtlattack.files import write_whole
+from mtlattack.files import write_json
 from mtlattack.models import create_model
 
 # The strongest of the matrix and of the step rules, and the DGBA authors' setting: steps of ε/K from the clean image.
@@ -60,10 +56,8 @@ def main(
         "seed": seed,
         **_compare(evidence, len(rivals)),
     }
-    text = json.dumps(document, indent=1) + "\n"
     if json_path:
-        json_path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(json_path, text)
+        write_json(json_path, document)
     print(markdown(document))
 
 
@@ -78,7 +72,10 @@ def _compare(evidence: Evidence, rivals: int) -> dict[str, Any]:
     for planned, outcome in zip(evidence.plan["attacks"][:rivals], evidence.attacked, strict=False):
         change = measure_change(evidence.clean, clean, outcome, evidence.tasks, weights)
         rows.append(_row(planned["config"]["name"], change, ours) | {"steps": planned["config"]["steps"]})
-    added = {name: asdict_of(found) for name, found in ablation(evidence, ensemble).items()}
+    added = {
+        name: {key: getattr(found, key).model_dump() for key in AGGREGATES}
+        for name, found in ablation(evidence, ensemble).items()
+    }
     record = evidence.report().record
     shares = next(result.members for result in record.attacks if result.name == "standard")
     flags = [flag.model_dump() for flag in record.flags]
@@ -93,11 +90,6 @@ def _row(name: str, change: Change, ours: Change | None) -> dict[str, Any]:
         if ours is not None:
             row[f"standard_over_{key}"] = interval(getattr(ours, key) / values).model_dump()
     return row
-
-
-def asdict_of(found: Any) -> dict[str, Any]:
-    """A contribution as plain numbers."""
-    return {key: value if isinstance(value, dict) else value.model_dump() for key, value in asdict(found).items()}
 
 
 def markdown(document: dict[str, Any]) -> str:
@@ -124,16 +116,5 @@ def _text(values: dict[str, float], times: float, digits: int) -> str:
     return f"{value} [{low}, {high}]"
 
 
-def run(arguments: Sequence[str] | None = None) -> None:
-    """The command line."""
-    app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
-    app.command()(main)
-    try:
-        app(arguments)
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
-
-
 if __name__ == "__main__":
-    run()
+    run_script(main)

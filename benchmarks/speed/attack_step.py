@@ -15,10 +15,11 @@ from contestants import compare_peaks, compare_times, contestants, countable
 from flops import Convolution, count_flops
 from memory import WORKS, check_available, peak_bytes
 from report import Line, plot, show, started, write_json
-from script import parse_size, run
+from script import parse_size
 from timing import interleave
 from workload import Case, Workload
 
+from mtlattack.cli.script import run_script
 from mtlattack.devices import choose_device
 from mtlattack.progress import Bar, progress_bar
 
@@ -95,4 +96,4 @@ def _measure(case: Case, few: int, rounds: int, memory: bool, bar: Bar) -> tuple
 
 
 if __name__ == "__main__":
-    run(main)
+    run_script(main)

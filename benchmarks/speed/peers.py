@@ -15,8 +15,8 @@ from peer_measures import Strength, Timing, measure_strength, measure_time
 from peer_report import GOAL, plot, render_strength, render_time
 from report import started, write_json
 from rich.console import Console
-from script import run
 
+from mtlattack.cli.script import run_script
 from mtlattack.devices import choose_device
 from mtlattack.errors import UnknownNameError
 from mtlattack.progress import progress_bar
@@ -88,4 +88,4 @@ def _strength_document(strength: Strength) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_script(main)

@@ -12,10 +12,10 @@ import torch
 import typer
 from report import show, started, write_json
 from scaling_report import APGD, FLOOR, PGD, SEARCH16, Cell, Seconds, plot
-from script import run
 from timing import interleave
 from workload import Case, Workload, task_kinds
 
+from mtlattack.cli.script import run_script
 from mtlattack.devices import choose_device
 from mtlattack.errors import UnknownNameError
 from mtlattack.progress import progress_bar
@@ -94,4 +94,4 @@ def _pixels(case: Case) -> int:
 
 
 if __name__ == "__main__":
-    run(main)
+    run_script(main)

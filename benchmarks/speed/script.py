@@ -1,22 +1,6 @@
 """What the scripts here share on the command line."""
 
-import sys
-from collections.abc import Callable
-
-import typer
-
 from mtlattack.errors import InputError
-
-
-def run(main: Callable[..., None]) -> None:
-    """Run `main` as a command; a user's mistake is one line and exit code 2."""
-    app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
-    app.command()(main)
-    try:
-        app()
-    except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
 
 
 def parse_size(text: str) -> tuple[int, int]:

@@ -14,11 +14,11 @@ import torch
 import typer
 from ledger import Ledger
 from report import show, started, write_json
-from script import run
 from suite_report import describe, lines, plot
 from suite_sections import ABSORBED, LOADING, REPORT, accounted
 from timing import interleave, synchronise
 
+from mtlattack.cli.script import run_script
 from mtlattack.data import load_dataset
 from mtlattack.devices import choose_device
 from mtlattack.errors import InputError
@@ -121,4 +121,4 @@ def main(
 
 
 if __name__ == "__main__":
-    run(main)
+    run_script(main)

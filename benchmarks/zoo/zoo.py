@@ -7,7 +7,6 @@ Each FOLDER holds a `record.json` of one zoo model under one attack at one ε, a
 script and the tables into its README.
 """
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -17,11 +16,11 @@ from plot import plot_zoo
 from table import table
 
 from mtlattack.evaluation import Record
+from mtlattack.files import write_json, write_section
 from mtlattack.models import create_model, list_models, model_path
 from mtlattack.training import load_recipe
 
 HERE = Path(__file__).parent
-MARKERS = "<!-- {0}: made by zoo.py -->", "<!-- /{0} -->"
 
 
 def main() -> None:
@@ -30,9 +29,9 @@ def main() -> None:
     if missing:
         sys.exit(f"no record of {', '.join(missing)}; make one with `mtlattack run`")
     rows = [describe(records[name]) for name in list_models()]
-    (HERE / "zoo.json").write_text(json.dumps(rows, indent=1) + "\n")
+    write_json(HERE / "zoo.json", rows)
     for data in ("rooms", "nyuv2"):
-        write_section(data, table([row for row in rows if row["data"] == data]))
+        write_section(HERE / "README.md", data, "zoo.py", table([row for row in rows if row["data"] == data]))
     plot_zoo(rows, HERE / "zoo.png")
     draw_predictions(["rooms-resnet10t.shared", "rooms-resnet10t.shared.at-dgba"], HERE / "rooms.png")
 
@@ -65,15 +64,6 @@ def describe(record: Record) -> dict[str, Any]:
         "arp": attack.arp.model_dump(),
         "environment": record.environment["versions"] | {"threads": record.environment["threads"]},
     }
-
-
-def write_section(name: str, text: str) -> None:
-    """Replace what stands between a section's markers in the README."""
-    path = HERE / "README.md"
-    begin, end = (marker.format(name) for marker in MARKERS)
-    before, _, rest = path.read_text().partition(begin)
-    _, _, after = rest.partition(end)
-    path.write_text(f"{before}{begin}\n{text}{end}{after}")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,16 @@
 """What attacks refuse among their options."""
 
 import math
+from collections.abc import Iterable, Sequence
 
 from mtlattack.errors import InputError
+
+
+def check_known(kind: str, given: Iterable[str], allowed: Sequence[str]) -> None:
+    """InputError for an option that something of this kind does not take."""
+    for option in given:
+        if option not in allowed:
+            raise InputError(f"{kind} takes no option {option!r}; it takes: {', '.join(allowed) or 'none'}")
 
 
 def check_norm(kind: str, norms: tuple[str, ...] | None, norm: str) -> None:

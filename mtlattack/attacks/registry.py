@@ -7,6 +7,7 @@ from mtlattack.attacks.aggregators import AGGREGATORS, aggregator_options, creat
 from mtlattack.attacks.attack import Attack
 from mtlattack.attacks.composed import ComposedAttack
 from mtlattack.attacks.criteria import create_criterion, list_criteria
+from mtlattack.attacks.options import check_known
 from mtlattack.attacks.standalone import ATTACKS, can_follow, follows_aggregator, standalone_options
 from mtlattack.attacks.steps import STEPS, create_step, list_steps, step_options
 from mtlattack.attacks.threat import Threat
@@ -39,10 +40,7 @@ def create_attack(
     own = standalone_options(kind) if kind in ATTACKS else step_options(kind)
     of_aggregator = aggregator_options(aggregator.partition(":")[0]) if aggregator else ()
     given = {option: value for option, value in options.items() if value is not None}
-    for option in given:
-        if option not in (*own, *of_aggregator):
-            known = ", ".join((*own, *of_aggregator)) or "none"
-            raise InputError(f"{plain} takes no option {option!r}; it takes: {known}")
+    check_known(plain, given, (*own, *of_aggregator))
     mine = {option: value for option, value in given.items() if option in own}
     parts: dict[str, Any] = {"threat": Threat(norm, eps, quantized), "seed": seed}
     if aggregator:

@@ -7,15 +7,16 @@ from typing import ClassVar
 from torch import Tensor
 
 from mtlattack.attacks.aggregators.base import log_score
+from mtlattack.attacks.aggregators.named import NamedByTask
 from mtlattack.attacks.aggregators.program import ProgramAggregator
 from mtlattack.attacks.aggregators.registry import AGGREGATORS
 from mtlattack.attacks.ilp import Program
-from mtlattack.errors import InputError, UnknownNameError
+from mtlattack.errors import InputError
 
 
 @AGGREGATORS.register("protected")
 @dataclass(frozen=True, kw_only=True)
-class Protected(ProgramAggregator):
+class Protected(NamedByTask, ProgramAggregator):
     """max_δ min_{i≠t} Σ_j g_ij δ_j subject to Σ_j g_tj δ_j ≤ 0, over δ_j ∈ {−1, 0, 1}, g_i = ∇L_i/L_i, named
     `protected:<task>` (ours; the converse of smta, without its relaxation): the loss of the task t does not rise to
     first order.
@@ -26,22 +27,14 @@ class Protected(ProgramAggregator):
     """
 
     kind: ClassVar[str] = "protected"
-    needs_task: ClassVar[bool] = True
     relative_to_clean: ClassVar[bool] = True
-
-    task: str
-
-    @property
-    def name(self) -> str:
-        return f"{self.kind}:{self.task}"
 
     def tasks(self, names: Sequence[str]) -> tuple[str, ...]:
         """All of them, the protected one first; InputError where there is no other."""
-        if self.task not in names:
-            raise UnknownNameError("task", self.task, names)
-        if len(names) == 1:
+        ordered = super().tasks(names)
+        if len(ordered) == 1:
             raise InputError(f"{self.name} spares the model's only task: nothing is left to hurt")
-        return (self.task, *(name for name in names if name != self.task))
+        return ordered
 
     def program(self, gains: Tensor) -> Program:
         return Program(gains=gains, protected=tuple(i == 0 for i in range(gains.shape[1])))

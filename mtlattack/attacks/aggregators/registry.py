@@ -5,7 +5,8 @@ from dataclasses import fields
 from typing import Any
 
 from mtlattack.attacks.aggregators.base import Aggregator
-from mtlattack.errors import InputError, UnknownNameError
+from mtlattack.attacks.options import check_known
+from mtlattack.errors import UnknownNameError
 from mtlattack.registry import Registry, match_names
 from mtlattack.tasks import list_tasks
 
@@ -22,10 +23,7 @@ def create_aggregator(name: str, **options: Any) -> Aggregator:
     if kind in AGGREGATORS:
         aggregator = AGGREGATORS.get(kind)
         if aggregator.needs_task == bool(task) == (":" in name):
-            allowed = aggregator_options(kind)
-            for option in options:
-                if option not in allowed:
-                    raise InputError(f"{kind} takes no option {option!r}; it takes: {', '.join(allowed) or 'none'}")
+            check_known(kind, options, aggregator_options(kind))
             return aggregator(**options, **({"task": task} if task else {}))
     raise UnknownNameError("aggregator", name, list_aggregators(tasks=[task] if task else None))
 

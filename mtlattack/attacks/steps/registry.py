@@ -3,8 +3,8 @@
 from dataclasses import fields
 from typing import Any
 
+from mtlattack.attacks.options import check_known
 from mtlattack.attacks.steps.base import StepRule
-from mtlattack.errors import InputError
 from mtlattack.registry import Registry
 
 STEPS: Registry[type[StepRule]] = Registry("step rule")
@@ -12,10 +12,7 @@ STEPS: Registry[type[StepRule]] = Registry("step rule")
 
 def create_step(kind: str, **options: Any) -> StepRule:
     """The step rule called `kind`; InputError for an option that it does not take or a value out of range."""
-    allowed = step_options(kind)
-    for option in options:
-        if option not in allowed:
-            raise InputError(f"{kind} takes no option {option!r}; it takes: {', '.join(allowed) or 'none'}")
+    check_known(kind, options, step_options(kind))
     return STEPS.get(kind)(**options)
 
 
