@@ -1,4 +1,4 @@
-"""Table and picture from the JSON files of matrix.py; see README.md beside it."""
+"""Tables and picture from the JSON files of matrix.py and standard.py; see README.md beside it."""
 
 import json
 from pathlib import Path
@@ -8,22 +8,30 @@ import typer
 from plot import plot
 from table import markdown
 
+from mtlattack.cli.script import run_script
+from mtlattack.files import write_section
+
 
 def main(
-    documents: Annotated[list[Path], typer.Argument(help="JSON files of matrix.py.")],
+    documents: Annotated[list[Path], typer.Argument(help="JSON files of matrix.py and standard.py.")],
     picture: Annotated[Path | None, typer.Option(help="Where to draw the matrices.")] = None,
+    readme: Annotated[Path | None, typer.Option(help="File whose section of each file's name gets its table.")] = None,
 ) -> None:
-    """Print each file's table as Markdown, and draw all of them."""
-    loaded = [json.loads(path.read_text(encoding="utf-8")) for path in documents]
-    for document in loaded:
-        model, images = document["model"]["name"], document["data"]["images"]
-        print(f"**{model}**, ε = {document['eps_255']:g}/255, {images} images\n")
-        print(markdown(document))
+    """Print each file's table as Markdown, and draw the matrices."""
+    loaded = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in documents}
+    for name, document in loaded.items():
+        model, data = document["model"]["name"], document["data"]
+        title = (
+            f"**{model}**, {data['images']} images of {data['name']} {data['split']}, ε = {document['eps_255']:g}/255, "
+            f"{document['backward_passes']} backward passes"
+        )
+        text = f"{title}\n\n{markdown(document)}"
+        print(text)
+        if readme:
+            write_section(readme, name, "report.py", text)
     if picture:
-        plot(loaded, picture)
+        plot([document for document in loaded.values() if document["benchmark"] == "registry/matrix"], picture)
 
 
 if __name__ == "__main__":
-    app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
-    app.command()(main)
-    app()
+    run_script(main)

@@ -8,6 +8,7 @@ import torch
 import typer
 from contestants import affordable
 from strength import AGGREGATES
+from table import markdown
 
 from mtlattack.attacks import create_attack
 from mtlattack.cli.script import run_script
@@ -90,30 +91,6 @@ def _row(name: str, change: Change, ours: Change | None) -> dict[str, Any]:
         if ours is not None:
             row[f"standard_over_{key}"] = interval(getattr(ours, key) / values).model_dump()
     return row
-
-
-def markdown(document: dict[str, Any]) -> str:
-    """Two tables: rivals, and members."""
-    lines = [f"**{document['model']['name']}**, {document['backward_passes']} backward passes\n"]
-    lines += [
-        "| attack | loss change % | log loss ratio | arp % | standard's loss change over it |",
-        "|---|---|---|---|---|",
-    ]
-    for row in sorted(document["attacks"], key=lambda row: -row["loss_change"]["value"]):
-        cells = [_text(row["loss_change"], 100, 0), _text(row["log_ratio"], 1, 2), _text(row["arp"], 100, 0)]
-        ratio = row.get("standard_over_loss_change")
-        lines.append(f"| `{row['name']}` | {' | '.join(cells)} | {_text(ratio, 1, 3) if ratio else ''} |")
-    lines += ["", "| member | taken | loss change %, added | worst task %, added |", "|---|---|---|---|"]
-    for name, added in document["added"].items():
-        share = f"{document['members'][name]['joint']:.0%}"
-        cells = [share, _text(added["loss_change"], 100, 2), _text(added["worst"], 100, 2)]
-        lines.append(f"| `{name}` | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
-
-
-def _text(values: dict[str, float], times: float, digits: int) -> str:
-    value, low, high = (f"{times * values[key]:.{digits}f}" for key in ("value", "low", "high"))
-    return f"{value} [{low}, {high}]"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The matrix as Markdown: one table a model, one row an aggregator, PGD and APGD beside each other."""
+"""Results as Markdown: the matrix with a row an aggregator, lists of step rules, `standard` with its rivals."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,9 +11,8 @@ _PERCENT = {"loss_change", "arp", "worst"}
 
 
 def markdown(document: dict[str, Any]) -> str:
-    """A matrix or a list of step rules, strongest first by mean relative loss change under the last step rule."""
-    make = _matrix if document["benchmark"].endswith("matrix") else _steps
-    return make(document["attacks"])
+    """The table of one JSON file, strongest first by mean relative loss change (the matrix: under APGD)."""
+    return _TABLES[document["benchmark"].partition("/")[2]](document)
 
 
 def by_aggregator(rows: Sequence[Row]) -> dict[str, dict[str, Row]]:
@@ -25,8 +24,9 @@ def by_aggregator(rows: Sequence[Row]) -> dict[str, dict[str, Row]]:
     return dict(sorted(found.items(), key=lambda item: -item[1]["apgd"]["loss_change"]["value"]))
 
 
-def _matrix(rows: Sequence[Row]) -> str:
-    best = {key: strongest(list(rows), key)["name"] for key in AGGREGATES}
+def _matrix(document: dict[str, Any]) -> str:
+    rows: list[Row] = document["attacks"]
+    best = {key: strongest(rows, key)["name"] for key in AGGREGATES}
     head = ["aggregator", "steps"] + [f"{TITLES[key]}: pgd | apgd" for key in AGGREGATES] + ["apgd − apgd-dgba, loss %"]
     lines = [" | ".join(head), "|".join("---" for _ in "|".join(head).split("|"))]
     for aggregator, pair in by_aggregator(rows).items():
@@ -36,8 +36,9 @@ def _matrix(rows: Sequence[Row]) -> str:
     return "\n".join(f"| {line} |" for line in lines) + "\n"
 
 
-def _steps(rows: Sequence[Row]) -> str:
-    best = {key: strongest(list(rows), key)["name"] for key in AGGREGATES}
+def _steps(document: dict[str, Any]) -> str:
+    rows: list[Row] = document["attacks"]
+    best = {key: strongest(rows, key)["name"] for key in AGGREGATES}
     head = ["attack", "passes", *(TITLES[key] for key in AGGREGATES), "− apgd-dgba, loss %"]
     lines = [" | ".join(head), "|".join("---" for _ in head)]
     for row in sorted(rows, key=lambda row: -row["loss_change"]["value"]):
@@ -47,15 +48,35 @@ def _steps(rows: Sequence[Row]) -> str:
     return "\n".join(f"| {line} |" for line in lines) + "\n"
 
 
+def _standard(document: dict[str, Any]) -> str:
+    """Rivals in as many backward passes, then the members and what would be lost without each."""
+    head = ["attack", "loss change %", "log loss ratio", "arp %", "worst task %", "standard's loss change over its"]
+    lines = [" | ".join(head), "|".join("---" for _ in head)]
+    for row in sorted(document["attacks"], key=lambda row: -row["loss_change"]["value"]):
+        cells = [f"`{row['name']}`", *(_interval(row[key], key) for key in AGGREGATES)]
+        over = row.get("standard_over_loss_change")
+        lines.append(" | ".join([*cells, _numbers(over, 1, "{:.3f}") if over else ""]))
+    lines += ["", "member | taken | adds to the loss change, % | to the worst task, %", "---|---|---|---"]
+    for name, added in document["added"].items():
+        cells = [f"`{name}`", f"{document['members'][name]['joint']:.0%}"]
+        lines.append(" | ".join([*cells, *(_numbers(added[key], 100, "{:.2f}") for key in ("loss_change", "worst"))]))
+    return "\n".join(f"| {line} |" if line else "" for line in lines) + "\n"
+
+
 def _cell(row: Row, key: str, best: dict[str, str]) -> str:
     text = _interval(row[key], key)
     return f"**{text}**" if best[key] == row["name"] else text
 
 
 def _interval(values: dict[str, float | None], key: str) -> str:
+    return _numbers(values, *((100, "{:.0f}") if key in _PERCENT else (1, "{:.2f}")))
+
+
+def _numbers(values: dict[str, float | None], times: float, form: str) -> str:
     if values["value"] is None:
         return "–"
-    form = "{:.0f}" if key in _PERCENT else "{:.2f}"
-    times = 100 if key in _PERCENT else 1
     value, low, high = (form.format(times * (values[part] or 0)) for part in ("value", "low", "high"))
     return f"{value} [{low}, {high}]"
+
+
+_TABLES = {"matrix": _matrix, "steps": _steps, "standard": _standard}

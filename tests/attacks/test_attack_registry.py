@@ -76,6 +76,25 @@ def test_passes_are_those_that_the_attack_says(name: str) -> None:
     assert model.backwards["images"] == 0
 
 
+def accelerators() -> list[str]:
+    return [name for name in ("cuda", "mps") if getattr(torch, name).is_available()]
+
+
+@pytest.mark.skipif(not accelerators(), reason="no CUDA and no MPS device here")
+@every_pair
+def test_on_an_accelerator_it_stays_inside_and_hurts_as_much(name: str) -> None:
+    images, targets = batch()
+    for device in accelerators():
+        model = ToyNet().to(device)
+        attack = attack_of(name, norms_of(name)[0])
+        result = attack(model, images.to(device), {key: value.to(device) for key, value in targets.items()})
+        assert result.device.type == device
+        assert_inside(attack.threat.norm, attack.threat.eps, images, result.cpu())
+        # The same random numbers, other rounding: signs of gradients near zero may differ.
+        moved = (attack(MODEL, images, targets) - result.cpu()).abs()
+        assert moved.mean() < 0.25 * attack.threat.radius
+
+
 class Low(nn.Module):
     """A toy that computes in fewer bits and says so in its predictions."""
 
