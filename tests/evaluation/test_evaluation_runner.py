@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -231,6 +232,36 @@ def test_truncated_evidence_is_named_and_kept(
         with pytest.raises(InputError, match="evidence.h5 is truncated or no HDF5 file"):
             use()
     assert path.read_bytes() == content
+
+
+def _without(name: str) -> Callable[[h5py.File], None]:
+    def remove(file: h5py.File) -> None:
+        del file[name]
+
+    return remove
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        _without("clean/diagnostics"),
+        _without("clean/statistics/depth"),
+        _without("clean"),
+        _without("id"),
+        lambda file: file.attrs.pop("plan"),
+        lambda file: file.attrs.modify("plan", "{"),
+        lambda file: file.attrs.modify("plan", "{}"),
+    ],
+)
+def test_damaged_evidence_is_named(
+    damage: Callable[[h5py.File], None], network: MultiTaskNetwork, data: PreparedDataset, tmp_path: Path
+) -> None:
+    path = tmp_path / "evidence.h5"
+    evaluate(network, data, [], path=path)
+    with h5py.File(path, "r+") as file:
+        damage(file)
+    with pytest.raises(InputError, match="evidence.h5 is damaged"):
+        read_evidence(path)
 
 
 def test_foreign_and_missing_files(network: MultiTaskNetwork, data: PreparedDataset, tmp_path: Path) -> None:

@@ -69,6 +69,14 @@ def test_the_seed_of_the_objective_draws_the_random_start(model):
     assert losses[0] == losses[1] != losses[2]
 
 
+@pytest.mark.parametrize("method", ["adversarial", "trades"])
+def test_shared_features_can_be_climbed(model, method):
+    batch = toy_batch()
+    adversarial = Adversarial(method=method, attack="pgd-feature", steps=1)
+    term = create_objective(adversarial, seed=0)(model, batch)[-1]
+    assert all(loss.isfinite() for loss in term.losses.values()) and model.training
+
+
 def test_trades_is_the_clean_loss_and_beta_times_the_divergence(model):
     model.eval()  # So that batch statistics stay out of the comparison.
     batch = toy_batch()

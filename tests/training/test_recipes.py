@@ -64,6 +64,9 @@ def test_an_unknown_recipe_names_the_nearest():
         ('precision = "float16"\nadversarial = { eps = 4 }', "float16 has no room for an attack's gradients"),
         ("average = 1.0", "average"),
         ('adversarial = { attack = "pgd-dbga" }', "unknown attack 'pgd-dbga'; did you mean 'pgd-dgba'?"),
+        ('adversarial = { attack = "universal-dgba" }', "universal-dgba is fitted on many images first"),
+        ('adversarial = { method = "trades", attack = "minimal-total" }', "nothing to grow from"),
+        ('adversarial = { method = "trades", attack = "pgd-total+segpgd" }', "segpgd weighs losses on labels"),
         ("adversarial = { eps = 0 }", "adversarial.eps"),
         ("adversarial = { eps = 300 }", "eps"),
         ('adversarial = { method = "free" }', "adversarial.method"),
@@ -144,3 +147,9 @@ def test_the_attack_of_a_recipe(tmp_path):
     assert attack.config()["eps"] == 1.5 and attack.config()["steps"] == 3 and attack.config()["norm"] == "l2"
     single = Adversarial(attack="fgsm-total", eps=4).create_attack(0)
     assert single.cost(3).backward == 1 and single.config()["eps"] == 4 / 255
+
+
+@pytest.mark.parametrize("name", ["fgsm-total+segpgd", "noise-total", "standard"])
+def test_an_attack_without_a_number_of_steps_is_given_none(name):
+    attack = Adversarial(attack=name, steps=3).create_attack(7)
+    assert (attack.name, attack.seed) == (name, 7) and "steps" not in attack.config()
