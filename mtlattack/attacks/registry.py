@@ -99,3 +99,10 @@ def options_for(name: str, options: Mapping[str, Mapping[str, Any]]) -> dict[str
     plain = name.partition("+")[0]
     kind, _, aggregator = (plain, "", "") if plain in ATTACKS else plain.partition("-")
     return {**options.get(kind, {}), **options.get(aggregator.partition(":")[0], {})}
+
+
+def takes_steps(name: str) -> bool:
+    """Whether the attack called `name` takes a number of steps; False for a name that there is not."""
+    plain = name.partition("+")[0]
+    kind = plain if plain in ATTACKS else plain.partition("-")[0]
+    return "steps" in (standalone_options(kind) if kind in ATTACKS else step_options(kind) if kind in STEPS else ())

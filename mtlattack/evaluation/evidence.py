@@ -6,7 +6,8 @@ leaves a file that opens, and the batch that was under way is simply not marked.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -159,5 +160,11 @@ def _read_outcome(group: h5py.Group, tasks: Mapping[str, Task]) -> Outcome:
     )
 
 
-def _open(path: Path, mode: str) -> h5py.File:
-    return open_hdf5(path, "evidence", format=FORMAT, version=FORMAT_VERSION, mode=mode)
+@contextmanager
+def _open(path: Path, mode: str) -> Iterator[h5py.File]:
+    """The file; InputError for what is no evidence, and where something that belongs into it is missing."""
+    with open_hdf5(path, "evidence", format=FORMAT, version=FORMAT_VERSION, mode=mode) as file:
+        try:
+            yield file
+        except (KeyError, json.JSONDecodeError) as error:
+            raise InputError(f"{path} is damaged ({error})") from None

@@ -38,6 +38,10 @@ class DivergenceView(nn.Module):
         predictions: dict[str, Tensor] = self.model(images)
         return predictions
 
+    def shared_features(self, images: Tensor) -> Tensor:
+        """The model's own features."""
+        return self.model.shared_features(images)
+
     @staticmethod
     def still(model: MixedPrecision, images: Tensor) -> dict[str, Tensor]:
         """Predictions in eval mode, as the attack sees them."""

@@ -24,9 +24,18 @@ class MixedPrecision(nn.Module):
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Images `[B, 3, H, W]` in [0, 1] → float32 predictions by task."""
-        with torch.autocast(images.device.type, self.dtype, enabled=self.dtype != torch.float32):
+        with self._autocast(images):
             predictions = self.network(images)
         return {name: prediction.float() for name, prediction in predictions.items()}
+
+    def shared_features(self, images: Tensor) -> Tensor:
+        """The network's, float32."""
+        with self._autocast(images):
+            features = self.network.shared_features(images)
+        return features.float()
+
+    def _autocast(self, images: Tensor) -> torch.autocast:
+        return torch.autocast(images.device.type, self.dtype, enabled=self.dtype != torch.float32)
 
 
 def mixed_precision(network: MultiTaskNetwork, precision: str, device: torch.device) -> MixedPrecision:

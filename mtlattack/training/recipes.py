@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from mtlattack.attacks import Attack, create_attack
+from mtlattack.attacks import Attack, MinimalAttack, UniversalAttack, create_attack, takes_steps
 from mtlattack.attacks.threat import in_image_units
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.schemas import list_named, named_path, read_named, validate
@@ -27,17 +27,24 @@ class Adversarial(_Part):
     attack: str = Field("pgd-dgba", description="any registered attack; it runs anew on every batch")
     norm: Literal["linf", "l2"] = "linf"
     eps: float = Field(4, gt=0)
-    steps: int = Field(2, ge=1)
+    steps: int = Field(2, ge=1, description="of an attack that takes a number of them")
     beta: float = Field(6, gt=0, description="trades: factor on the divergence")
 
     @model_validator(mode="after")
-    def _attack_exists(self) -> "Adversarial":
-        self.create_attack(0)
+    def _attack_fits(self) -> "Adversarial":
+        attack = self.create_attack(0)
+        criterion = self.attack.partition("+")[2]
+        if isinstance(attack, UniversalAttack):
+            raise InputError(f"{attack.name} is fitted on many images first: nothing that runs anew on every batch")
+        if self.method == "trades" and isinstance(attack, MinimalAttack):
+            raise InputError(f"{attack.name} waits for losses to grow, and a divergence has nothing to grow from")
+        if self.method == "trades" and criterion:
+            raise InputError(f"{attack.name}: {criterion} weighs losses on labels, trades climbs divergences")
         return self
 
     def create_attack(self, seed: int) -> Attack:
         """The attack, its random starts drawn by `seed` and image."""
-        steps = None if self.attack.startswith("fgsm") else self.steps  # fgsm has one step and takes no number.
+        steps = self.steps if takes_steps(self.attack) else None
         return create_attack(
             self.attack, eps=in_image_units(self.eps, self.norm), norm=self.norm, seed=seed, steps=steps
         )

@@ -198,4 +198,4 @@ def test_parts_of_one_experiment_keep_their_flags() -> None:
         ("random", None),
         ("gradients-vanish", "pgd-total (linf 8/255)"),
     ]
-    assert set(record.checked) == {"random", "batch-dependent", "gradients-vanish", "loss-without-metric"}
+    assert set(record.checked) == {"random", "gradients-vanish", "loss-without-metric"}

@@ -39,9 +39,9 @@ def compare_calls(model: Model, images: Tensor) -> dict[str, Any] | None:
 
 
 def batch_dependent(run: Finished) -> list[Sighting] | None:
-    """`batch-dependent`."""
+    """`batch-dependent`; not to be told of a model that is random."""
     alone = None if run.calls is None else run.calls["alone"]
-    if run.calls is None or alone is None:
+    if run.calls is None or alone is None or run.calls["again"] > TOLERANCE:
         return None
     if alone <= TOLERANCE:
         return []
