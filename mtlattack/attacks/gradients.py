@@ -5,8 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor
 
-from mtlattack.errors import InputError
-
 Memory = dict[str, Tensor]
 Note = Callable[[str, Tensor], None]
 
@@ -25,19 +23,19 @@ class TaskGradients:
         self.passes = 0
         self._image = image
         # A list, never a stack: stacked in the graph, the loss of one task sends zeros through every other head.
-        # A loss that is cut off from the image has no gradient to give.
+        # A loss that is cut off from the image has no gradient to give: it counts as zero.
         self._live = {i: loss for i, loss in enumerate(losses) if loss.requires_grad}
-        if not self._live:
-            raise InputError("no loss has a gradient: the model is not differentiable in its images")
 
     def weighted(self, weights: Tensor) -> Tensor:
         """∇ Σ_i w_i L_i for weights `[B, T]`, one backward pass whatever T, `[B, 3, H, W]`."""
         columns = weights.unbind(1)
+        if not self._live:
+            return torch.zeros_like(self._image)
         return self._backward(list(self._live.values()), [columns[i] for i in self._live])
 
     def apart(self) -> Iterator[Tensor]:
         """∇L_i for each task that has one, in turn, T backward passes, `[B, 3, H, W]` each."""
-        last = max(self._live)
+        last = max(self._live, default=None)
         for i, loss in self._live.items():
             yield self._backward([loss], [torch.ones_like(loss)], keep=i != last)
 

@@ -14,10 +14,9 @@ from mtlattack.attacks.cost import Cost
 from mtlattack.attacks.noise import Noise
 from mtlattack.attacks.norms import norm, per_image
 from mtlattack.attacks.objective import Objective
-from mtlattack.attacks.options import check_positive, check_whole
+from mtlattack.attacks.options import ThreatError, check_positive, check_whole
 from mtlattack.attacks.problem import Problem
 from mtlattack.attacks.standalone import ATTACKS, AggregatedAttack
-from mtlattack.errors import InputError
 
 # Share of the threat's ε that is tried first.
 _FIRST = 0.25
@@ -62,7 +61,7 @@ class MinimalAttack(AggregatedAttack):
         check_whole("steps", self.steps)
         check_positive("threshold", self.threshold)
         if self.threat.quantized:
-            raise InputError(f"{self.kind} looks for changes of less than a grey level: not for 8-bit images")
+            raise ThreatError(f"{self.kind} looks for changes of less than a grey level: not for 8-bit images")
 
     def cost(self, num_tasks: int) -> Cost:
         gradients = self.steps * self.aggregator.backward_passes(num_tasks)

@@ -116,6 +116,9 @@ class Objective:
         missing = [name for name in self._tasks if name not in predictions]
         if missing:
             raise InputError(f"the model predicts {', '.join(predictions)}, not its task {missing[0]!r}")
+        # One head that is cut off is a finding, and its gradient zero; a model without any is a mistake.
+        if image.requires_grad and not any(prediction.requires_grad for prediction in predictions.values()):
+            raise InputError("no loss has a gradient: the model is not differentiable in its images")
         return {name: predictions[name] if view is None else view.prediction(predictions[name]) for name in self._tasks}
 
     def _losses(self, predictions: Mapping[str, Tensor]) -> list[Tensor]:

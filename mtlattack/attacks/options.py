@@ -13,10 +13,14 @@ def check_known(kind: str, given: Iterable[str], allowed: Sequence[str]) -> None
             raise InputError(f"{kind} takes no option {option!r}; it takes: {', '.join(allowed) or 'none'}")
 
 
+class ThreatError(InputError):
+    """An attack, or a part of one, is not made for a threat."""
+
+
 def check_norm(kind: str, norms: tuple[str, ...] | None, norm: str) -> None:
-    """InputError unless something of this kind is made for a threat's norm; None is any."""
+    """ThreatError unless something of this kind is made for a threat's norm; None is any."""
     if norms is not None and norm not in norms:
-        raise InputError(f"{kind} is made for {', '.join(norms)}, not for {norm}")
+        raise ThreatError(f"{kind} is made for {', '.join(norms)}, not for {norm}")
 
 
 def check_whole(name: str, value: object) -> None:

@@ -49,13 +49,17 @@ def render_comparison(records: Sequence[Record]) -> Table:
             lines.append(f"gradients in {record.search_precision}")
         table.add_column("\n".join(lines), justify="right")
     columns = [{_label(result): result.arp for result in record.attacks} for record in records]
-    for label in dict.fromkeys(name for column in columns for name in column):
-        table.add_row(" ".join(label), *(_cell(column.get(label)) for column in columns))
+    labels = list(dict.fromkeys(label for column in columns for label in column))
+    for name, threat, steps in labels:
+        # The number of steps is said where it alone tells two apart.
+        several = sum(label[:2] == (name, threat) for label in labels) > 1
+        text = f"{name} {threat}, {steps} steps" if several else f"{name} {threat}"
+        table.add_row(text, *(_cell(column.get((name, threat, steps))) for column in columns))
     return table
 
 
-def _label(result: AttackResult) -> tuple[str, str]:
-    return result.name, threat_text(result)
+def _label(result: AttackResult) -> tuple[str, str, int | None]:
+    return result.name, threat_text(result), result.config.get("steps")
 
 
 def _cell(interval: Interval | None) -> str:

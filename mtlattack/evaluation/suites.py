@@ -7,8 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from mtlattack.attacks import Attack, check_options, create_attack, list_attacks, options_for
 from mtlattack.attacks.levels import LEVELS
+from mtlattack.attacks.options import ThreatError
 from mtlattack.attacks.threat import Threat, in_image_units
-from mtlattack.errors import UnknownNameError
+from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.schemas import list_named, load_named
 from mtlattack.tasks import TaskMap
 
@@ -55,9 +56,22 @@ class Suite(BaseModel):
         return self
 
     def create_attacks(self, tasks: TaskMap) -> list[Attack]:
-        """The attacks on a model with these tasks: every ε of every attack, in the suite's order."""
-        names = expand_names(self.attacks, tasks)
+        """The attacks on a model with these tasks: every ε of every attack, in the suite's order.
+
+        Of what a glob names those that are made for the suite's threat; InputError where there are none, and for one
+        named in full that is not.
+        """
+        names = [name for name in expand_names(self.attacks, tasks) if name in self.attacks or self._fits(name)]
+        if self.attacks and not names:
+            raise InputError(f"none of the attacks that {', '.join(self.attacks)} names is made for {self.norm}")
         return [self._create(name, in_image_units(eps, self.norm)) for eps in self.eps for name in names]
+
+    def _fits(self, name: str) -> bool:
+        try:
+            self._create(name, in_image_units(self.eps[0], self.norm))
+        except ThreatError:
+            return False
+        return True
 
     def _create(self, name: str, eps: float) -> Attack:
         options = options_for(name, self.options)

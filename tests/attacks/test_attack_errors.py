@@ -162,3 +162,18 @@ def test_default_step_sizes():
 
 def test_an_attack_prints():
     assert str(create_attack("apgd-dgba", eps=8 / 255)) == "apgd-dgba (linf 8/255)"
+
+
+@pytest.mark.parametrize("name", ["pgd-dgba", "apgd-single:depth", "apgd-maxmin", "pgd-mgda", "bim-signsum"])
+def test_one_head_that_is_cut_off_is_no_mistake(name):
+    """Its gradient is zero, which the first one of a climb says; a model without any gradient is one."""
+
+    class Cut(ToyNet):
+        def forward(self, images):
+            predictions = super().forward(images)
+            return predictions | {"depth": predictions["depth"].detach()}
+
+    images, targets = toy_batch(2)
+    result = create_attack(name, eps=0.1, steps=3).run(Cut(), images, targets)
+    assert torch.equal(result.images, images) == (name == "apgd-single:depth")
+    assert (result.diagnostics["vanished"] == (name == "apgd-single:depth")).all()

@@ -159,3 +159,17 @@ class TestOnAModel:
         )
         unit = before if aggregator.relative_to_clean else torch.ones_like(before)
         assert aggregator.score(after / unit).mean() > aggregator.score(before / unit).mean()
+
+
+@pytest.mark.parametrize("name", ["maxmin", "sparse-maxmin", "regional", "protected:depth"])
+def test_a_task_without_labels_leaves_the_minimum_to_the_others(name: str) -> None:
+    images, targets = toy_batch(3)
+    targets["segmentation"][1] = 255
+    model, attack = ToyNet(), create_attack(f"fgsm-{name}", eps=0.03)
+    hurt = attack(model, images, targets)
+    others = {key: task for key, task in model.tasks.items() if key != "segmentation"}
+    model.tasks = others
+    alone = attack(model, images, {key: targets[key] for key in others})
+    # Another number of tasks, another grid that weights are rounded to: a pixel or two may differ.
+    assert not torch.equal(hurt[1], images[1]) and (hurt[1] == alone[1]).float().mean() > 0.95
+    assert not torch.equal(hurt[0], alone[0])

@@ -30,8 +30,8 @@ def tiny_network(tasks: TaskMap, seed: int = 0) -> MultiTaskNetwork:
 
 
 # Calls before the first batch: two images and their negatives, one by one, by the copy that is compared with and by the
-# folded one, and torch.fx's trace between; then a batch twice, and two of its images alone.
-PREPARING = 13
+# folded one, and torch.fx's trace between; then a batch twice, two of its images alone, and one for its gradient.
+PREPARING = 14
 
 
 @dataclass

@@ -24,7 +24,7 @@ from mtlattack.tasks import Depth
 
 evaluate = partial(evaluate_anywhere, device="cpu")
 CHECKS = PREPARING - 1  # a trace brings no images
-SINGLY = CHECKS - 2  # of which all but two are of one image
+SINGLY = CHECKS - 3  # of which all but two are of one image, one of these with its gradient
 ATTACKS = [create_attack("fgsm-total", eps=0.02), create_attack("pgd-dgba", eps=0.02, steps=2)]
 CPU = "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate"
 ERRORS: dict[str, Callable[[], Exception]] = {

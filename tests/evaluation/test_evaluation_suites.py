@@ -134,3 +134,15 @@ def test_file_that_is_no_text(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match="binary.toml: .*codec can't decode"):
         load_suite(str(path))
+
+
+@pytest.mark.parametrize("norm", ["l2", "l1", "l0", "patch"])
+def test_a_glob_names_what_is_made_for_the_norm(norm: str, tmp_path: Path) -> None:
+    eps = {"l0": 4, "patch": 0.1}.get(norm, 1)
+    suite = load_suite(write(tmp_path, f'norm = "{norm}"\neps = [{eps}]\nattacks = ["apgd-*", "square-dgba"]'))
+    with pytest.raises(InputError, match=f"square is made for linf, not for {norm}"):
+        suite.create_attacks(THREE)
+    names = [attack.name for attack in suite.model_copy(update={"attacks": ["apgd-*"]}).create_attacks(THREE)]
+    assert "apgd-dgba" in names and "apgd-maxmin" not in names and ("apgd-sparse" in names) == (norm == "l0")
+    with pytest.raises(InputError, match=f"none of the attacks that adam-max\\* names is made for {norm}"):
+        suite.model_copy(update={"attacks": ["adam-max*"]}).create_attacks(THREE)

@@ -1,5 +1,6 @@
 """What a model's calls say of it: rounding is no dependence, and looking at a model leaves no trace."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -63,7 +64,27 @@ def test_sick_models(trained: MultiTaskNetwork, batch: Batch) -> None:
 
 
 def test_one_image_has_no_batch() -> None:
-    assert calls(Shaken(1.0), 1) == {"images": 1, "again": 0.0, "alone": None}
+    assert calls(Shaken(1.0), 1) == {"images": 1, "again": 0.0, "alone": None, "without_gradient": []}
+
+
+@pytest.mark.parametrize("cut", [lambda depth: depth.detach(), lambda depth: (20 * depth).round() / 20])
+def test_a_prediction_that_no_gradient_comes_through_is_named(
+    cut: Callable[[Tensor], Tensor], trained: MultiTaskNetwork, batch: Batch
+) -> None:
+    class Cut(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network, self.tasks = trained, trained.tasks
+
+        def forward(self, images: Tensor) -> dict[str, Tensor]:
+            predictions = self.network(images)
+            return predictions | {"depth": cut(predictions["depth"])}
+
+    found = compare_calls(Cut(), batch.images)
+    assert found is not None and found["without_gradient"] == ["depth"]
+    assert (found["again"], found["alone"]) < (TOLERANCE, 1.0)
+    healthy = compare_calls(trained, batch.images)
+    assert healthy is not None and healthy["without_gradient"] == []
 
 
 def test_looking_leaves_no_trace(trained: MultiTaskNetwork, batch: Batch) -> None:

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from mtlattack.attacks.aggregators.program import ProgramAggregator
+from mtlattack.attacks.aggregators.program import ProgramAggregator, without_absent
 from mtlattack.attacks.aggregators.registry import AGGREGATORS
 from mtlattack.attacks.ilp import Program
 
@@ -22,4 +22,4 @@ class MaxMin(ProgramAggregator):
     kind: ClassVar[str] = "maxmin"
 
     def program(self, gains: Tensor) -> Program:
-        return Program(gains=gains)
+        return Program(gains=without_absent(gains))

@@ -52,6 +52,15 @@ def relative_gains(stacked: Tensor, losses: Tensor) -> Tensor:
     return torch.nan_to_num(stacked / losses.clamp_min(LOSS_FLOOR)[..., None, None, None])
 
 
+def without_absent(gains: Tensor) -> Tensor:
+    """Gains `[B, T, 3, H, W]` in which a task without a gradient on an image (no labels, a head that is cut off) does
+    as the first that has one: so it leaves the minimum to the others."""
+    present = gains.flatten(2).any(2)
+    first = present.float().argmax(1)
+    stand_in = gains[torch.arange(len(gains), device=gains.device), first]
+    return torch.where(present[..., None, None, None], gains, stand_in[:, None])
+
+
 def solved(program: Program, gradients: TaskGradients, method: str = "dual") -> Tensor:
     """The step of a program, `[B, 3, H, W]`; its gap is noted."""
     solution = METHODS[method](program)

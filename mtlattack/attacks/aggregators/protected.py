@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
 from mtlattack.attacks.aggregators.base import log_score
 from mtlattack.attacks.aggregators.named import NamedByTask
-from mtlattack.attacks.aggregators.program import ProgramAggregator
+from mtlattack.attacks.aggregators.program import ProgramAggregator, without_absent
 from mtlattack.attacks.aggregators.registry import AGGREGATORS
 from mtlattack.attacks.ilp import Program
 from mtlattack.errors import InputError
@@ -37,6 +38,7 @@ class Protected(NamedByTask, ProgramAggregator):
         return ordered
 
     def program(self, gains: Tensor) -> Program:
+        gains = torch.cat([gains[:, :1], without_absent(gains[:, 1:])], 1)
         return Program(gains=gains, protected=tuple(i == 0 for i in range(gains.shape[1])))
 
     def score(self, losses: Tensor) -> Tensor:

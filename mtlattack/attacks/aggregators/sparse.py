@@ -7,7 +7,7 @@ import numpy as np
 from torch import Tensor
 
 from mtlattack.attacks.aggregators.base import LOSS_FLOOR, LinearAggregator, log_score
-from mtlattack.attacks.aggregators.program import ProgramAggregator, solved
+from mtlattack.attacks.aggregators.program import ProgramAggregator, solved, without_absent
 from mtlattack.attacks.aggregators.registry import AGGREGATORS
 from mtlattack.attacks.gradients import TaskGradients
 from mtlattack.attacks.ilp import Program
@@ -62,7 +62,7 @@ class SparseMaxMin(ProgramAggregator):
         check_share("share", self.share)
 
     def program(self, gains: Tensor) -> Program:
-        return Program(gains=gains, budgets=(budget(gains, self.share),))
+        return Program(gains=without_absent(gains), budgets=(budget(gains, self.share),))
 
 
 @AGGREGATORS.register("regional")
@@ -89,7 +89,7 @@ class Regional(ProgramAggregator):
         # Cells of an image smaller than the grid may be empty; those that are not are numbered through.
         cells = np.unique(rows[:, None] * self.grid + columns, return_inverse=True)[1].reshape(gains.shape[3:])
         budgets = tuple(max(1, round(self.share * int(size))) for size in np.bincount(cells.ravel()))
-        return Program(gains=gains, budgets=budgets, regions=cells)
+        return Program(gains=without_absent(gains), budgets=budgets, regions=cells)
 
 
 def budget(gains: Tensor, share: float) -> int:

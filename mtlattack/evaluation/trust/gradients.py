@@ -13,7 +13,8 @@ def gradients_vanish(run: Finished) -> list[Sighting] | None:
     """`gradients-vanish`."""
     noted = [(job, job.outcome.diagnostics[:, DIAGNOSTICS.index("vanished")]) for job in run.jobs]
     noted = [(job, vanished) for job, vanished in noted if np.isfinite(vanished).any()]
-    seen: list[Sighting] = []
+    blind = (run.calls or {}).get("without_gradient", [])
+    seen: list[Sighting] = [(None, f"no gradient comes through the prediction of {task}") for task in blind]
     for job, vanished in noted:
         counting = np.isfinite(vanished) & _has_labels(job, run)
         share = float((vanished[counting] > 0).mean()) if counting.any() else 0.0

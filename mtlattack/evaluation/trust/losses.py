@@ -6,6 +6,7 @@ from mtlattack.evaluation.change import Array, bounds
 from mtlattack.evaluation.trust.run import Finished, Job, Sighting
 
 RISE = 0.1
+FALL = 0.02
 
 
 def loss_without_metric(run: Finished) -> list[Sighting] | None:
@@ -15,7 +16,7 @@ def loss_without_metric(run: Finished) -> list[Sighting] | None:
         for column, task in enumerate(run.tasks):
             rise, change = _rise(run, job, column, task), job.change.tasks[task]
             high = bounds(change)[1]
-            if rise[0] > RISE and bounds(rise)[0] > 0 and high >= 0:
+            if rise[0] > RISE and bounds(rise)[0] > 0 and change[0] > -FALL and high >= 0:
                 text = f"the mean loss of {task} rises by {rise[0]:.0%}, its metrics change by {change[0]:.1%} (at most"
                 seen.append((str(job), f"{text} {high:.1%})"))
     return seen if run.jobs else None
