@@ -30,6 +30,7 @@ def run(
     eps: Annotated[
         str | None, typer.Option(help="Comma-separated; l_inf in levels of 255, others as they are.")
     ] = None,
+    norm: Annotated[str | None, typer.Option(help="Of the threat: linf, l2, l1, l0 or patch.")] = None,
     quantize: Annotated[bool, typer.Option("--quantize", help="8-bit images stay 8-bit under attack.")] = False,
     limit: Annotated[int | None, typer.Option(help="Only the first so many images.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images at a time.")] = None,
@@ -43,6 +44,7 @@ def run(
     changes: dict[str, Any] = {
         "attacks": None if attacks is None else _names(attacks),
         "eps": None if eps is None else _numbers(eps),
+        "norm": norm,
         "quantize": quantize or None,
         "limit": limit,
         "batch_size": batch_size,

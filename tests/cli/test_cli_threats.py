@@ -47,3 +47,13 @@ def test_quantize_is_a_change_of_the_suite(cli: CommandLine, rooms: Path, checkp
     # Whole levels, but for the last digit of k/255.
     assert round(255 * whole.max_linf, 4) == 4 >= round(255 * plain.max_linf, 4)
     assert "is too small for 8-bit images" in cli.bad(*command, "none", "--quantize", "--eps", "0.5")
+
+
+def test_norm_is_a_change_of_the_suite(cli: CommandLine, rooms: Path, checkpoint: Path) -> None:
+    Path("mine.toml").write_text(HEAD + "eps = [4]\n")
+    command = ("run", "mine.toml", "--model", checkpoint, "--data", rooms, "--device", "cpu", "--out", "here")
+    out = cli.good(*command, "--norm", "l2", "--eps", "0.5")
+    assert "l2 0.5: the tasks" in out and "unlike the suite in: eps, norm" in out
+    (result,) = record_of(Path("here")).attacks
+    assert (result.norm, result.eps) == ("l2", 0.5) and result.max_l2 <= 0.5
+    assert "norm" in cli.bad(*command, "--norm", "l3") and "l2" in cli.bad(*command, "--norm", "l3")
