@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from mtlattack.attacks import Attack, check_options, create_attack, list_attacks, options_for
+from mtlattack.attacks import Attack, check_options, create_attack, list_attacks, list_criteria, options_for
 from mtlattack.attacks.levels import LEVELS
 from mtlattack.attacks.options import ThreatError
 from mtlattack.attacks.threat import Threat, in_image_units
@@ -84,6 +84,9 @@ def expand_names(patterns: list[str], tasks: TaskMap) -> list[str]:
     for pattern in patterns:
         matches = list_attacks(pattern, tasks=list(tasks))
         if not matches:
+            criterion = pattern.partition("+")[2]
+            if criterion and not list_criteria(criterion):
+                raise UnknownNameError("criterion", criterion, list_criteria())
             raise UnknownNameError("attack", pattern, list_attacks(tasks=list(tasks)))
         chosen.update(dict.fromkeys(matches))
     return list(chosen)

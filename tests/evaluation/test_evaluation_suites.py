@@ -146,3 +146,9 @@ def test_a_glob_names_what_is_made_for_the_norm(norm: str, tmp_path: Path) -> No
     assert "apgd-dgba" in names and "apgd-maxmin" not in names and ("apgd-sparse" in names) == (norm == "l0")
     with pytest.raises(InputError, match=f"none of the attacks that adam-max\\* names is made for {norm}"):
         suite.model_copy(update={"attacks": ["adam-max*"]}).create_attacks(THREE)
+
+
+def test_a_criterion_that_there_is_not_is_named(tmp_path: Path) -> None:
+    suite = load_suite(write(tmp_path, 'eps = [4]\nattacks = ["apgd-*+cospg"]'))
+    with pytest.raises(UnknownNameError, match="unknown criterion 'cospg'; did you mean 'cospgd'"):
+        suite.create_attacks(THREE)
