@@ -91,7 +91,6 @@ CONTESTANTS = (
     Contestant("torchattacks PGD", "pgd", _torchattacks_pgd),
     Contestant("foolbox LinfPGD", "pgd", _foolbox_pgd),
     Contestant("mtlattack apgd-total", "apgd", _ours("apgd-total")),
-    Contestant("mtlattack decay-total", "apgd", _ours("decay-total")),
     Contestant("APGD as published", "apgd", _ours("apgd-total", halve_steadily=False)),
     Contestant("torchattacks APGD", "apgd", _torchattacks_apgd, surplus=1),
     Contestant("adv-lib APGD", "apgd", _adv_lib_apgd, surplus=1),
