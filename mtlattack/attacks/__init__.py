@@ -12,7 +12,7 @@ from mtlattack.attacks.composed import ComposedAttack
 from mtlattack.attacks.cost import Cost
 from mtlattack.attacks.criteria import Criterion, list_criteria
 from mtlattack.attacks.minimal import MinimalAttack
-from mtlattack.attacks.registry import check_options, create_attack, list_attacks, options_for, takes_steps
+from mtlattack.attacks.registry import check_options, create_attack, list_attacks, options_for, parts_of, takes_steps
 from mtlattack.attacks.saga import AutoSAGA
 from mtlattack.attacks.standalone import AggregatedAttack, StandaloneAttack
 from mtlattack.attacks.standard import Standard
@@ -47,6 +47,7 @@ __all__ = [
     "list_criteria",
     "list_steps",
     "options_for",
+    "parts_of",
     "step_options",
     "takes_steps",
 ]

@@ -9,8 +9,8 @@ from mtlattack.attacks.attack import Attack
 from mtlattack.attacks.balls import BALLS
 from mtlattack.attacks.capabilities import Capabilities, aggregator_capabilities, step_capabilities
 from mtlattack.attacks.cost import Cost
-from mtlattack.attacks.registry import create_attack, list_attacks
-from mtlattack.attacks.standalone import ATTACKS, standalone_options
+from mtlattack.attacks.registry import create_attack, list_attacks, parts_of, takes_steps
+from mtlattack.attacks.standalone import ATTACKS
 from mtlattack.attacks.steps import list_steps, step_options
 from mtlattack.errors import InputError
 
@@ -37,18 +37,17 @@ def describe_attacks(pattern: str = "*") -> list[Entry]:
     """
     entries = []
     for name in list_attacks(pattern):
-        kind = next((kind for kind in ATTACKS if name == kind or name.startswith(f"{kind}-")), "")
-        step, _, aggregator = name.partition("+")[0].removeprefix(kind).partition("-")
+        kind, aggregator, _ = parts_of(name)
+        alone = ATTACKS.get(kind) if kind in ATTACKS else None
         of_aggregator = aggregator_capabilities(aggregator.partition(":")[0]) if aggregator else None
-        own = (ATTACKS.get(kind).norms or tuple(BALLS)) if kind else step_capabilities(step).norms
+        own = (alone.norms or tuple(BALLS)) if alone else step_capabilities(kind).norms
         norms = tuple(norm for norm in own if of_aggregator is None or norm in of_aggregator.norms)
-        steps = "steps" in (standalone_options(kind) if kind else step_options(step))
         try:
             white_box = _example(name, norms).white_box
         except InputError:
             continue
-        summary = _first_line(ATTACKS.get(kind)) if kind or of_aggregator is None else of_aggregator.summary
-        found = Capabilities(norms, white_box, False, _attack_passes(name, norms, steps), summary)
+        summary = of_aggregator.summary if of_aggregator and not alone else _first_line(ATTACKS.get(kind))
+        found = Capabilities(norms, white_box, False, _attack_passes(name, norms, takes_steps(name)), summary)
         entries.append(_entry(name, found, found.passes))
     return entries
 

@@ -32,11 +32,11 @@ def create_attack(
     of this name; None means the default: 20 steps, one start, a step size of the rule's own. UnknownNameError with the
     nearest name for an unknown one, InputError for a value out of range or an option that neither takes.
     """
-    plain, plus, criterion = name.partition("+")
-    task = plain.partition(":")[2]
-    if plain not in list_attacks(tasks=[task] if task else []):
+    plain, plus, _ = name.partition("+")
+    kind, aggregator, criterion = parts_of(name)
+    if not _exists(kind, aggregator):
+        task = aggregator.partition(":")[2]
         raise UnknownNameError("attack", name, list_attacks(tasks=[task] if task else None))
-    kind, _, aggregator = (plain, "", "") if plain in ATTACKS else plain.partition("-")
     own = standalone_options(kind) if kind in ATTACKS else step_options(kind)
     of_aggregator = aggregator_options(aggregator.partition(":")[0]) if aggregator else ()
     given = {option: value for option, value in options.items() if value is not None}
@@ -75,6 +75,23 @@ def list_attacks(pattern: str = "*", tasks: Sequence[str] | None = None) -> list
     )
 
 
+def parts_of(name: str) -> tuple[str, str, str]:
+    """What an attack's name says: its step rule or the kind that it is, its aggregator, its criterion; "" for none."""
+    plain, _, criterion = name.partition("+")
+    kind, _, aggregator = (plain, "", "") if plain in ATTACKS else plain.partition("-")
+    return kind, aggregator, criterion
+
+
+def _exists(kind: str, aggregator: str) -> bool:
+    """Whether there is an attack of these parts; asked without naming all that there are."""
+    if kind in ATTACKS and not follows_aggregator(kind):
+        return not aggregator
+    plain, _, task = aggregator.partition(":")
+    if aggregator not in list_aggregators(tasks=[task] if task else []):
+        return False
+    return kind in STEPS or kind in ATTACKS and can_follow(kind, AGGREGATORS.get(plain))
+
+
 def _follows_losses(name: str) -> bool:
     """Whether a step rule with an aggregator, of this name, takes gradients of losses, which a criterion can change."""
     step, _, aggregator = name.partition("-")
@@ -96,13 +113,11 @@ def check_options(kind: str, options: Mapping[str, Any]) -> None:
 
 def options_for(name: str, options: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Of options by kind those of the attack called `name`: its step rule's or its own, and its aggregator's."""
-    plain = name.partition("+")[0]
-    kind, _, aggregator = (plain, "", "") if plain in ATTACKS else plain.partition("-")
+    kind, aggregator, _ = parts_of(name)
     return {**options.get(kind, {}), **options.get(aggregator.partition(":")[0], {})}
 
 
 def takes_steps(name: str) -> bool:
     """Whether the attack called `name` takes a number of steps; False for a name that there is not."""
-    plain = name.partition("+")[0]
-    kind = plain if plain in ATTACKS else plain.partition("-")[0]
+    kind, _, _ = parts_of(name)
     return "steps" in (standalone_options(kind) if kind in ATTACKS else step_options(kind) if kind in STEPS else ())

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from mtlattack.attacks import Attack, MinimalAttack, UniversalAttack, create_attack, takes_steps
+from mtlattack.attacks import Attack, MinimalAttack, UniversalAttack, create_attack, parts_of, takes_steps
 from mtlattack.attacks.threat import in_image_units
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.schemas import list_named, named_path, read_named, validate
@@ -33,7 +33,7 @@ class Adversarial(_Part):
     @model_validator(mode="after")
     def _attack_fits(self) -> "Adversarial":
         attack = self.create_attack(0)
-        criterion = self.attack.partition("+")[2]
+        _, _, criterion = parts_of(self.attack)
         if isinstance(attack, UniversalAttack):
             raise InputError(f"{attack.name} is fitted on many images first: nothing that runs anew on every batch")
         if self.method == "trades" and isinstance(attack, MinimalAttack):
