@@ -32,7 +32,8 @@ def run(
     ] = None,
     norm: Annotated[str | None, typer.Option(help="Of the threat: linf, l2, l1, l0 or patch.")] = None,
     quantize: Annotated[bool, typer.Option("--quantize", help="8-bit images stay 8-bit under attack.")] = False,
-    limit: Annotated[int | None, typer.Option(help="Only the first so many images.")] = None,
+    every: Annotated[int | None, typer.Option(help="Only every so many-th image.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Only the first so many images, of these.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images at a time.")] = None,
     precision: Annotated[str, typer.Option(help="Of the gradients: float32, bfloat16 or auto.")] = "float32",
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps; default: the best there is.")] = None,
@@ -46,6 +47,7 @@ def run(
         "eps": None if eps is None else _numbers(eps),
         "norm": norm,
         "quantize": quantize or None,
+        "every": every,
         "limit": limit,
         "batch_size": batch_size,
         "seed": seed,
@@ -55,7 +57,13 @@ def run(
     if reference is None:
         raise InputError(f"suite {chosen.name!r} names no model; give one with --model")
     network, name = resolve_model(reference, checkpoint if model else None)
-    images = load_dataset(data or chosen.data, chosen.split, tasks=network.tasks, limit=chosen.limit)  # type: ignore[arg-type]
+    images = load_dataset(
+        data or chosen.data,
+        chosen.split,
+        tasks=network.tasks,  # type: ignore[arg-type]
+        limit=chosen.limit,
+        every=chosen.every,
+    )
     folder = out or Path("runs") / re.sub(r"[^\w.-]+", "_", f"{chosen.name}-{name}")
     attack_list = chosen.create_attacks(network.tasks)  # type: ignore[arg-type]
     evidence = evaluate(
@@ -65,7 +73,7 @@ def run(
         fit_data=_images_to_fit_on(attack_list, data or chosen.data, network.tasks),  # type: ignore[arg-type]
         path=folder / "evidence.h5",
         name=name,
-        suite={"name": chosen.name, "version": chosen.version, "overrides": overrides},
+        suite={"name": chosen.name, "version": chosen.version, "sha256": chosen.sha256, "overrides": overrides},
         precision=precision,  # type: ignore[arg-type]
         batch_size=chosen.batch_size,
         device=device,

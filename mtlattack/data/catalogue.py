@@ -41,13 +41,14 @@ def load_dataset(
     *,
     tasks: TaskMap | None = None,
     limit: int | None = None,
+    every: int = 1,
     ids: Sequence[str] | None = None,
 ) -> PreparedDataset:
     """A split by registered name or by the path of a prepared file; see `PreparedDataset` for the arguments.
 
     InputError for an unknown name, a missing file, or labels that do not serve `tasks`.
     """
-    return PreparedDataset(dataset_path(name, split), split, tasks=tasks, limit=limit, ids=ids)
+    return PreparedDataset(dataset_path(name, split), split, tasks=tasks, limit=limit, every=every, ids=ids)
 
 
 def list_datasets(pattern: str = "*") -> list[str]:

@@ -1,6 +1,7 @@
 """Prepared data: one HDF5 file, one chunk an image, read lazily and safely by any number of workers."""
 
 import hashlib
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +53,8 @@ class PreparedDataset(TorchDataset[Batch]):
     """A split of a prepared file, or some of its images.
 
     `tasks` chooses the labels: each task is served by the stored label of its kind (and class count); by default all
-    stored labels are. Items are batches of one. Raises InputError for a file that is missing, truncated, of another
+    stored labels are. Of the images, or of `ids`, every so many-th is taken from the first on, and of these the first
+    `limit`. Items are batches of one. Raises InputError for a file that is missing, truncated, of another
     format, or whose labels do not match its images.
     """
 
@@ -63,6 +65,7 @@ class PreparedDataset(TorchDataset[Batch]):
         *,
         tasks: TaskMap | None = None,
         limit: int | None = None,
+        every: int = 1,
         ids: Sequence[str] | None = None,
     ) -> None:
         self.path, self.split = Path(path), split
@@ -78,7 +81,7 @@ class PreparedDataset(TorchDataset[Batch]):
             all_ids = [x.decode() if isinstance(x, bytes) else str(x) for x in group["id"][:]]
             self._labels = _choose_labels(self.path, group, tasks)
             self._attributes = {name: dict(group[name].attrs) for name, _ in self._labels.values()}
-        self._index = _select(all_ids, limit, ids, self.path)
+        self._index = _select(all_ids, limit, every, ids, self.path)
         self.ids = [all_ids[i] for i in self._index]
 
     @property
@@ -111,11 +114,28 @@ class PreparedDataset(TorchDataset[Batch]):
         for identity, row in zip(self.ids, self._index, strict=True):
             digest.update(identity.encode() + b"\0")
             for name in names:
-                try:
-                    _digest_array(digest, name, group[name], row)
-                except OSError as error:
-                    raise InputError(f"{self.path}: {name} of image {identity!r} of {self.split}: {error}") from None
+                self._digest_row(digest, name, group, identity, row)
         return digest.hexdigest()
+
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of the ids (`id`), of the images (`image`) and of the labels of each of `tasks`, by name, of these
+        images in order; independent of compression.
+
+        Raises InputError for an image that cannot be read.
+        """
+        group, found = self._group(), {"id": hashlib.sha256(json.dumps(self.ids).encode()).hexdigest()}
+        for name, stored in {"image": "image", **{task: label for task, (label, _) in self._labels.items()}}.items():
+            digest = hashlib.sha256()
+            for identity, row in zip(self.ids, self._index, strict=True):
+                self._digest_row(digest, stored, group, identity, row)
+            found[name] = digest.hexdigest()
+        return found
+
+    def _digest_row(self, digest: Any, name: str, group: h5py.Group, identity: str, row: int) -> None:
+        try:
+            _digest_array(digest, name, group[name], row)
+        except OSError as error:
+            raise InputError(f"{self.path}: {name} of image {identity!r} of {self.split}: {error}") from None
 
     def class_names(self, task: str) -> list[str] | None:
         """Names of the classes of one of `tasks`, a segmentation; None if the file holds their number alone."""
@@ -185,7 +205,7 @@ def _choose_labels(path: Path, group: h5py.Group, tasks: TaskMap | None) -> dict
     return chosen
 
 
-def _select(all_ids: list[str], limit: int | None, ids: Sequence[str] | None, path: Path) -> list[int]:
+def _select(all_ids: list[str], limit: int | None, every: int, ids: Sequence[str] | None, path: Path) -> list[int]:
     rows = {identity: row for row, identity in enumerate(all_ids)}
     if len(rows) != len(all_ids):
         raise InputError(f"{path} has an image id twice")
@@ -194,8 +214,10 @@ def _select(all_ids: list[str], limit: int | None, ids: Sequence[str] | None, pa
             raise UnknownNameError(f"image id in {path}:", identity, rows)
     if limit is not None and limit < 1:
         raise InputError(f"limit {limit}, expected at least 1")
+    if every < 1:
+        raise InputError(f"every {every}, expected at least 1")
     chosen = list(range(len(all_ids))) if ids is None else [rows[identity] for identity in ids]
-    return chosen[:limit]
+    return chosen[::every][:limit]
 
 
 def _digest_array(digest: Any, name: str, array: h5py.Dataset, row: int) -> None:

@@ -11,6 +11,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from mtlattack.commit import describe_commit
+
 _VERSIONED = ("mtlattack", "torch", "timm", "numpy")
 
 
@@ -28,13 +30,14 @@ def numeric_environment(device: torch.device) -> dict[str, Any]:
 
 
 def circumstances() -> dict[str, Any]:
-    """What changes no number: when, on what system, by what command."""
+    """What changes no number by itself: when, on what system, by what command and which commit of ours."""
     command = " ".join([os.path.basename(sys.argv[0]), *sys.argv[1:]])
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "system": f"{platform.system()} {platform.machine()}",
         "cpus": os.cpu_count(),
         "command": command,
+        "commit": describe_commit(),
     }
 
 

@@ -60,5 +60,11 @@ def make_plan(
 
 
 def _describe_data(data: PreparedDataset) -> dict[str, Any]:
-    """Which images, for the plan; reads them all."""
-    return {"name": data.name, "split": data.split, "images": len(data), "fingerprint": data.fingerprint()}
+    """Which images, for the plan; reads them all, twice."""
+    return {
+        "name": data.name,
+        "split": data.split,
+        "images": len(data),
+        "fingerprint": data.fingerprint(),
+        "sha256": data.digests(),
+    }

@@ -1,7 +1,7 @@
 """Suites: versioned TOML files that say what is run, so that numbers compare."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -9,11 +9,13 @@ from mtlattack.attacks import Attack, check_options, create_attack, list_attacks
 from mtlattack.attacks.levels import LEVELS
 from mtlattack.attacks.options import ThreatError
 from mtlattack.attacks.threat import Threat, in_image_units
+from mtlattack.canonical import json_digest
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.schemas import list_named, load_named
 from mtlattack.tasks import TaskMap
 
 SUITES = Path(__file__).parent / "suites"
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
 class Suite(BaseModel):
@@ -27,15 +29,20 @@ class Suite(BaseModel):
     model: str | None = Field(None, description="model to run when none is given")
     data: str
     split: str = "test"
-    limit: int | None = Field(None, ge=1, description="only the first so many images")
+    every: int = Field(1, ge=1, description="only every so many-th image")
+    limit: int | None = Field(None, ge=1, description="only the first so many images, of these")
     batch_size: int = Field(16, ge=1)
     seed: int = Field(0, ge=0)
     norm: Literal["linf", "l2", "l1", "l0", "patch"] = "linf"
     quantize: bool = Field(False, description="8-bit images stay 8-bit under attack")
     eps: list[float] = Field(min_length=1)
+    headline: float | None = Field(None, description="the ε that a leaderboard shows first; else the middle one")
     attacks: list[str] = Field(description="names, or globs over the names for the model's tasks; empty: clean only")
     options: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="options by step rule, aggregator or attack"
+    )
+    data_sha256: dict[str, Sha256] | None = Field(
+        None, description="`PreparedDataset.digests` of what a row of the leaderboard was measured on; no row without"
     )
 
     @model_validator(mode="after")
@@ -47,6 +54,8 @@ class Suite(BaseModel):
             Threat(self.norm, in_image_units(eps, self.norm), self.quantize)
         if len(set(self.eps)) != len(self.eps):
             raise ValueError(f"eps {self.eps} holds a value twice")
+        if self.headline is not None and self.headline not in self.eps:
+            raise ValueError(f"headline {self.headline:g} is not one of eps {self.eps}")
         return self
 
     @model_validator(mode="after")
@@ -54,6 +63,11 @@ class Suite(BaseModel):
         for kind, options in self.options.items():
             check_options(kind, options)
         return self
+
+    @property
+    def sha256(self) -> str:
+        """Identity of what is run: of all but its description, its own model and what is shown first."""
+        return json_digest(self.model_dump(mode="json", exclude={"description", "model", "headline"}))
 
     def create_attacks(self, tasks: TaskMap) -> list[Attack]:
         """The attacks on a model with these tasks: every ε of every attack, in the suite's order.

@@ -15,6 +15,7 @@ from cli_toys import CommandLine, files, start
 
 from mtlattack.attacks import Standard
 from mtlattack.attacks.standard import Member
+from mtlattack.cli.run import override
 from mtlattack.evaluation import Evidence, Record, load_suite, read_evidence
 
 
@@ -37,9 +38,11 @@ def test_run_prints_and_keeps(cli: CommandLine, basics: list[object]) -> None:
         (n, e) for e in (2, 8) for n in [*names, "pgd-total"]
     ]
     assert (record.seed, record.data["images"], record.model["name"]) == (3, 2, "tiny")
+    suite, _ = override(load_suite("quick"), record.suite["overrides"])
     assert record.suite == {
         "name": "quick",
         "version": 2,
+        "sha256": suite.sha256,
         "overrides": {"attacks": ["fgsm-single:*", "pgd-total"], "eps": [2.0, 8.0], "limit": 2, "seed": 3},
     }
     assert record.attacks[-1].config["steps"] == load_suite("quick").options.get("pgd", {}).get("steps", 20)

@@ -191,6 +191,30 @@ def test_fingerprint_changes_with(change: Callable[[h5py.Group], None], toy: Pat
     assert load_dataset(copy).fingerprint() != load_dataset(toy).fingerprint()
 
 
+def test_every_so_many_th(toy: Path) -> None:
+    ids = toy_ids(5, "test")
+    assert load_dataset(toy, every=2).ids == ids[::2]
+    assert load_dataset(toy, every=2, limit=2).ids == ids[:4:2]
+    assert load_dataset(toy, ids=ids[::-1], every=3).ids == ids[::-3]
+    with pytest.raises(InputError, match="every 0, expected at least 1"):
+        load_dataset(toy, every=0)
+
+
+def test_digests_are_of_one_thing_each(toy: Path, copy: Path) -> None:
+    whole = load_dataset(toy).digests()
+    assert set(whole) == {"id", "image", *load_dataset(toy).tasks}
+    changes = {"id": _rename, "depth": _rescale, "image": _flip("image"), "normals": _flip("normals")}
+    for name, change in changes.items():
+        with h5py.File(copy, "a") as file:
+            change(file["test"])
+        changed = load_dataset(copy).digests()
+        assert {key for key in whole if changed[key] != whole[key]} >= {name}
+        others = set(whole) - set(list(changes)[: list(changes).index(name) + 1])
+        assert all(changed[key] == whole[key] for key in others)
+    depth = load_dataset(toy, tasks={"depth": Depth()}).digests()
+    assert depth == {key: whole[key] for key in ("id", "image", "depth")}
+
+
 def test_writer_leaves_nothing_behind_an_error(tmp_path: Path) -> None:
     path = tmp_path / "new" / "half.h5"
     with (

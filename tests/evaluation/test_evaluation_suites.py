@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from mtlattack.data import load_dataset
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.evaluation import list_suites, load_suite
 from mtlattack.tasks import Depth, EdgeTexture, Keypoints2D, Normals, Segmentation, TaskMap
@@ -30,6 +31,35 @@ def test_shipped_suite_expands(name: str) -> None:
     assert len(attacks) == len(names) * len(suite.eps)
     assert {"apgd-total", "apgd-signsum", "apgd-dgba", *(f"apgd-single:{task}" for task in tasks)} <= set(names)
     assert [attack.threat.eps * 255 for attack in attacks[:: len(names)]] == pytest.approx(suite.eps)
+
+
+@pytest.mark.parametrize("name", ["quick", "rooms-board"])
+def test_leaderboard_suites_know_their_images(name: str) -> None:
+    suite = load_suite(name)
+    data = load_dataset(suite.data, suite.split, every=suite.every, limit=suite.limit)
+    assert suite.data_sha256 == data.digests() and len(data) in (32, 64)
+
+
+def test_nyuv2_board_knows_its_images(shared_data: Path) -> None:
+    suite = load_suite("nyuv2-board")
+    path = shared_data / "nyuv2" / "nyuv2-120x160.h5"
+    if not path.is_file():
+        pytest.skip("NYUv2 is not prepared here")
+    assert suite.data_sha256 == load_dataset(path, suite.split, tasks=THREE, every=suite.every).digests()
+
+
+def test_identity_is_of_what_is_run(tmp_path: Path) -> None:
+    text = 'eps = [4]\nattacks = ["fgsm-dgba"]\n'
+    suite = load_suite(write(tmp_path, text))
+    shown = suite.model_copy(update={"description": "else", "model": "else", "headline": 4.0})
+    assert shown.sha256 == suite.sha256 == load_suite(write(tmp_path, text)).sha256
+    for change in ({"seed": 1}, {"eps": [4.5]}, {"version": 2}, {"every": 2}, {"attacks": []}):
+        assert suite.model_copy(update=change).sha256 != suite.sha256
+
+
+def test_headline_is_one_of_eps(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"headline 5 is not one of eps \[4.0, 8.0\]"):
+        load_suite(write(tmp_path, "eps = [4, 8]\nheadline = 5\nattacks = []"))
 
 
 @pytest.mark.parametrize("name", ["rooms-linf", "nyuv2-linf"])
