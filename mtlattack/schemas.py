@@ -18,7 +18,7 @@ def validate(schema: type[M], content: Mapping[str, Any], place: str = "") -> M:
     try:
         return schema.model_validate(dict(content))
     except ValidationError as error:
-        raise InputError(place + _first_problem(error)) from None
+        raise InputError(place + first_problem(error)) from None
 
 
 def load_named(schema: type[M], kind: str, name: str, folder: Path) -> M:
@@ -49,8 +49,10 @@ def list_named(folder: Path, pattern: str = "*") -> list[str]:
     return match_names([path.stem for path in folder.glob("*.toml")], pattern)
 
 
-def _first_problem(error: ValidationError) -> str:
+def first_problem(error: ValidationError) -> str:
+    """In one line: the field, what is wrong with it, and what was there."""
     first = error.errors()[0]
     if first["type"] == "value_error":  # one of ours, which says it all
         return str(first["ctx"]["error"])
-    return f"{'.'.join(map(str, first['loc']))}: {first['msg']} (got {first['input']!r})"
+    got = repr(first["input"])
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']} (got {got if len(got) <= 200 else got[:197] + '...'})"

@@ -6,7 +6,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from mtlattack.cli import data, layout, listing, run, show, train
+from mtlattack.cli import data, layout, leaderboard, listing, run, show, train
 from mtlattack.errors import InputError
 
 # Click's class, which typer brings in a place that depends on its version.
@@ -26,6 +26,7 @@ app.command("show")(show.show)
 app.command("train")(train.train_recipe)
 app.command("layout")(layout.show_layout)
 app.add_typer(data.app, name="data")
+app.add_typer(leaderboard.app, name="leaderboard")
 
 
 def main() -> None:

@@ -20,6 +20,33 @@ BOOTSTRAP_SEED = 0
 
 
 @dataclass(frozen=True)
+class Analysis:
+    """What evidence says under each resample of its images: the clean metrics, the attacks (jobs), and the ensembles'
+    changes in the plan's order; every number is `[1 + RESAMPLES]`, the images as they are first."""
+
+    evidence: Evidence
+    weights: Array
+    clean_metrics: dict[str, dict[str, Array]]
+    jobs: list[Job]
+    ensembles: list[Change]
+
+
+def analyse(evidence: Evidence) -> Analysis:
+    """Everything that a record's numbers and intervals come from, computed from the evidence alone."""
+    weights = resampling_weights(len(evidence.ids), RESAMPLES, BOOTSTRAP_SEED)
+    clean_metrics = weighted_metrics(evidence.clean, evidence.tasks, weights)
+    jobs = [
+        Job(planned, outcome, measure_change(evidence.clean, clean_metrics, outcome, evidence.tasks, weights))
+        for planned, outcome in zip(evidence.plan["attacks"], evidence.attacked, strict=True)
+    ]
+    ensembles = [
+        ensemble_change(evidence.clean, clean_metrics, _members(ensemble, evidence)[1], evidence.tasks, weights)
+        for ensemble in evidence.plan.get("ensembles", [])
+    ]
+    return Analysis(evidence, weights, clean_metrics, jobs, ensembles)
+
+
+@dataclass(frozen=True)
 class Report:
     """A record that prints as tables of 100 columns."""
 
@@ -28,44 +55,43 @@ class Report:
     @staticmethod
     def from_evidence(evidence: Evidence) -> "Report":
         """Compute everything that a record holds from the evidence alone."""
-        plan, tasks = evidence.plan, evidence.tasks
-        weights = resampling_weights(len(evidence.ids), RESAMPLES, BOOTSTRAP_SEED)
-        clean_metrics = weighted_metrics(evidence.clean, tasks, weights)
-        jobs = [
-            Job(planned, outcome, measure_change(evidence.clean, clean_metrics, outcome, tasks, weights))
-            for planned, outcome in zip(plan["attacks"], evidence.attacked, strict=True)
-        ]
-        flags, checked = raise_flags(
-            Finished(jobs, evidence.clean, tasks, weights, calls=evidence.environment.get("calls"))
-        )
-        ensembles = [
-            _ensemble_result(ensemble, evidence, clean_metrics, weights) for ensemble in plan.get("ensembles", [])
-        ]
-        losses = {
-            name: number(_valid_mean(evidence.clean.losses[:, i], evidence.clean.statistics[name][:, 0] > 0))
-            for i, name in enumerate(tasks)
-        }
-        return Report(
-            Record(
-                suite=plan["suite"],
-                model=plan["model"],
-                data=plan["data"],
-                tasks=plan["tasks"],
-                seed=plan["seed"],
-                batch_size=plan["batch_size"],
-                search_precision=plan.get("preparation", {}).get("search", "float32"),
-                bootstrap={"resamples": RESAMPLES, "seed": BOOTSTRAP_SEED},
-                environment=evidence.environment | plan["environment"],
-                clean=_first(clean_metrics),
-                clean_losses=losses,
-                attacks=[*(_attack_result(job) for job in jobs), *ensembles],
-                flags=flags,
-                checked=checked,
-            )
-        )
+        return Report(to_record(analyse(evidence)))
 
     def __str__(self) -> str:
         return render_text(self.record)
+
+
+def to_record(analysis: Analysis) -> Record:
+    """The record: the attacks in the plan's order, then the ensembles."""
+    evidence = analysis.evidence
+    plan, tasks = evidence.plan, evidence.tasks
+    flags, checked = raise_flags(
+        Finished(analysis.jobs, evidence.clean, tasks, analysis.weights, calls=evidence.environment.get("calls"))
+    )
+    ensembles = zip(plan.get("ensembles", []), analysis.ensembles, strict=True)
+    losses = {
+        name: number(_valid_mean(evidence.clean.losses[:, i], evidence.clean.statistics[name][:, 0] > 0))
+        for i, name in enumerate(tasks)
+    }
+    return Record(
+        suite=plan["suite"],
+        model=plan["model"],
+        data=plan["data"],
+        tasks=plan["tasks"],
+        seed=plan["seed"],
+        batch_size=plan["batch_size"],
+        search_precision=plan.get("preparation", {}).get("search", "float32"),
+        bootstrap={"resamples": RESAMPLES, "seed": BOOTSTRAP_SEED},
+        environment=evidence.environment | plan["environment"],
+        clean=_first(analysis.clean_metrics),
+        clean_losses=losses,
+        attacks=[
+            *map(_attack_result, analysis.jobs),
+            *(_ensemble_result(ensemble, change, evidence) for ensemble, change in ensembles),
+        ],
+        flags=flags,
+        checked=checked,
+    )
 
 
 def _attack_result(job: Job) -> AttackResult:
@@ -74,18 +100,20 @@ def _attack_result(job: Job) -> AttackResult:
     return result.model_copy(update={"gap": number(noted["gap"]), "found": number(noted["found"])})
 
 
-def _ensemble_result(
-    ensemble: Mapping[str, Any], evidence: Evidence, clean_metrics: dict[str, dict[str, Array]], weights: Array
-) -> AttackResult:
+def _ensemble_result(ensemble: Mapping[str, Any], change: Change, evidence: Evidence) -> AttackResult:
     """Of the members' evidence alone."""
-    planned = [evidence.plan["attacks"][place] for place in ensemble["members"]]
-    outcomes = [evidence.attacked[place] for place in ensemble["members"]]
+    planned, outcomes = _members(ensemble, evidence)
     names = [member["config"]["name"] for member in planned]
-    change = ensemble_change(evidence.clean, clean_metrics, outcomes, evidence.tasks, weights)
     result = _result({**ensemble, "members": names}, planned, outcomes, change)
     chosen = zip(names, shares(evidence.clean, outcomes, evidence.tasks), strict=True)
     members = {name: {key: number(share) for key, share in taken.items()} for name, taken in chosen}
     return result.model_copy(update={"members": members})
+
+
+def _members(ensemble: Mapping[str, Any], evidence: Evidence) -> tuple[list[Any], list[Outcome]]:
+    """What is planned of an ensemble's members, and what came of them."""
+    places = ensemble["members"]
+    return [evidence.plan["attacks"][place] for place in places], [evidence.attacked[place] for place in places]
 
 
 def _result(

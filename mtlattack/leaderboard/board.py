@@ -1,0 +1,135 @@
+"""The board's folder: where rows, their evidence and the ledger lie, and how they are read without trusting them."""
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mtlattack.errors import InputError
+from mtlattack.leaderboard.hostile import read_regular
+from mtlattack.leaderboard.identity import row_id
+from mtlattack.leaderboard.migrations import migrate
+from mtlattack.leaderboard.schema import ID, NAME, Row
+from mtlattack.leaderboard.strict_json import parse_json
+from mtlattack.schemas import validate
+
+ROWS, LEDGER = "rows", "ledger.jsonl"
+ROW_SUFFIX, EVIDENCE_SUFFIX = ".json", ".evidence.xz"
+MOST_ROW_BYTES = 2 * 2**20
+_MOST_FILES = 100_000
+
+
+@dataclass(frozen=True)
+class StoredRow:
+    """A row as it stands: `id` is that of `document`, the stored JSON; `row` is it in today's schema."""
+
+    id: str
+    path: Path
+    document: dict[str, Any]
+    row: Row
+
+    @property
+    def evidence_path(self) -> Path:
+        """The file that the row says its numbers come from."""
+        return self.path.with_name(self.row.evidence.file)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What lies under `rows/`: rows, evidence, and what has no business there (path and why)."""
+
+    rows: list[Path] = field(default_factory=list)
+    evidence: list[Path] = field(default_factory=list)
+    strangers: list[tuple[Path, str]] = field(default_factory=list)
+
+
+class Board:
+    """The leaderboard in a folder: `rows/<suite>/<model>/<row id>.json`, evidence beside them, `ledger.jsonl`."""
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root)
+        if not self.root.is_dir():
+            raise InputError(f"no leaderboard in {self.root}: expected a folder with {ROWS}/ and {LEDGER}")
+
+    @property
+    def ledger(self) -> Path:
+        """The file with every row's status."""
+        return self.root / LEDGER
+
+    def folder_of(self, row: Row) -> Path:
+        """Where a row's file belongs."""
+        return self.root / ROWS / row.suite.name / row.model.name
+
+    def listing(self) -> Listing:
+        """Every file under `rows/`, links not followed, in the order of their names."""
+        found = Listing()
+        for depth, path, kind in _walk(self.root / ROWS):
+            if kind == "folder" and depth <= 2:
+                if not re.fullmatch(NAME, path.name):
+                    found.strangers.append((path, f"a folder's name must match {NAME}"))
+            elif kind == "file" and depth == 3 and re.fullmatch(ID[:-1] + re.escape(ROW_SUFFIX) + "$", path.name):
+                found.rows.append(path)
+            elif kind == "file" and depth == 3 and path.name.endswith(EVIDENCE_SUFFIX):
+                found.evidence.append(path)
+            else:
+                expected = f"{ROWS}/<suite>/<model>/<row id>{ROW_SUFFIX} and *{EVIDENCE_SUFFIX}"
+                found.strangers.append((path, f"a {kind} that does not belong here, expected {expected}"))
+        return found
+
+    def read_all(self) -> list[StoredRow]:
+        """Every row; InputError names the first that cannot be read."""
+        return [read_row(path) for path in self.listing().rows]
+
+    def find(self, prefix: str) -> StoredRow:
+        """The row whose id begins with `prefix`; InputError if none does, or several do."""
+        paths = [path for path in self.listing().rows if path.stem.startswith(prefix)]
+        if not paths:
+            raise InputError(f"no row {prefix!r} in {self.root}; `mtlattack leaderboard show` lists them")
+        if len({path.stem for path in paths}) > 1:
+            raise InputError(f"row {prefix!r} in {self.root} is one of {', '.join(path.stem for path in paths[:5])}")
+        return read_row(paths[0])
+
+
+def read_row(path: Path) -> StoredRow:
+    """The row in a file that nobody has looked at yet.
+
+    InputError names file, field and value: for what is no regular file, is too large, no strict JSON, of another
+    schema, not called by its own hash, or not in the folder of its suite and model.
+    """
+    try:
+        document = parse_json(read_regular(path, MOST_ROW_BYTES), most_bytes=MOST_ROW_BYTES)
+        if not isinstance(document, dict):
+            raise InputError(f"expected a JSON object, got a {type(document).__name__}")
+        identity = row_id(document)
+        if path.name != identity + ROW_SUFFIX:
+            raise InputError(f"its content has the id {identity}: it was changed, or named otherwise")
+        row = validate(Row, migrate(document))
+        place = (row.suite.name, row.model.name)
+        if path.absolute().parts[-3:-1] != place:
+            raise InputError(f"suite.name and model.name say that it belongs into {'/'.join(place)}")
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    return StoredRow(identity, path, document, row)
+
+
+def _walk(folder: Path, depth: int = 1) -> Iterator[tuple[int, Path, str]]:
+    """Depth, path and kind of all that lies under `folder`, three folders deep at most; links are not followed."""
+    if depth == 1 and (folder.is_symlink() or not folder.is_dir()):
+        raise InputError(f"{folder} is no folder")
+    with os.scandir(folder) as entries:
+        found = []
+        for entry in entries:
+            found.append(entry)
+            if len(found) > _MOST_FILES:
+                raise InputError(f"{folder} holds more than {_MOST_FILES} files")
+    for entry in sorted(found, key=lambda each: each.name):
+        if entry.is_symlink():
+            yield depth, Path(entry), "link"
+        elif entry.is_dir(follow_symlinks=False):
+            yield depth, Path(entry), "folder"
+            if depth < 3:
+                yield from _walk(Path(entry), depth + 1)
+        else:
+            yield depth, Path(entry), "file" if entry.is_file(follow_symlinks=False) else "special file"

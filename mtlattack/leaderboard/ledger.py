@@ -1,0 +1,96 @@
+"""The ledger: what became of each row, one line an event, only ever appended to."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Literal, get_args
+
+from pydantic import AwareDatetime, Field
+
+from mtlattack.canonical import canonical_json
+from mtlattack.errors import InputError
+from mtlattack.leaderboard.hostile import read_regular
+from mtlattack.leaderboard.schema import Label, Part, RowId, Text
+from mtlattack.leaderboard.strict_json import parse_json
+from mtlattack.schemas import validate
+
+Status = Literal["self-reported", "verified", "disputed", "retracted", "superseded"]
+STATUSES: tuple[Status, ...] = get_args(Status)
+# What a row's status may turn into; a row begins self-reported, and what was withdrawn stays so.
+NEXT: Mapping[Status | None, tuple[Status, ...]] = {
+    None: ("self-reported",),
+    "self-reported": ("verified", "disputed", "retracted", "superseded"),
+    "verified": ("disputed", "retracted", "superseded"),
+    "disputed": ("verified", "retracted", "superseded"),
+    "retracted": (),
+    "superseded": (),
+}
+# Clocks differ, but not by more.
+CLOCK_SKEW = timedelta(hours=1)
+_MOST_BYTES = 64 * 2**20
+_MOST_LINE = 8192
+
+
+class Event(Part):
+    """One line of the ledger."""
+
+    row: RowId
+    status: Status
+    at: AwareDatetime = Field(strict=False)
+    by: Label
+    note: Text = ""
+    successor: RowId | None = Field(None, description="the row that supersedes this one")
+
+
+def read_ledger(path: Path) -> list[Event]:
+    """All events in order; InputError names the line that is wrong. No file is an empty ledger."""
+    if not path.exists() and not path.is_symlink():
+        return []
+    try:
+        content = read_regular(path, _MOST_BYTES)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    if content and not content.endswith(b"\n"):
+        raise InputError(f"{path}: the last line does not end")
+    return [_parse(line, f"{path}, line {number}") for number, line in enumerate(content.split(b"\n")[:-1], 1)]
+
+
+def statuses(events: Iterable[Event]) -> dict[str, Event]:
+    """The last event of each row."""
+    return {event.row: event for event in events}
+
+
+def check_event(event: Event, before: Event | None, now: datetime | None = None) -> None:
+    """InputError unless `event` may follow `before`, the last one of the same row."""
+    allowed = NEXT[None if before is None else before.status]
+    was = "new" if before is None else before.status
+    if event.status not in allowed:
+        expected = " or ".join(allowed) or "nothing more"
+        raise InputError(f"row {event.row} is {was}: status {event.status!r}, expected {expected}")
+    if (event.status == "superseded") != (event.successor is not None):
+        raise InputError(f"row {event.row}: a successor belongs to the status superseded and to no other")
+    if event.successor == event.row:
+        raise InputError(f"row {event.row} cannot supersede itself")
+    if before is not None and event.at < before.at:
+        raise InputError(
+            f"row {event.row}: at {event.at.isoformat()} is before {before.at.isoformat()}, its last event"
+        )
+    if event.at > (now or datetime.now(UTC)) + CLOCK_SKEW:
+        raise InputError(f"row {event.row}: at {event.at.isoformat()} is in the future")
+
+
+def append(path: Path, event: Event) -> None:
+    """Add an event to the ledger; InputError if it may not follow what stands there."""
+    check_event(event, statuses(read_ledger(path)).get(event.row))
+    with path.open("ab") as file:
+        file.write(canonical_json(event.model_dump(mode="json")) + b"\n")
+
+
+def _parse(line: bytes, place: str) -> Event:
+    try:
+        document = parse_json(line, most_bytes=_MOST_LINE)
+        if not isinstance(document, dict):
+            raise InputError(f"expected a JSON object, got a {type(document).__name__}")
+        return validate(Event, document)
+    except InputError as error:
+        raise InputError(f"{place}: {error}") from None

@@ -1,0 +1,114 @@
+"""The plan and circumstances that stand in submitted evidence, checked before anything is computed from them."""
+
+from typing import Any, Literal
+
+from pydantic import AwareDatetime, ConfigDict, Field
+
+from mtlattack.leaderboard.schema import Count, Label, Name, Part, Sha256, Text
+
+Norm = Literal["linf", "l2", "l1", "l0", "patch"]
+
+
+class PlannedSuite(Part):
+    """Which suite, and what was changed of it."""
+
+    name: Name
+    version: int = Field(ge=1)
+    sha256: Sha256
+    overrides: dict[str, Any]
+
+
+class PlannedModel(Part):
+    """Identity and size of the model."""
+
+    name: Text
+    sha256: Sha256
+    parameters: Count
+
+
+class PlannedData(Part):
+    """Which images."""
+
+    name: Name
+    split: Name
+    images: int = Field(ge=1)
+    fingerprint: Sha256
+    sha256: dict[Name, Sha256]
+
+
+class AttackConfig(Part):
+    """An attack: these and its own options."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: Label
+    norm: Norm
+    eps: float = Field(gt=0)
+    quantized: bool = False
+    seed: int = 0
+    steps: int = Field(1, ge=1)
+
+
+class PlannedAttack(Part):
+    """An attack and what it costs an image."""
+
+    config: AttackConfig
+    white_box: bool
+    forward_passes: Count
+    backward_passes: Count
+    fit: dict[str, Any] | None = None
+
+
+class PlannedEnsemble(AttackConfig):
+    """Attacks of which every image takes the worst, by their places."""
+
+    version: int
+    members: list[int] = Field(min_length=1)
+
+
+class NumericEnvironment(Part):
+    """What can change a number."""
+
+    versions: dict[Name, Label]
+    device: Label
+    dtype: Name
+    tf32: bool
+    threads: Count
+    cpu_capability: Label
+
+
+class Plan(Part):
+    """Everything that determines a run's numbers, see `evaluation.plan`."""
+
+    suite: PlannedSuite | None
+    model: PlannedModel
+    data: PlannedData
+    tasks: list[dict[str, Any]] = Field(min_length=1)
+    attacks: list[PlannedAttack]
+    ensembles: list[PlannedEnsemble]
+    preparation: dict[str, Any]
+    seed: int = Field(ge=0)
+    batch_size: int = Field(ge=1)
+    environment: NumericEnvironment
+
+
+class Calls(Part):
+    """What calls of the model showed when the run started, see `evaluation.trust.calls`."""
+
+    images: int = Field(ge=1)
+    again: float
+    alone: float | None
+    without_gradient: list[Name]
+
+
+class Circumstances(Part):
+    """When, on what system, by what command."""
+
+    started: AwareDatetime = Field(strict=False)
+    system: Label
+    cpus: Count | None
+    command: Text
+    commit: Label
+    precision_asked: Name
+    sign_agreement: float | None
+    calls: Calls | None

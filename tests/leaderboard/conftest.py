@@ -1,0 +1,61 @@
+"""What the leaderboard's tests share: one tiny run of one tiny suite, and a board of their own with its row."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from leaderboard_toys import MODEL, row_of, store, write_suite
+
+from mtlattack.data import load_dataset
+from mtlattack.evaluation import Evidence, evaluate, load_suite, read_evidence
+from mtlattack.leaderboard.board import Board, StoredRow
+from mtlattack.models import create_model
+
+
+@pytest.fixture(scope="session")
+def suites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of suites, which holds the tiny one alone."""
+    folder = tmp_path_factory.mktemp("suites")
+    write_suite(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mtlattack.evaluation.suites.SUITES", folder)
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def tiny_run(suites: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a finished run of the tiny suite."""
+    folder = tmp_path_factory.mktemp("tiny-run")
+    suite, model = load_suite("tiny"), create_model(MODEL)
+    evaluate(
+        model,
+        load_dataset(suite.data, suite.split, tasks=model.tasks, limit=suite.limit),
+        suite.create_attacks(model.tasks),
+        path=folder / "evidence.h5",
+        name=MODEL,
+        suite={"name": suite.name, "version": suite.version, "sha256": suite.sha256, "overrides": {}},
+        batch_size=suite.batch_size,
+        device="cpu",
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_evidence(tiny_run: Path) -> Evidence:
+    """What the tiny run measured."""
+    return read_evidence(tiny_run / "evidence.h5")
+
+
+@pytest.fixture
+def board(tmp_path: Path, tiny_evidence: Evidence) -> Board:
+    """A board with one honest row."""
+    root = tmp_path / "leaderboard"
+    (root / "rows").mkdir(parents=True)
+    store(root, *row_of(tiny_evidence))
+    return Board(root)
+
+
+@pytest.fixture
+def stored(board: Board) -> StoredRow:
+    """The board's one row."""
+    return board.read_all()[0]
