@@ -29,7 +29,8 @@ def _suite(found: PlannedSuite) -> Suite:
         raise InputError(f"suite.name: {found.name!r} has no leaderboard: it does not say which images it is run on")
     if found.version != suite.version:
         raise InputError(
-            f"suite.version is {found.version}, {suite.name} is at version {suite.version}: versions never mix, run it again"
+            f"suite.version is {found.version}, {suite.name} is at version {suite.version}: versions never mix, "
+            "run it again"
         )
     if found.overrides:
         raise InputError(f"suite.overrides: {', '.join(found.overrides)} was changed, expected the suite as it ships")

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import inf
 
+from mtlattack.attacks.threat import in_image_units
 from mtlattack.evaluation import list_suites, load_suite
 from mtlattack.leaderboard.board import StoredRow
 from mtlattack.leaderboard.ledger import Event, Status
@@ -33,8 +34,9 @@ def headline_eps(row: Row) -> float:
     levels = sorted(row.threat.eps)
     if row.suite.name in list_suites():
         suite = load_suite(row.suite.name)
-        if suite.version == row.suite.version and suite.headline is not None:
-            return min(levels, key=lambda eps: abs(eps - _image_units(suite.headline or 0, row)))
+        wanted = suite.headline
+        if suite.version == row.suite.version and wanted is not None:
+            return min(levels, key=lambda eps: abs(eps - in_image_units(wanted, suite.norm)))
     return levels[len(levels) // 2]
 
 
@@ -73,7 +75,3 @@ def by_suite(rows: Iterable[StoredRow]) -> dict[tuple[str, int], list[StoredRow]
 
 def _strength(attack: AttackEntry) -> float:
     return -inf if attack.log_ratio.value is None else attack.log_ratio.value
-
-
-def _image_units(eps: float, row: Row) -> float:
-    return eps / 255 if row.threat.norm == "linf" else eps
