@@ -5,8 +5,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from mtlattack.evaluation.record import Flag, Interval
-
 SCHEMA_VERSION = 1
 ID = "^[0-9a-f]{16}$"
 
@@ -30,6 +28,22 @@ class Part(BaseModel):
     """Of a submitted document: no other fields, no conversions, nothing that is not finite."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Interval(Part):
+    """A number measured on the images as they are, with its 95 % bootstrap interval over images."""
+
+    value: float | None = Field(description="null where it is undefined")
+    low: float | None
+    high: float | None
+
+
+class Flag(Part):
+    """A reason not to trust a number; what each means, and what to do, stands in mtlattack/README.md."""
+
+    name: Name
+    attack: Label | None = Field(description="and its threat; null if it is about the model")
+    seen: Text = Field(description="in one sentence")
 
 
 class SuiteReference(Part):
