@@ -18,9 +18,10 @@ def read_regular(path: Path, most_bytes: int) -> bytes:
         handle = os.open(path, os.O_RDONLY | _NO_LINK)
     except OSError as error:
         raise InputError(f"cannot be read ({error.strerror})") from None
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise InputError("is no regular file")
     with open(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise InputError("is no regular file")
         content = file.read(most_bytes + 1)
     if len(content) > most_bytes:
         raise InputError(f"is larger than the {most_bytes:,} bytes that are allowed")
