@@ -134,9 +134,5 @@ def _describe_sharing(network: MultiTaskNetwork) -> str:
 
 def _describe(recipe: Recipe) -> str:
     """Clean or how adversarially, and from which weights."""
-    attacked = recipe.adversarial
-    text = "clean"
-    if attacked is not None:
-        size = f"{attacked.eps:g}/255" if attacked.norm == "linf" else f"{attacked.eps:g}"
-        text = f"{attacked.method}, {attacked.attack}, {attacked.norm} ε = {size}, {attacked.steps} steps"
+    text = "clean" if recipe.adversarial is None else recipe.adversarial.describe()
     return text if recipe.start is None else f"{text}; started from {Path(recipe.start).name}"

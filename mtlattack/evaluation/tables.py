@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from rich.console import Console, Group, RenderableType
@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from mtlattack.attacks import Threat
-from mtlattack.evaluation.record import AttackResult, Flag, Interval, Record
-from mtlattack.tasks import Task, task_from_config
+from mtlattack.evaluation.record import AttackResult, Flag, Interval, Metrics, Record
+from mtlattack.tasks import Metric, Task, task_from_config
 
 WIDTH = 100
 # The longest name that leaves room for five tasks within these columns.
@@ -51,20 +51,32 @@ def render(record: Record) -> RenderableType:
     parts: list[RenderableType] = [*(Text(line) for line in headline(record)), Text()]
     tasks = [task_from_config(config) for config in record.tasks]
     if not record.attacks:
-        parts.append(_task_table(record, tasks, [], "clean"))
-    for threat, results in by_threat(record.attacks).items():
-        parts += [_task_table(record, tasks, results, threat), Text(), _summary_table(results, threat), Text()]
-    if record.attacks:
-        parts.append(
-            Text("★ strongest in its column · brackets: 95 % bootstrap interval over images · passes: forward+backward")
-        )
+        parts.append(task_table(record.clean, tasks, [], "clean"))
+    parts += attack_tables(record.clean, tasks, record.attacks)
     parts += [Text(line) for line in notes(record)]
     return Group(*parts)
 
 
+def attack_tables(clean: Metrics, tasks: Sequence[Task], results: Iterable[AttackResult]) -> list[RenderableType]:
+    """For each threat two tables, what became of the tasks and how strong the attacks are; then what the signs mean."""
+    parts: list[RenderableType] = []
+    for threat, group in by_threat(results).items():
+        parts += [task_table(clean, tasks, group, threat), Text(), summary_table(group, threat), Text()]
+    if parts:
+        parts.append(
+            Text("★ strongest in its column · brackets: 95 % bootstrap interval over images · passes: forward+backward")
+        )
+    return parts
+
+
 def width_for(record: Record) -> int:
     """Columns that its tables take: 100, and more where the name of an attack is long."""
-    longest = max((len(result.name) for result in record.attacks), default=0)
+    return width_of(record.attacks)
+
+
+def width_of(results: Iterable[AttackResult]) -> int:
+    """Columns that the tables of these attacks take."""
+    longest = max((len(result.name) for result in results), default=0)
     return WIDTH + max(0, longest - len(_LONGEST_NAME))
 
 
@@ -92,22 +104,33 @@ def headline(record: Record) -> list[str]:
 
 def notes(record: Record) -> list[str]:
     """What stands below the tables: the members of each ensemble, then the flags, one line each."""
+    return member_notes(record.attacks) + flag_notes(record.flags, record.checked)
+
+
+def member_notes(results: Iterable[AttackResult]) -> list[str]:
+    """What each ensemble among the attacks took for how many of the images."""
     lines = []
-    for result in record.attacks:
+    for result in results:
         if result.members:
             taken = {name: share["joint"] or 0 for name, share in result.members.items()}
             most = sorted(taken, key=taken.__getitem__, reverse=True)
             chosen = ", ".join(f"{name} {taken[name]:.0%}" for name in most if taken[name])
             lines.append(f"{result.name} ({threat_text(result)}) took for the image as a whole: {chosen}")
+    return lines
+
+
+def flag_notes(flags: Iterable[Flag], checked: Sequence[str]) -> list[str]:
+    """A line for each kind of flag that was raised, or one that says that none was."""
+    lines = []
     seen: dict[str, list[Flag]] = {}
-    for flag in record.flags:
+    for flag in flags:
         seen.setdefault(flag.name, []).append(flag)
-    for name, flags in seen.items():
-        place = f"{flags[0].attack}: " if flags[0].attack else ""
-        more = f"; and {len(flags) - 1} more in the record" if len(flags) > 1 else ""
-        lines.append(f"⚠ {name}: {place}{flags[0].seen}{more}")
-    if record.checked and not record.flags:
-        lines.append(f"no flag raised: {', '.join(record.checked)}")
+    for name, raised in seen.items():
+        place = f"{raised[0].attack}: " if raised[0].attack else ""
+        more = f"; and {len(raised) - 1} more in the record" if len(raised) > 1 else ""
+        lines.append(f"⚠ {name}: {place}{raised[0].seen}{more}")
+    if checked and not seen:
+        lines.append(f"no flag raised: {', '.join(checked)}")
     return lines
 
 
@@ -126,7 +149,7 @@ def threat_text(result: AttackResult) -> str:
 
 def compact_interval(interval: Interval, *, percent: bool) -> str:
     """`-152 [-160,-141]` in per cent, or `0.51 [0.49,0.53]`."""
-    value, low, high = (_compact(x, percent) for x in (interval.value, interval.low, interval.high))
+    value, low, high = (compact_number(x, percent) for x in (interval.value, interval.low, interval.high))
     return f"{value} [{low},{high}]"
 
 
@@ -135,25 +158,42 @@ def headline_metric(task: Task) -> str:
     return HEADLINES.get(task.kind, task.metric_table[0].name)
 
 
+def short_title(task: Task) -> str:
+    """A task's name where columns are narrow."""
+    return _SHORT_TITLES.get(task.kind, task.name)
+
+
+def metric_title(metric: Metric) -> str:
+    """`miou % ↑`: name, unit, and which way is better."""
+    return " ".join(filter(None, (metric.name, metric.unit, "↑" if metric.higher_is_better else "↓")))
+
+
 def to_markdown(record: Record) -> str:
     """The tables as Markdown, one a threat; a clean run has one with the tasks alone."""
     lines = [*headline(record), ""]
     tasks = [task_from_config(config) for config in record.tasks]
-    for threat, results in (by_threat(record.attacks) or {"clean": []}).items():
+    lines += markdown_tables(record.clean, tasks, record.attacks)
+    below = [f"- {note}" for note in notes(record)]
+    return "\n".join([*lines, *below, ""] if below else lines)
+
+
+def markdown_tables(clean: Metrics, tasks: Sequence[Task], attacks: Iterable[AttackResult]) -> list[str]:
+    """Lines of Markdown with a table a threat, or without attacks one of the tasks alone; an empty line after each."""
+    lines: list[str] = []
+    for threat, results in (by_threat(attacks) or {"clean": []}).items():
         titles = ["attack", *(f"{task.name} {headline_metric(task)}" for task in tasks)]
-        clean = ["clean", *(_clean_cell(record, task) for task in tasks)]
+        first = ["clean", *(_clean_cell(clean, task) for task in tasks)]
         if results:
             titles += [summary.title for summary in SUMMARIES] + ["forward + backward"]
-            clean += [""] * (len(SUMMARIES) + 1)
+            first += [""] * (len(SUMMARIES) + 1)
         lines += [f"**{threat}**", "", "| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]
-        lines.append("| " + " | ".join(clean) + " |")
+        lines.append("| " + " | ".join(first) + " |")
         for result in results:
             cells = [result.name, *(_task_cell(result, task) for task in tasks)]
             cells += [_summary_cell(summary, result, results) for summary in SUMMARIES] + [_cost(result)]
             lines.append("| " + " | ".join(cells) + " |")
         lines.append("")
-    below = [f"- {note}" for note in notes(record)]
-    return "\n".join([*lines, *below, ""] if below else lines)
+    return lines
 
 
 def to_csv(record: Record) -> str:
@@ -178,25 +218,24 @@ def to_csv(record: Record) -> str:
     return out.getvalue()
 
 
-def _task_table(record: Record, tasks: list[Task], results: list[AttackResult], threat: str) -> Table:
+def task_table(clean: Metrics, tasks: Sequence[Task], results: Sequence[AttackResult], threat: str) -> Table:
+    """What became of each task: the clean value of its headline metric, then one line an attack."""
     title = f"{threat}: the tasks"
     table = Table(box=None, title=title, title_justify="left", padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("attack", no_wrap=True)
     for task in tasks:
         metric = next(m for m in task.metric_table if m.name == headline_metric(task))
-        unit = f" {metric.unit}" if metric.unit else ""
-        title = _SHORT_TITLES.get(task.kind, task.name)
-        arrow = "↑" if metric.higher_is_better else "↓"
-        table.add_column(f"{title}\n{metric.name}{unit} {arrow}", justify="right", no_wrap=True)
+        table.add_column(f"{short_title(task)}\n{metric_title(metric)}", justify="right", no_wrap=True)
     if results:
         table.add_column("passes", justify="right", no_wrap=True)
-    table.add_row("clean", *(_clean_cell(record, task) for task in tasks))
+    table.add_row("clean", *(_clean_cell(clean, task) for task in tasks))
     for result in results:
         table.add_row(result.name, *(_task_cell(result, task) for task in tasks), _cost(result))
     return table
 
 
-def _summary_table(results: list[AttackResult], threat: str) -> Table:
+def summary_table(results: list[AttackResult], threat: str) -> Table:
+    """How strong each attack is, in the four numbers that sum it up."""
     title = f"{threat}: the attacks"
     table = Table(box=None, title=title, title_justify="left", padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("attack", no_wrap=True)
@@ -207,14 +246,14 @@ def _summary_table(results: list[AttackResult], threat: str) -> Table:
     return table
 
 
-def _clean_cell(record: Record, task: Task) -> str:
-    return _short(record.clean[task.name][headline_metric(task)])
+def _clean_cell(clean: Metrics, task: Task) -> str:
+    return short_number(clean[task.name][headline_metric(task)])
 
 
 def _task_cell(result: AttackResult, task: Task) -> str:
     name = headline_metric(task)
     change = result.relative[task.name][name]
-    return f"{_short(result.metrics[task.name][name])} {_percent(change):>6}"
+    return f"{short_number(result.metrics[task.name][name])} {percent_change(change):>6}"
 
 
 def _summary_cell(summary: Summary, result: AttackResult, rivals: list[AttackResult]) -> str:
@@ -234,29 +273,27 @@ def _cost(result: AttackResult) -> str:
     return f"{result.forward_passes}+{result.backward_passes}"
 
 
-def _compact(value: float | None, percent: bool) -> str:
+def compact_number(value: float | None, percent: bool) -> str:
+    """`-152` in per cent of a share, or `0.51`."""
     # Adding 0 turns a rounded −0 into 0.
-    return "–" if value is None else _thousands(100 * value) if percent else f"{round(value, 2) + 0:.2f}"
+    return "–" if value is None else thousands(100 * value) if percent else f"{round(value, 2) + 0:.2f}"
 
 
-def _percent(value: float | None) -> str:
+def percent_change(value: float | None) -> str:
+    """`-45%` or `+1.2k%` of a share."""
     if value is None:
         return "–"
-    text = _thousands(100 * value)
+    text = thousands(100 * value)
     return f"{text}%" if text.startswith("-") else f"+{text}%"
 
 
-def _percent_of(share: float | None) -> str:
-    return "–" if share is None else f"{share:.0%}"
-
-
-def _thousands(value: float) -> str:
+def thousands(value: float) -> str:
     """A whole number, from 1000 on as `1.2k` or `12k`: losses grow by thousands of per cent, and columns are few."""
     size = abs(value)
     return f"{round(value)}" if size < 999.5 else f"{value / 1000:.1f}k" if size < 9950 else f"{value / 1000:.0f}k"
 
 
-def _short(value: float | None) -> str:
+def short_number(value: float | None) -> str:
     """Three significant digits without an exponent."""
     return (
         "–"

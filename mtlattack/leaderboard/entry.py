@@ -1,29 +1,49 @@
 """What may enter the board: a whole run of a suite as it ships today, on the images that the suite names."""
 
-from collections.abc import Mapping
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, fields, is_dataclass
 from typing import Any
 
-from mtlattack.errors import InputError
-from mtlattack.evaluation import Evidence, Suite, load_suite
+from mtlattack.canonical import canonical_json
+from mtlattack.errors import InputError, UnknownNameError
+from mtlattack.evaluation import Evidence, Suite, list_suites, load_suite
 from mtlattack.evaluation.ensembles import expand
 from mtlattack.leaderboard.building import check_evidence
 from mtlattack.leaderboard.plan import Plan, PlannedSuite
+from mtlattack.tasks import Task
 
 _NOT_TASKS = ("id", "image")
 
 
 def check_entry(evidence: Evidence) -> None:
-    """InputError names the first thing that keeps a run off the board: its suite is unknown, has another version or
-    content here, or was changed for the run; images, labels or tasks are not the suite's; attacks, their options,
-    thresholds, passes or order are not what the suite makes of these tasks."""
-    plan = check_evidence(evidence)
-    assert plan.suite is not None
-    suite = _suite(plan.suite)
-    _check_data(plan, suite)
-    _check_attacks(evidence, suite)
+    """InputError names the first thing that keeps a run off the board, see `entry_problems`."""
+    for problem in entry_problems(evidence):
+        raise problem
+
+
+def entry_problems(evidence: Evidence) -> Iterator[InputError]:
+    """All that keeps a run off the board: its suite is unknown, has another version or content here, or was changed for
+    the run; images, labels or tasks are not the suite's; a task is judged otherwise than by default; attacks, their
+    options, thresholds, passes or order are not what the suite makes of these tasks. Nothing for one that may enter.
+    """
+    try:
+        plan = check_evidence(evidence)
+        assert plan.suite is not None
+        suite = _suite(plan.suite)
+    except InputError as error:
+        # Without a plan, or a suite to hold it against, there is nothing more to say.
+        yield error
+        return
+    for find in (_data_problems, _task_problems, _attack_problems):
+        yield from map(InputError, find(plan, evidence, suite))
 
 
 def _suite(found: PlannedSuite) -> Suite:
+    # Not `load_suite` at once, which takes paths too.
+    if found.name not in list_suites():
+        raise InputError(f"suite.name: {UnknownNameError('suite', found.name, list_suites())}")
     suite = load_suite(found.name)
     if suite.name != found.name or suite.data_sha256 is None:
         raise InputError(f"suite.name: {found.name!r} has no leaderboard: it does not say which images it is run on")
@@ -39,29 +59,60 @@ def _suite(found: PlannedSuite) -> Suite:
     return suite
 
 
-def _check_data(plan: Plan, suite: Suite) -> None:
+def _data_problems(plan: Plan, evidence: Evidence, suite: Suite) -> Iterator[str]:
     wanted, found = suite.data_sha256 or {}, plan.data.sha256
     tasks = [name for name in wanted if name not in _NOT_TASKS]
     for name in tasks:
         if name not in found:
-            raise InputError(f"tasks: {name} is missing, {suite.name} is about {', '.join(tasks)}")
+            yield f"tasks: {name} is missing, {suite.name} is about {', '.join(tasks)}"
     for name in found:
         if name not in wanted:
-            raise InputError(f"tasks: {name} is none of {suite.name}, which is about {', '.join(tasks)}")
+            yield f"tasks: {name} is none of {suite.name}, which is about {', '.join(tasks)}"
     for name, digest in wanted.items():
-        if found.get(name) != digest:
-            raise InputError(
-                f"data.sha256.{name} is {found.get(name)}, expected {digest}: not the images of {suite.name}"
-            )
-    if plan.data.split != suite.split:
-        raise InputError(f"data.split is {plan.data.split!r}, expected {suite.split!r}")
+        if name in found and found[name] != digest:
+            yield f"data.sha256.{name} is {found[name]}, expected {digest}: not the images of {suite.name}"
+    for name in _NOT_TASKS:
+        if name not in found:
+            yield f"data.sha256.{name} is missing"
+    # As the data set has it: the ids that stand in the evidence are the suite's own.
+    ids = hashlib.sha256(json.dumps(evidence.ids).encode()).hexdigest()
+    if ids != wanted.get("id"):
+        yield f"data.sha256.id: the ids in the evidence have {ids}, expected {wanted.get('id')}"
+    for field, value, expected in (
+        ("data.name", plan.data.name, suite.data),
+        ("data.split", plan.data.split, suite.split),
+        ("environment.seed", plan.seed, suite.seed),
+        ("environment.batch_size", plan.batch_size, suite.batch_size),
+        ("environment.dtype", plan.environment.dtype, "float32"),
+    ):
+        if value != expected:
+            yield f"{field} is {value!r}, expected {expected!r}"
 
 
-def _check_attacks(evidence: Evidence, suite: Suite) -> None:
+def _task_problems(plan: Plan, evidence: Evidence, suite: Suite) -> Iterator[str]:
+    known = [name for name in suite.data_sha256 or {} if name not in _NOT_TASKS]
+    if set(evidence.tasks) != set(known):
+        yield f"tasks are {', '.join(evidence.tasks)}, expected {', '.join(known)}"
+    for name, task in evidence.tasks.items():
+        for option, value in _changed(task).items():
+            yield f"tasks.{name}.config.{option} is {value!r}, expected the default: prepared labels are read with it"
+
+
+def _changed(task: Task) -> dict[str, Any]:
+    """The options that a task has otherwise than by default; such as have no default are the labels' own."""
+    if not is_dataclass(task):
+        return {}
+    return {
+        option.name: getattr(task, option.name)
+        for option in fields(task)
+        if option.default is not MISSING and getattr(task, option.name) != option.default
+    }
+
+
+def _attack_problems(plan: Plan, evidence: Evidence, suite: Suite) -> Iterator[str]:
     tasks = evidence.tasks
-    known = {name for name in suite.data_sha256 or {} if name not in _NOT_TASKS}
-    if set(tasks) != known:
-        raise InputError(f"tasks are {', '.join(tasks)}, expected {', '.join(sorted(known))}")
+    if set(tasks) != {name for name in suite.data_sha256 or {} if name not in _NOT_TASKS}:
+        return
     jobs, ensembles = expand(suite.create_attacks(tasks), list(tasks))
     low = evidence.plan["preparation"].get("search", "float32") != "float32"
     expected = []
@@ -76,17 +127,22 @@ def _check_attacks(evidence: Evidence, suite: Suite) -> None:
             }
         )
     for place, (found, wanted) in enumerate(zip(evidence.plan["attacks"], expected, strict=False)):
-        _compare(f"attacks.{place}", found, wanted)
+        yield from _differences(f"attacks.{place}", found, wanted)
     if len(evidence.plan["attacks"]) != len(expected):
-        raise InputError(f"attacks: there are {len(evidence.plan['attacks'])}, {suite.name} has {len(expected)}")
-    if evidence.plan["ensembles"] != ensembles:
-        raise InputError(f"ensembles: expected those of {suite.name}")
+        yield f"attacks: there are {len(evidence.plan['attacks'])}, {suite.name} has {len(expected)}"
+    if not _equal(evidence.plan["ensembles"], ensembles):
+        yield f"ensembles: expected those of {suite.name}"
 
 
-def _compare(place: str, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+def _differences(place: str, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> Iterator[str]:
     for key in dict.fromkeys([*wanted, *found]):
-        if key not in found or key not in wanted or found[key] != wanted[key]:
+        if key not in found or key not in wanted or not _equal(found[key], wanted[key]):
             if isinstance(found.get(key), Mapping) and isinstance(wanted.get(key), Mapping):
-                _compare(f"{place}.{key}", found[key], wanted[key])
+                yield from _differences(f"{place}.{key}", found[key], wanted[key])
             else:
-                raise InputError(f"{place}.{key} is {found.get(key)!r}, the suite has {wanted.get(key)!r}")
+                yield f"{place}.{key} is {found.get(key)!r}, the suite has {wanted.get(key)!r}"
+
+
+def _equal(one: Any, other: Any) -> bool:
+    """As JSON: True is not 1."""
+    return canonical_json(one) == canonical_json(other)

@@ -44,15 +44,34 @@ class Event(Part):
 
 def read_ledger(path: Path) -> list[Event]:
     """All events in order; InputError names the line that is wrong. No file is an empty ledger."""
-    if not path.exists() and not path.is_symlink():
-        return []
-    try:
-        content = read_regular(path, _MOST_BYTES)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
+    content = read_content(path)
     if content and not content.endswith(b"\n"):
         raise InputError(f"{path}: the last line does not end")
-    return [_parse(line, f"{path}, line {number}") for number, line in enumerate(content.split(b"\n")[:-1], 1)]
+    events = []
+    for number, line in enumerate(content.split(b"\n")[:-1], 1):
+        try:
+            events.append(parse_event(line))
+        except InputError as error:
+            raise InputError(f"{path}, line {number}: {error}") from None
+    return events
+
+
+def read_content(path: Path) -> bytes:
+    """The ledger as it is stored; InputError for what is no regular file, or too large. No file is an empty ledger."""
+    if not path.exists() and not path.is_symlink():
+        return b""
+    try:
+        return read_regular(path, _MOST_BYTES)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def parse_event(line: bytes) -> Event:
+    """The event of one line; InputError says what is wrong with it."""
+    document = parse_json(line, most_bytes=_MOST_LINE)
+    if not isinstance(document, dict):
+        raise InputError(f"expected a JSON object, got a {type(document).__name__}")
+    return validate(Event, document)
 
 
 def statuses(events: Iterable[Event]) -> dict[str, Event]:
@@ -79,18 +98,19 @@ def check_event(event: Event, before: Event | None, now: datetime | None = None)
         raise InputError(f"row {event.row}: at {event.at.isoformat()} is in the future")
 
 
-def append(path: Path, event: Event) -> None:
-    """Add an event to the ledger; InputError if it may not follow what stands there."""
-    check_event(event, statuses(read_ledger(path)).get(event.row))
-    with path.open("ab") as file:
-        file.write(canonical_json(event.model_dump(mode="json")) + b"\n")
-
-
-def _parse(line: bytes, place: str) -> Event:
-    try:
-        document = parse_json(line, most_bytes=_MOST_LINE)
-        if not isinstance(document, dict):
-            raise InputError(f"expected a JSON object, got a {type(document).__name__}")
-        return validate(Event, document)
-    except InputError as error:
-        raise InputError(f"{place}: {error}") from None
+def append(path: Path, *events: Event) -> None:
+    """Add events to the ledger, all or none; InputError if one may not follow what stands there."""
+    last = statuses(read_ledger(path))
+    for event in events:
+        check_event(event, last.get(event.row))
+        last[event.row] = event
+    lines = b"".join(canonical_json(event.model_dump(mode="json")) + b"\n" for event in events)
+    # Unbuffered: one write, and an error leaves nothing that would be written later.
+    with path.open("ab", buffering=0) as file:
+        size = file.tell()
+        try:
+            if file.write(lines) != len(lines):
+                raise OSError(f"the disk took a part of {len(lines)} bytes")
+        except BaseException:
+            file.truncate(size)
+            raise

@@ -77,6 +77,14 @@ class NumericEnvironment(Part):
     cpu_capability: Label
 
 
+class PlannedPreparation(Part):
+    """How the model was prepared: this and what else can change a number."""
+
+    model_config = ConfigDict(extra="allow")
+
+    search: Literal["float32", "bfloat16"] = "float32"
+
+
 class Plan(Part):
     """Everything that determines a run's numbers, see `evaluation.plan`."""
 
@@ -86,7 +94,7 @@ class Plan(Part):
     tasks: list[dict[str, Any]] = Field(min_length=1)
     attacks: list[PlannedAttack]
     ensembles: list[PlannedEnsemble]
-    preparation: dict[str, Any]
+    preparation: PlannedPreparation
     seed: int = Field(ge=0)
     batch_size: int = Field(ge=1)
     environment: NumericEnvironment

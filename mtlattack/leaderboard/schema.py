@@ -5,6 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from mtlattack.evaluation import record
+
 SCHEMA_VERSION = 1
 ID = "^[0-9a-f]{16}$"
 
@@ -16,7 +18,11 @@ _PLAIN = r"^[^\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]*$
 Name = Annotated[str, Field(pattern=NAME)]
 Label = Annotated[str, Field(min_length=1, max_length=200, pattern=_PLAIN)]
 Text = Annotated[str, Field(max_length=2000, pattern=_PLAIN)]
-Link = Annotated[str, Field(max_length=300, pattern=r"^https://[A-Za-z0-9.-]+(:\d{1,5})?(/[^\s<>\"'`\\\x00-\x20]*)?$")]
+# The characters of RFC 3986, but for the single quote.
+Link = Annotated[
+    str,
+    Field(max_length=300, pattern=r"^https://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9_.~:/?#\[\]@!$&()*+,;=%-]*)?$"),
+]
 RowId = Annotated[str, Field(pattern=ID)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0, le=2**53)]
@@ -30,15 +36,11 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
-class Interval(Part):
+class Interval(Part, record.Interval):
     """A number measured on the images as they are, with its 95 % bootstrap interval over images."""
 
-    value: float | None = Field(description="null where it is undefined")
-    low: float | None
-    high: float | None
 
-
-class Flag(Part):
+class Flag(Part, record.Flag):
     """A reason not to trust a number; what each means, and what to do, stands in mtlattack/README.md."""
 
     name: Name

@@ -11,7 +11,7 @@ from mtlattack.leaderboard.ledger import Event, Status
 from mtlattack.leaderboard.schema import AttackEntry, Row
 
 # Rows that no longer count stand below those that do.
-_WITHDRAWN: tuple[Status, ...] = ("retracted", "superseded")
+WITHDRAWN: tuple[Status, ...] = ("retracted", "superseded")
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,12 @@ class Standing:
     @property
     def counts(self) -> bool:
         """Whether it was neither retracted nor superseded."""
-        return self.status not in _WITHDRAWN
+        return self.status not in WITHDRAWN
+
+
+def status_of(identity: str, last: Mapping[str, Event]) -> Status:
+    """A row's status by its last event; one that the ledger does not know yet is self-reported."""
+    return last[identity].status if identity in last else "self-reported"
 
 
 def headline_eps(row: Row) -> float:
@@ -60,8 +65,7 @@ def stand(rows: Iterable[StoredRow], last: Mapping[str, Event], eps: float | Non
     for stored in rows:
         level = headline_eps(stored.row) if eps is None else eps
         if level in stored.row.threat.eps:
-            status = last[stored.id].status if stored.id in last else "self-reported"
-            standings.append(Standing(stored, status, level, strongest(stored.row, level)))
+            standings.append(Standing(stored, status_of(stored.id, last), level, strongest(stored.row, level)))
     return sorted(standings, key=lambda each: (not each.counts, _strength(each.strongest), each.stored.row.model.name))
 
 

@@ -22,6 +22,7 @@ _HEADER = "mtlattack"
 _FORMAT_VERSION = 1
 _FLOATS = ("F64", "F32", "F16", "BF16")
 _MOST_BUFFER_BYTES = 2**30
+_MOST_DESCRIPTION = 2**20
 _HASHED_NAME = re.compile(r"^(?P<name>.+)-(?P<hash>[0-9a-f]{8})\.safetensors$")
 
 
@@ -85,6 +86,17 @@ def read_description(path: str | Path) -> dict[str, Any]:
     return description
 
 
+def has_description(path: Path) -> bool:
+    """Whether a file's name and header say that it is a checkpoint of ours; InputError for damaged safetensors."""
+    if path.suffix != SUFFIX:
+        return False
+    try:
+        with safe_open(path, "pt") as file:
+            return _HEADER in (file.metadata() or {})
+    except (SafetensorError, OSError) as error:
+        raise InputError(f"{path} is truncated or no safetensors file ({error})") from None
+
+
 def _check_tensors(file: Any, sketch: MultiTaskNetwork) -> None:
     """Compare names, shapes and kinds of the file's tensors with the network's; InputError names the first other."""
     wanted, found = sketch.state_dict(), set(file.keys())
@@ -107,6 +119,8 @@ def _check_tensors(file: Any, sketch: MultiTaskNetwork) -> None:
 
 
 def _parse(path: Path, header: str) -> dict[str, Any]:
+    if len(header) > _MOST_DESCRIPTION:
+        raise InputError(f"{path}: its description has {len(header):,} characters, at most 2**20 are read")
     try:
         description = json.loads(header)
     except (ValueError, RecursionError) as error:

@@ -21,12 +21,18 @@ class NetworkConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    tasks: list[dict[str, Any]] = Field(min_length=1, description="Task.config() of each task, in order")
+    tasks: list[dict[str, Any]] = Field(min_length=1, max_length=64, description="Task.config() of each task, in order")
     backbone: str = Field(description="timm name")
-    backbone_options: dict[str, OptionValue] = Field(default_factory=dict, description="numbers for timm")
+    backbone_options: dict[str, OptionValue] = Field(
+        default_factory=dict, max_length=64, description="numbers for timm"
+    )
     output_stride: Literal[8, 16, 32] = 8
     sharing: Literal["tree", "mtan"] = Field("tree", description="hard sharing along a layout, or MTAN's attention")
-    layout: str = Field("shared", description="shared, separate, tree-TxB-index, or a tree as models.layouts writes it")
+    layout: str = Field(
+        "shared",
+        max_length=2**16,
+        description="shared, separate, tree-TxB-index, or a tree as models.layouts writes it",
+    )
     head: str = "light"
     head_width: int = Field(48, ge=1, le=4096)
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)

@@ -42,6 +42,11 @@ class Adversarial(_Part):
             raise InputError(f"{attack.name}: {criterion} weighs losses on labels, trades climbs divergences")
         return self
 
+    def describe(self) -> str:
+        """In words for cards: `clean+adversarial, pgd-dgba, linf ε = 4/255, 2 steps`."""
+        size = f"{self.eps:g}/255" if self.norm == "linf" else f"{self.eps:g}"
+        return f"{self.method}, {self.attack}, {self.norm} ε = {size}, {self.steps} steps"
+
     def create_attack(self, seed: int) -> Attack:
         """The attack, its random starts drawn by `seed` and image."""
         steps = self.steps if takes_steps(self.attack) else None

@@ -1,5 +1,6 @@
 """What the leaderboard's tests share: one tiny run of one tiny suite, and a board of their own with its row."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,20 +14,26 @@ from mtlattack.models import create_model
 
 
 @pytest.fixture(scope="session")
-def suites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder of suites, which holds the tiny one alone."""
+def suites_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of suites that holds the tiny one alone."""
     folder = tmp_path_factory.mktemp("suites")
     write_suite(folder)
+    return folder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def suites(suites_folder: Path) -> Iterator[Path]:
+    """That folder, where every test of this folder looks for suites."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mtlattack.evaluation.suites.SUITES", folder)
-        yield folder
+        patch.setattr("mtlattack.evaluation.suites.SUITES", suites_folder)
+        yield suites_folder
 
 
 @pytest.fixture(scope="session")
-def tiny_run(suites: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def tiny_run(suites_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a finished run of the tiny suite."""
     folder = tmp_path_factory.mktemp("tiny-run")
-    suite, model = load_suite("tiny"), create_model(MODEL)
+    suite, model = load_suite(str(suites_folder / "tiny.toml")), create_model(MODEL)
     evaluate(
         model,
         load_dataset(suite.data, suite.split, tasks=model.tasks, limit=suite.limit),
@@ -46,16 +53,30 @@ def tiny_evidence(tiny_run: Path) -> Evidence:
     return read_evidence(tiny_run / "evidence.h5")
 
 
-@pytest.fixture
-def board(tmp_path: Path, tiny_evidence: Evidence) -> Board:
-    """A board with one honest row."""
-    root = tmp_path / "leaderboard"
+@pytest.fixture(scope="module")
+def honest_board(tiny_evidence: Evidence, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A board with one honest row, for copies."""
+    root = tmp_path_factory.mktemp("honest") / "leaderboard"
     (root / "rows").mkdir(parents=True)
     store(root, *row_of(tiny_evidence))
-    return Board(root)
+    return root
+
+
+@pytest.fixture
+def board(tmp_path: Path, honest_board: Path) -> Board:
+    """A board of the test's own with one honest row."""
+    return Board(shutil.copytree(honest_board, tmp_path / "leaderboard"))
 
 
 @pytest.fixture
 def stored(board: Board) -> StoredRow:
     """The board's one row."""
     return board.read_all()[0]
+
+
+@pytest.fixture(scope="module")
+def few_resamples() -> Iterator[None]:
+    """Intervals from 20 resamples, so that a row is recomputed in no time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mtlattack.evaluation.report.RESAMPLES", 20)
+        yield

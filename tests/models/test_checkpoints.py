@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -189,6 +190,49 @@ def test_a_giant_beside_the_weights_costs_no_memory(saved, monkeypatch):
     assert path.stat().st_size < 5e6
     monkeypatch.setattr(checkpoints, "create_network", lambda _: pytest.fail("memory was taken"))
     with pytest.raises(InputError, match="holds [0-9,]+ bytes beside its weights"):
+        load_checkpoint(path)
+
+
+LARGE = {
+    "blocks": {"backbone_options": {"layers": [4096, 4096, 4096, 4096], "channels": [8, 8, 16, 16], "stem_width": 8}},
+    "copies": {"layout": "separate", "backbone_options": {"layers": [300, 300, 300, 300]}},
+    "transformer": {
+        "backbone": "vit_tiny_patch16_224",
+        "backbone_options": {"depth": 4096, "embed_dim": 2, "num_heads": 1},
+        "output_stride": 32,
+    },
+}
+
+
+@pytest.mark.parametrize("fields", LARGE.values(), ids=LARGE)
+def test_thousands_of_layers_in_the_header_cost_seconds(fields, saved):
+    path = saved.with_name("deep.safetensors")
+    save_file(
+        load_file(saved), path, {"mtlattack": json.dumps({"format_version": 1, "network": tiny_config(**fields)})}
+    )
+    begin = time.process_time()
+    with pytest.raises(InputError, match="the network it describes has more than 20,000 tensors") as error:
+        load_checkpoint(path)
+    assert str(path) in str(error.value) and "\n" not in str(error.value)
+    assert time.process_time() - begin < 60
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"tasks": [{"kind": "depth"}] * 65}, "tasks: .* at most 64"),
+        ({"layout": "+".join(["depth"] * 20_000)}, "layout: .* at most 65536"),
+        ({"backbone_options": {f"option{i}": 1 for i in range(65)}}, "backbone_options: .* at most 64"),
+        ({"backbone": "x" * 2**20}, "its description has 1,[0-9,]+ characters, at most"),
+    ],
+    ids=["tasks", "layout", "options", "all"],
+)
+def test_long_fields_in_the_header_are_refused_unread(fields, message, saved):
+    path = saved.with_name("long.safetensors")
+    save_file(
+        load_file(saved), path, {"mtlattack": json.dumps({"format_version": 1, "network": tiny_config(**fields)})}
+    )
+    with pytest.raises(InputError, match=message):
         load_checkpoint(path)
 
 

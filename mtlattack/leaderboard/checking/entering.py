@@ -1,0 +1,30 @@
+"""Entering: what a row must be when it comes to the board, and need not stay."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from mtlattack.evaluation import list_suites, load_suite
+from mtlattack.leaderboard.checking.findings import Finding, refused, refused_for
+from mtlattack.leaderboard.checking.structure import Case
+from mtlattack.leaderboard.entry import entry_problems
+from mtlattack.leaderboard.ledger import CLOCK_SKEW
+from mtlattack.leaderboard.schema import Row
+
+
+def is_current(row: Row) -> bool:
+    """Whether its suite ships today in the row's version."""
+    name = row.suite.name
+    return name in list_suites() and load_suite(name).version == row.suite.version
+
+
+def check_entering(case: Case, now: datetime) -> Iterator[Finding]:
+    """What keeps a row from entering today: its suite, images, attacks, and its times."""
+    for problem in entry_problems(case.evidence):
+        yield refused_for(case.path, problem)
+    row = case.stored.row
+    for field, time in (("environment.started", row.started), ("submitted.at", row.submitted.at)):
+        if time > now + CLOCK_SKEW:
+            yield refused(case.path, field, f"{time.isoformat()} is in the future (it is {now.isoformat()})")
+    if row.submitted.at < row.started:
+        said = f"{row.submitted.at.isoformat()} is before {row.started.isoformat()}, when the run started"
+        yield refused(case.path, "submitted.at", said)

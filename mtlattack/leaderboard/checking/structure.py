@@ -1,0 +1,91 @@
+"""Files: what lies on the board, whether rows read, and whether each has the evidence that it names."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mtlattack.errors import InputError
+from mtlattack.evaluation import Evidence
+from mtlattack.leaderboard.board import EVIDENCE_SUFFIX, ROWS, Board, Listing, StoredRow, read_row
+from mtlattack.leaderboard.checking.findings import Finding, refused, refused_for
+from mtlattack.leaderboard.compact import MOST_BYTES, unpack
+from mtlattack.leaderboard.hostile import read_regular
+
+HASH_DIGITS = 16
+
+
+@dataclass(frozen=True)
+class Case:
+    """A row that reads, and its evidence; `path` is relative to the board."""
+
+    path: str
+    stored: StoredRow
+    evidence: Evidence
+
+
+def list_files(board: Board) -> Listing:
+    """What lies under `rows/`; nothing where there is no such folder. InputError for a link, and for too many files."""
+    rows = board.root / ROWS
+    return board.listing() if rows.is_symlink() or rows.exists() else Listing()
+
+
+def relative(board: Board, path: Path) -> str:
+    """A file's path as findings have it."""
+    return path.relative_to(board.root).as_posix()
+
+
+def check_names(board: Board, listing: Listing) -> Iterator[Finding]:
+    """What has no business on the board, and names that are one name where letters have no case."""
+    for path, reason in listing.strangers:
+        yield refused(relative(board, path), "", reason)
+    seen: dict[str, str] = {}
+    for path in [*listing.rows, *listing.evidence]:
+        folder = relative(board, path.parent)
+        other = seen.setdefault(folder.casefold(), folder)
+        if other != folder:
+            yield refused(relative(board, path), "", f"its folder differs from {other} in upper and lower case alone")
+
+
+def read_rows(board: Board, paths: Iterable[Path]) -> tuple[list[StoredRow], list[Finding]]:
+    """The rows that read, and why the others do not."""
+    rows, findings = [], []
+    for path in paths:
+        try:
+            rows.append(read_row(path))
+        except InputError as error:
+            name = relative(board, path)
+            findings.append(refused_for(name, InputError(str(error).removeprefix(f"{path}: "))))
+        except Exception as error:  # one file must not hide the others
+            reason = f"cannot be read, please report this: {type(error).__name__}"
+            findings.append(refused(relative(board, path), "", reason))
+    return rows, findings
+
+
+def check_orphans(board: Board, evidence: Iterable[Path], rows: Iterable[StoredRow]) -> Iterator[Finding]:
+    """Evidence that no row beside it names."""
+    wanted = {row.evidence_path for row in rows}
+    for path in evidence:
+        if path not in wanted:
+            yield refused(relative(board, path), "", "no row beside it that can be read has this evidence")
+
+
+def read_evidence_of(row: StoredRow) -> Evidence:
+    """The evidence that a row names, which must be the file whose hash and size it states.
+
+    InputError names the field of the row that is wrong, or says what is wrong with the file.
+    """
+    said = row.row.evidence
+    expected = said.sha256[:HASH_DIGITS] + EVIDENCE_SUFFIX
+    if said.file != expected:
+        raise InputError(f"evidence.file is {said.file!r}, expected {expected!r}, after evidence.sha256")
+    try:
+        data = read_regular(row.evidence_path, MOST_BYTES)
+    except InputError as error:
+        raise InputError(f"evidence.file: {said.file} {error}") from None
+    found = hashlib.sha256(data).hexdigest()
+    if found != said.sha256:
+        raise InputError(f"evidence.sha256 is {said.sha256}, {said.file} has {found}")
+    if len(data) != said.bytes:
+        raise InputError(f"evidence.bytes is {said.bytes}, {said.file} has {len(data)}")
+    return unpack(data, f"evidence: {said.file}")

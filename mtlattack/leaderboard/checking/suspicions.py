@@ -1,0 +1,103 @@
+"""Suspicions: what an honest run may show, but seldom; a maintainer should look."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mtlattack.attacks.balls.patch import patch_size
+from mtlattack.evaluation import Evidence
+from mtlattack.evaluation.evidence import Outcome
+from mtlattack.evaluation.measuring import NORMS
+from mtlattack.leaderboard.checking.findings import Finding, flagged
+from mtlattack.leaderboard.checking.structure import Case
+from mtlattack.leaderboard.schema import AttackEntry, Row
+from mtlattack.leaderboard.standings import attacks_at, strongest
+
+
+def check_suspicions(case: Case) -> Iterator[Finding]:
+    """The row's own flags, and what is odd about its numbers; nothing here refuses a row."""
+    for field, message in _suspicions(case.stored.row, case.evidence):
+        yield flagged(case.path, field, message)
+
+
+def _suspicions(row: Row, evidence: Evidence) -> Iterator[tuple[str, str]]:
+    for index, flag in enumerate(row.flags):
+        about = f" of {flag.attack}" if flag.attack else ""
+        yield f"flags.{index}", f"{flag.name}{about}: {flag.seen}"
+    yield from _better_than_clean(row, evidence)
+    yield from _no_stronger_than_noise(row, evidence)
+    yield from _weaker_with_eps(row)
+    yield from _copies(evidence)
+    yield from _perturbations(row, evidence)
+
+
+def _better_than_clean(row: Row, evidence: Evidence) -> Iterator[tuple[str, str]]:
+    """Attacks under which a task that they are after loses less, or all tasks together win."""
+    for index, (entry, outcome) in enumerate(zip(row.attacks, evidence.attacked, strict=False)):
+        target = entry.name.partition("+")[0].partition(":")[2]
+        for column, (name, statistics) in enumerate(evidence.clean.statistics.items()):
+            valid = statistics[:, 0] > 0
+            before, after = (o.losses[valid, column].sum() for o in (evidence.clean, outcome))
+            if after < before and target in ("", name):
+                fall = f"its mean loss falls by {1 - after / before:.2%} under {_called(entry)}"
+                yield f"attacks.{index}.metrics.{name}", f"better under attack than clean: {fall}"
+        if entry.arp.low is not None and entry.arp.low > 0:
+            yield f"attacks.{index}.arp", f"better under attack than clean: at least {entry.arp.low:.2%} better"
+
+
+def _no_stronger_than_noise(row: Row, evidence: Evidence) -> Iterator[tuple[str, str]]:
+    white_box = [bool(planned["white_box"]) for planned in evidence.plan["attacks"]]
+    for eps in row.threat.eps:
+        noise = [_strength(entry) for entry in attacks_at(row, eps) if entry.name.startswith("noise-")]
+        for index, entry in enumerate(row.attacks[: len(white_box)]):
+            if noise and entry.eps == eps and white_box[index] and _strength(entry) <= max(noise):
+                text = f"{_called(entry)} follows gradients, and is no stronger than noise ({max(noise):.3g})"
+                yield f"attacks.{index}.log_ratio", text
+
+
+def _weaker_with_eps(row: Row) -> Iterator[tuple[str, str]]:
+    levels = sorted(row.threat.eps)
+    for less, more in zip(levels, levels[1:], strict=False):
+        before, after = strongest(row, less), strongest(row, more)
+        if _strength(after) <= _strength(before):
+            text = f"the strongest at ε = {more:.4g} is no stronger than {_called(before)}"
+            yield f"attacks.{row.attacks.index(after)}.log_ratio", text
+
+
+def _copies(evidence: Evidence) -> Iterator[tuple[str, str]]:
+    """Attacks whose every loss, statistic and norm is that of another, or whose results are those without attack."""
+    seen: dict[bytes, int] = {}
+    for index, outcome in enumerate(evidence.attacked):
+        results = _results(outcome)
+        other = seen.setdefault(results + outcome.perturbation.tobytes(), index)
+        if other != index:
+            yield f"attacks.{index}", f"every number is that of attacks.{other}"
+        if results == _results(evidence.clean) and outcome.perturbation.any():
+            yield f"attacks.{index}", "the images changed, and every result is that of the clean run"
+
+
+def _results(outcome: Outcome) -> bytes:
+    arrays: list[NDArray[np.float64]] = [outcome.losses, *outcome.statistics.values()]
+    return b"".join(array.tobytes() for array in arrays)
+
+
+def _perturbations(row: Row, evidence: Evidence) -> Iterator[tuple[str, str]]:
+    # The image's size is not in the evidence: no label covers more than all of it.
+    size = max(float(statistics[:, 0].max()) for statistics in evidence.clean.statistics.values())
+    for index, outcome in enumerate(evidence.attacked):
+        if not outcome.perturbation.any():
+            yield f"attacks.{index}.max_linf", "no image was changed"
+        pixels = outcome.perturbation[:, NORMS.index("l0")].max()
+        side = patch_size(int(size), int(size), row.attacks[index].eps)[0] if row.threat.norm == "patch" else None
+        if side is not None and pixels > side**2 / max(size, 1):
+            most = f"a share of {row.attacks[index].eps:.3g} of the {size:.0f} pixels with labels"
+            yield f"attacks.{index}.max_pixels", f"{pixels:.0f} pixels changed, more than {most}"
+
+
+def _called(entry: AttackEntry) -> str:
+    return f"{entry.name} at ε = {entry.eps:.4g}"
+
+
+def _strength(entry: AttackEntry) -> float:
+    return float("-inf") if entry.log_ratio.value is None else entry.log_ratio.value

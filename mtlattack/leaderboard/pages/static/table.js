@@ -1,0 +1,192 @@
+// A suite's table: ε and attack, filters, sorting, and rows chosen for comparison. Numbers come printed from the builder.
+"use strict";
+(() => {
+  const { read, write, element } = globalThis.mtlattackState;
+  const data = globalThis.mtlattackData;
+  const $ = (id) => document.getElementById(id);
+  const MOST_COMPARED = 4;
+  const DEFAULTS = { sort: "log", dir: "ascending", eps: data.levels[data.headline] };
+  const FILTERS = ["text", "status", "training", "least", "most"];
+
+  const table = $("board");
+  const body = table.tBodies[0];
+  const headers = [...table.tHead.querySelectorAll("th")];
+  const numbersById = new Map(data.rows.map((row, index) => [row.id, { ...row, index }]));
+  const lines = [...body.rows].map((tr) => ({ tr, ...numbersById.get(tr.dataset.row), box: tr.querySelector("input") }));
+  const column = Object.fromEntries(headers.map((th) => [th.dataset.key, th.cellIndex]));
+  const firstNumber = column.log;
+  const picked = new Set();
+  let sort = DEFAULTS.sort;
+  let direction = DEFAULTS.dir;
+
+  /** Put the numbers at the chosen ε under the chosen attack into the table. */
+  function fill() {
+    const level = Math.max(0, data.levels.indexOf($("eps").value));
+    const attack = data.attacks.indexOf($("attack").value);
+    for (const line of lines) {
+      const shown = attack < 0 ? line.strongest[level] : attack;
+      const cells = shown === null ? null : line.numbers[level][shown];
+      const place = data.ranks[level][attack + 1][line.index];
+      line.rank = place;
+      set(line.tr.cells[column.rank], place === null ? "–" : String(place), "", place);
+      data.quantities.forEach((_, index) => {
+        const [text, interval, value] = cells ? cells[index] : ["–", "", null];
+        set(line.tr.cells[firstNumber + index], text, interval, value);
+      });
+      set(line.tr.cells[column.attack], cells ? data.attacks[shown] : "–", "", cells ? data.attacks[shown] : null);
+    }
+    const under = attack < 0 ? "the strongest attack on each model" : data.attacks[attack];
+    $("shown").textContent = `ε = ${data.levels[level]}, under ${under}`;
+  }
+
+  function set(cell, text, interval, value) {
+    cell.replaceChildren(element("span", text, "value"));
+    if (interval) cell.append(element("span", interval, "interval"));
+    if (value === null) delete cell.dataset.value;
+    else cell.dataset.value = value;
+  }
+
+  /** Show the rows that the filters let through, and say how many. */
+  function filter() {
+    const words = $("text").value.toLowerCase().split(/\s+/).filter(Boolean);
+    const [least, most] = [bound("least"), bound("most")];
+    let shown = 0;
+    for (const line of lines) {
+      const { status, training, counts, search, degree } = line.tr.dataset;
+      line.tr.hidden = !(
+        words.every((word) => search.includes(word)) &&
+        (!$("status").value || status === $("status").value) &&
+        (!$("training").value || training === $("training").value) &&
+        (least === null || (degree !== undefined && Number(degree) >= least)) &&
+        (most === null || (degree !== undefined && Number(degree) <= most)) &&
+        (counts === "1" || $("withdrawn").checked)
+      );
+      shown += line.tr.hidden ? 0 : 1;
+    }
+    const withdrawn = lines.filter((line) => line.tr.dataset.counts === "0").length;
+    const note = withdrawn && !$("withdrawn").checked ? `, ${withdrawn} withdrawn not among them` : "";
+    $("count").textContent = `${shown} of ${lines.length} rows shown${note}`;
+  }
+
+  function bound(id) {
+    const value = $(id).valueAsNumber;
+    return Number.isNaN(value) ? null : value;
+  }
+
+  /** Order by one column; equals by place, and what has no value last, whichever the direction. */
+  function order() {
+    const header = headers.find((th) => th.dataset.key === sort);
+    const numeric = header.dataset.kind === "number";
+    const sign = direction === "descending" ? -1 : 1;
+    const key = (line) => {
+      const value = line.tr.cells[header.cellIndex].dataset.value;
+      return value === undefined ? null : numeric ? Number(value) : value.toLowerCase();
+    };
+    const keys = new Map(lines.map((line) => [line, key(line)]));
+    const last = lines.length + 1;
+    const byPlace = (a, b) => (a.rank ?? last) - (b.rank ?? last) || a.index - b.index;
+    const sorted = [...lines].sort((a, b) => {
+      const [x, y] = [keys.get(a), keys.get(b)];
+      if (x === null || y === null) return (x === null) - (y === null) || byPlace(a, b);
+      return x < y ? -sign : x > y ? sign : byPlace(a, b);
+    });
+    body.append(...sorted.map((line) => line.tr));
+    for (const th of headers) {
+      if (th === header) th.setAttribute("aria-sort", direction);
+      else th.removeAttribute("aria-sort");
+    }
+  }
+
+  /** Offer the comparison once two to four rows are ticked; a fifth cannot be. */
+  function compare() {
+    const ids = [...picked];
+    for (const line of lines) {
+      line.box.checked = picked.has(line.id);
+      line.box.disabled = !line.box.checked && ids.length >= MOST_COMPARED;
+    }
+    const link = $("compare");
+    const ready = ids.length >= 2;
+    if (ready) {
+      const hash = new URLSearchParams({ suite: data.suite, rows: ids.join(","), eps: $("eps").value });
+      link.href = `../compare.html#${hash}`;
+      link.removeAttribute("aria-disabled");
+    } else {
+      link.removeAttribute("href");
+      link.setAttribute("aria-disabled", "true");
+    }
+    link.textContent = ready ? `Compare ${ids.length} rows` : "Choose 2 to 4 rows to compare";
+  }
+
+  function remember() {
+    const state = { rows: [...picked].join(",") };
+    for (const id of ["attack", ...FILTERS]) state[id] = $(id).value;
+    if ($("eps").value !== DEFAULTS.eps) state.eps = $("eps").value;
+    if ($("withdrawn").checked) state.withdrawn = "1";
+    if (sort !== DEFAULTS.sort || direction !== DEFAULTS.dir) Object.assign(state, { sort, dir: direction });
+    write(state);
+  }
+
+  /** Everything as the address says it; what it says of things that are not there is passed over. */
+  function restore() {
+    const state = read();
+    const choose = (select, value, otherwise) => {
+      select.value = [...select.options].some((option) => option.value === value) ? value : otherwise;
+    };
+    choose($("eps"), state.get("eps"), DEFAULTS.eps);
+    choose($("attack"), state.get("attack"), "");
+    choose($("status"), state.get("status"), "");
+    choose($("training"), state.get("training"), "");
+    $("text").value = state.get("text") ?? "";
+    for (const id of ["least", "most"]) $(id).value = /^[01]?\.?\d*$/.test(state.get(id) ?? "") ? state.get(id) : "";
+    $("withdrawn").checked = state.get("withdrawn") === "1";
+    sort = headers.some((th) => th.dataset.key === state.get("sort")) ? state.get("sort") : DEFAULTS.sort;
+    direction = state.get("dir") === "descending" ? "descending" : "ascending";
+    picked.clear();
+    for (const id of (state.get("rows") ?? "").split(",")) {
+      if (numbersById.has(id) && picked.size < MOST_COMPARED) picked.add(id);
+    }
+    fill();
+    filter();
+    order();
+    compare();
+  }
+
+  for (const id of ["eps", "attack"]) {
+    $(id).addEventListener("change", () => {
+      fill();
+      order();
+      compare();
+      remember();
+    });
+  }
+  for (const id of [...FILTERS, "withdrawn"]) {
+    for (const event of ["input", "change"]) {
+      $(id).addEventListener(event, () => {
+        filter();
+        remember();
+      });
+    }
+  }
+  for (const th of headers) {
+    th.querySelector("button").addEventListener("click", () => {
+      direction = sort === th.dataset.key && direction === "ascending" ? "descending" : "ascending";
+      sort = th.dataset.key;
+      order();
+      remember();
+    });
+  }
+  for (const line of lines) {
+    line.box.addEventListener("change", () => {
+      if (line.box.checked) picked.add(line.id);
+      else picked.delete(line.id);
+      compare();
+      remember();
+    });
+  }
+  $("reset").addEventListener("click", () => {
+    write({});
+    restore();
+  });
+  addEventListener("hashchange", restore);
+  restore();
+})();

@@ -1,0 +1,63 @@
+"""A row's numbers as the results of a run, in the units that people read."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from mtlattack.errors import InputError
+from mtlattack.evaluation.change import relative_change
+from mtlattack.evaluation.record import AttackResult, Metrics
+from mtlattack.evaluation.report import number
+from mtlattack.leaderboard.schema import AttackEntry, Row
+from mtlattack.leaderboard.schema import Metrics as Intervals
+from mtlattack.leaderboard.units import shown
+from mtlattack.tasks import Task, task_from_config
+
+
+def tasks_of(row: Row) -> dict[str, Task]:
+    """The tasks that a row is about; InputError for a description that makes none."""
+    try:
+        return {name: task_from_config(card.config) for name, card in row.tasks.items()}
+    except InputError as error:
+        raise InputError(f"tasks: {error}") from None
+
+
+def clean_of(row: Row, tasks: Mapping[str, Task]) -> Metrics:
+    """The clean metrics in the tasks' units; None for what the row does not have."""
+    return _shown(row.clean, tasks)
+
+
+def results_of(row: Row, tasks: Mapping[str, Task]) -> list[AttackResult]:
+    """What each attack did, in the row's order."""
+    clean = clean_of(row, tasks)
+    return [_result(row, entry, clean, tasks) for entry in row.attacks]
+
+
+def _result(row: Row, entry: AttackEntry, clean: Metrics, tasks: Mapping[str, Task]) -> AttackResult:
+    metrics = _shown(entry.metrics, tasks)
+    relative = {
+        name: {
+            m.name: _relative(clean[name][m.name], metrics[name][m.name], m.higher_is_better) for m in task.metric_table
+        }
+        for name, task in tasks.items()
+    }
+    said = entry.model_dump(exclude={"metrics"})
+    return AttackResult(**said, norm=row.threat.norm, metrics=metrics, relative=relative)
+
+
+def _shown(metrics: Intervals, tasks: Mapping[str, Task]) -> Metrics:
+    return {
+        name: {m.name: _value(metrics, name, m.name, m.unit) for m in task.metric_table} for name, task in tasks.items()
+    }
+
+
+def _value(metrics: Intervals, task: str, metric: str, unit: str) -> float | None:
+    interval = metrics.get(task, {}).get(metric)
+    return None if interval is None or interval.value is None else shown(interval.value, unit)
+
+
+def _relative(clean: float | None, value: float | None, higher_is_better: bool) -> float | None:
+    if clean is None or value is None:
+        return None
+    change = relative_change(np.array(clean), np.array(value), higher_is_better=higher_is_better)
+    return number(change)

@@ -1,0 +1,169 @@
+"""Verification: some of a row's images are attacked again, and the numbers compared with the row's evidence.
+
+A forged row may well be consistent with its own evidence. Which images are looked at follows from a nonce that nobody
+knew before, so that it would have to be right on all of them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from fnmatch import fnmatchcase
+from textwrap import shorten
+from typing import Any
+
+from mtlattack.attacks import Attack
+from mtlattack.data import PreparedDataset, load_dataset
+from mtlattack.errors import InputError, UnknownNameError
+from mtlattack.evaluation import Evidence, Model, evaluate, load_suite
+from mtlattack.evaluation.ensembles import expand
+from mtlattack.leaderboard.agreement import Pair, attacked_differences, clean_differences, rows_of
+from mtlattack.leaderboard.belonging import check_data_of, check_model_of, check_row_of
+from mtlattack.leaderboard.board import StoredRow
+from mtlattack.leaderboard.entry import check_entry
+from mtlattack.leaderboard.ledger import Event
+from mtlattack.leaderboard.picking import draw_nonce, pick_images
+from mtlattack.leaderboard.standings import headline_eps
+from mtlattack.leaderboard.tolerances import FLOAT32, REDUCED, Agreement, judge_attack, judge_clean
+from mtlattack.schemas import validate
+
+IMAGES = 8
+_LONGEST_NOTE = 2000
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What came of verifying a row: the nonce, the images that follow from it, and what was compared.
+
+    `environment` is what the verifier ran on, as in the plan of any run.
+    """
+
+    row: str
+    nonce: str
+    images: list[str]
+    of_images: int
+    clean: Agreement
+    attacked: list[Agreement]
+    environment: dict[str, Any]
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the row's evidence is what was found, within the tolerances."""
+        return self.clean.ok and all(agreement.ok for agreement in self.attacked)
+
+    @property
+    def farthest(self) -> Agreement:
+        """Where the finding is that takes most of its tolerance."""
+        return max((self.clean, *self.attacked), key=lambda agreement: agreement.farthest.share)
+
+
+def verify_row(
+    stored: StoredRow,
+    evidence: Evidence,
+    model: Model,
+    data: PreparedDataset,
+    *,
+    images: int = IMAGES,
+    nonce: str | None = None,
+    attacks: Sequence[str] = ("*",),
+    eps: Sequence[float] | None = None,
+    batch_size: int | None = None,
+    device: str | None = None,
+) -> Verification:
+    """Attack `images` of the row's images again and compare with its `evidence`, both
+    ways: what is stronger than reported differs as much as what is weaker.
+
+    `model` is the row's and `data` all images of its suite. `nonce` is drawn if none is given; the same one picks the
+    same images. `attacks` are globs over the names of the suite's attacks, `eps` in image units: the row's headline ε
+    by default. Attacks, seeds and the precision of the search are the row's own, and so is the batch size unless one
+    is given. InputError if the row is not what its evidence says or of another suite than the one here, if model,
+    weights or images are not the row's, and for attacks or ε that it has not.
+    """
+    check_entry(evidence)
+    check_row_of(stored, evidence)
+    check_model_of(stored, evidence, model)
+    check_data_of(stored, evidence, data)
+    row, tasks = stored.row, evidence.tasks
+    nonce = draw_nonce() if nonce is None else nonce
+    rows = pick_images(stored.id, nonce, evidence.ids, images)
+    jobs = _jobs(stored, evidence, attacks, [headline_eps(row)] if eps is None else eps)
+    picked = [evidence.ids[position] for position in rows]
+    found = evaluate(
+        model,
+        load_dataset(data.path, data.split, tasks=data.tasks, ids=picked),
+        jobs.values(),
+        name=row.model.name,
+        precision=row.environment.search_precision,
+        batch_size=min(row.environment.batch_size if batch_size is None else batch_size, len(picked)),
+        device=device,
+        seed=row.environment.seed,
+    )
+    environment = found.plan["environment"]
+    low = row.environment.tf32 or environment["tf32"] or row.environment.search_precision != "float32"
+    arithmetic = REDUCED if low else FLOAT32
+    clean = Pair(rows_of(evidence.clean, rows), found.clean)
+    pairs = [Pair(rows_of(evidence.attacked[p], rows), f) for p, f in zip(jobs, found.attacked, strict=True)]
+    return Verification(
+        row=stored.id,
+        nonce=nonce,
+        images=picked,
+        of_images=len(evidence.ids),
+        clean=judge_clean(clean_differences(clean, tasks), len(rows), arithmetic),
+        attacked=[
+            judge_attack(
+                attack.name, attack.threat.eps, attacked_differences(clean, pair, tasks), len(rows), arithmetic
+            )
+            for attack, pair in zip(jobs.values(), pairs, strict=True)
+        ],
+        environment=environment,
+    )
+
+
+def _jobs(stored: StoredRow, evidence: Evidence, globs: Sequence[str], levels: Sequence[float]) -> dict[int, Attack]:
+    """What globs and ε name, by its place in the evidence, made anew from the suite; of an ensemble its members."""
+    suite, known = load_suite(stored.row.suite.name), stored.row.threat.eps
+    for level in levels:
+        if level not in known:
+            raise InputError(f"eps {level:g} is none of row {stored.id}, which has {', '.join(map(str, known))}")
+    run, ensembles = expand(suite.create_attacks(evidence.tasks), list(evidence.tasks))
+    places: dict[str, list[int]] = {}
+    for place, attack in enumerate(run):
+        places.setdefault(attack.name, []).append(place)
+    for ensemble in ensembles:
+        places.setdefault(ensemble["name"], []).extend(ensemble["members"])
+    chosen: set[int] = set()
+    for glob in globs:
+        named = [name for name in places if fnmatchcase(name, glob)]
+        if not named:
+            raise UnknownNameError(f"attack of suite {suite.name}:", glob, places)
+        chosen.update(place for name in named for place in places[name])
+    return {place: run[place] for place in sorted(chosen) if run[place].threat.eps in levels}
+
+
+def event_of(verification: Verification, by: str, at: datetime) -> Event:
+    """The ledger's line for a verification: `verified` or `disputed`, and a note from which it can be done again.
+
+    InputError for a name that the ledger does not take.
+    """
+    document = {
+        "row": verification.row,
+        "status": "verified" if verification.agrees else "disputed",
+        "at": at,
+        "by": by,
+        "note": _note(verification),
+    }
+    return validate(Event, document, "event: ")
+
+
+def _note(verification: Verification) -> str:
+    agreement, environment = verification.farthest, verification.environment
+    attacks = dict.fromkeys(each.name for each in verification.attacked)
+    levels = dict.fromkeys(f"{each.eps:.6g}" for each in verification.attacked)
+    versions = ", ".join(f"{name} {version}" for name, version in environment["versions"].items())
+    return shorten(
+        f"{len(verification.images)} of {verification.of_images} images, nonce {verification.nonce}; "
+        f"{len(attacks)} attacks at eps {', '.join(levels)}; "
+        f"largest share of a tolerance: {agreement.name}, {agreement}; "
+        f"on {environment['device']} ({environment['cpu_capability']}), {versions}; attacks: {', '.join(attacks)}",
+        _LONGEST_NOTE,
+        placeholder=" …",
+    )

@@ -1,0 +1,164 @@
+"""`leaderboard export`: what is written is read back, and is what the rows say."""
+
+import csv
+import io
+import json
+import re
+from pathlib import Path
+
+import pytest
+from command_toys import bad, good, mark, of_version, put, variant
+
+from mtlattack.leaderboard.bibtex import latex, to_bibtex
+from mtlattack.leaderboard.board import Board, StoredRow
+from mtlattack.leaderboard.exports import CSV_COLUMNS, guard, to_csv
+from mtlattack.leaderboard.identity import row_id
+from mtlattack.leaderboard.ledger import read_ledger, statuses
+from mtlattack.leaderboard.schema import Row
+
+FORMULA = '=HYPERLINK("https://b.example","a, b")'
+# By hand, not by the code under test.
+PRINTED = {
+    r"\textbackslash{}": "\\", r"\textbraceleft{}": "{", r"\textbraceright{}": "}", r"\textasciitilde{}": "~",
+    r"\textasciicircum{}": "^", r"\textless{}": "<", r"\textgreater{}": ">", r"\textbar{}": "|",
+    r"\textquotedbl{}": '"', "{@}": "@", r"\&": "&", r"\%": "%", r"\$": "$", r"\#": "#", r"\_": "_",
+}  # fmt: skip
+
+
+def hostile(row: Row, name: str) -> Row:
+    """The row with a submitter called so."""
+    return row.model_copy(update={"submitted": row.submitted.model_copy(update={"name": name})})
+
+
+def lines_of(board: Board) -> list[dict[str, str]]:
+    text = to_csv(board.read_all(), statuses(read_ledger(board.ledger)))
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def test_the_csv_holds_the_rows_numbers_exactly(board: Board, stored: StoredRow) -> None:
+    mark(board, stored, "verified")
+    row, lines = stored.row, lines_of(board)
+    assert tuple(lines[0]) == CSV_COLUMNS
+    assert {(x["row"], x["status"], x["model"], x["suite"], x["suite_version"]) for x in lines} == {
+        (stored.id, "verified", row.model.name, "tiny", "1")
+    }  # fmt: skip
+    found = {(float(x["eps"]), x["attack"], x["task"], x["metric"]): x for x in lines}
+    assert len(found) == len(lines)
+
+    def numbers(line: dict[str, str], *names: str) -> list[float | None]:
+        return [float(line[name]) if line[name] else None for name in names]
+
+    for task, card in row.tasks.items():
+        assert numbers(found[0, "clean", task, "loss"], "value") == [row.clean_losses[task]]
+        for name, metric in card.metrics.items():
+            clean = row.clean[task][name]
+            line = found[0, "clean", task, name]
+            assert numbers(line, "clean", "value", "low", "high") == [clean.value, clean.value, clean.low, clean.high]
+            for attack in row.attacks:
+                line, own = found[attack.eps, attack.name, task, name], attack.metrics[task][name]
+                assert numbers(line, "clean", "value", "low", "high") == [clean.value, own.value, own.low, own.high]
+                better = "higher" if metric.higher_is_better else "lower"
+                assert (line["unit"], line["better"], line["norm"]) == (metric.unit, better, "linf")
+    for attack in row.attacks:
+        for name, better in (("arp", "higher"), ("loss_change", "lower"), ("log_ratio", "lower"), ("worst", "higher")):
+            line, own = found[attack.eps, attack.name, "all", name], getattr(attack, name)
+            assert numbers(line, "value", "low", "high") == [own.value, own.low, own.high]
+            assert (line["unit"], line["better"], line["clean"]) == ("1", better, "")
+        assert numbers(found[attack.eps, attack.name, "all", "seconds"], "value") == [attack.seconds]
+
+
+def test_no_cell_of_the_csv_is_a_formula(board: Board, stored: StoredRow) -> None:
+    attacks = [attack.model_copy(update={"name": "@" + attack.name}) for attack in stored.row.attacks]
+    row = hostile(variant(stored.row, name="other", adversarial_training="+cmd|x"), FORMULA)
+    put(board, stored, row.model_copy(update={"attacks": attacks}))
+    lines = [line for line in lines_of(board) if line["model"] == "other"]
+    assert {line["submitter"] for line in lines} == {"'" + FORMULA}
+    assert {line["adversarial_training"] for line in lines} == {"'+cmd|x"}
+    assert {line["attack"] for line in lines} == {"clean", *("'" + attack.name for attack in attacks)}
+    for line in lines:
+        for column, cell in line.items():
+            if cell.startswith(("=", "+", "-", "@", "\t")):
+                assert float(cell) < 0, column
+
+
+@pytest.mark.parametrize("text", ["=1", "+1", "-1", "@a", "\ta", "\ra", "＝1"])
+def test_guarded_texts(text: str) -> None:
+    assert guard(text) == "'" + text
+    assert guard("a" + text) == "a" + text
+
+
+def test_json_gives_back_the_same_rows(board: Board, stored: StoredRow) -> None:
+    other = put(board, stored, hostile(variant(stored.row, name="other"), 'Zoë "=1" \\'))
+    mark(board, other, "retracted")
+    found = json.loads(good("export", "json", "--board", board.root))
+    assert {entry["id"]: entry["status"] for entry in found} == {stored.id: "self-reported", other.id: "retracted"}
+    for entry in found:
+        assert row_id(entry["document"]) == entry["id"] and entry["document"]["schema_version"] == 1
+        assert Row.model_validate(entry["document"]) in (stored.row, other.row)
+
+
+def entries(text: str) -> list[tuple[str, dict[str, str]]]:
+    """Key and fields of BibTeX entries, read by counting braces as BibTeX does: behind a backslash as well."""
+    found = []
+    while text := text.strip():
+        head = re.match(r"@misc\{([A-Za-z0-9-]+),\n", text)
+        assert head, text[:80]
+        key, text, fields = head[1], text[head.end() :], {}
+        while field := re.match(r"  ([a-z]+) = \{", text):
+            depth, end = 1, field.end()
+            while depth:
+                depth += {"{": 1, "}": -1}.get(text[end], 0)
+                end += 1
+            fields[field[1]] = text[field.end() : end - 1]
+            assert text[end : end + 2] == ",\n"
+            text = text[end + 2 :]
+        assert text.startswith("}")
+        text = text[1:]
+        found.append((key, fields))
+    return found
+
+
+def printed(text: str) -> str:
+    """What LaTeX prints."""
+    return re.sub("|".join(map(re.escape, PRINTED)), lambda match: PRINTED[match[0]], text)
+
+
+def test_rows_that_count_are_cited(board: Board, stored: StoredRow) -> None:
+    name = r"}{ \ @article{x, and Knuth & 50% $1 #2 a_b ^ ~ < > | \" \%"
+    paper = variant(stored.row, name="a_model", paper="https://example.org/a%20b?c=d&e_f#g", code="https://b.example")
+    other = put(board, stored, hostile(paper, name))
+    code = put(board, stored, variant(stored.row, name="third", code="https://b.example/x"))
+    gone = put(board, stored, variant(stored.row, name="gone"))
+    mark(board, gone, "retracted")
+    mark(board, other, "disputed")
+    found = dict(entries(good("export", "bibtex", "--board", board.root)))
+    assert set(found) == {f"mtlattack-{row.id}" for row in (stored, other, code)}
+    fields = found[f"mtlattack-{other.id}"]
+    assert fields["author"].startswith("{") and fields["author"].endswith("}")
+    assert printed(fields["author"][1:-1]) == name
+    assert fields["title"] == r"{a\_model on tiny, version 1}"
+    assert fields["year"] == str(other.row.submitted.at.year)
+    assert fields["url"] == "https://example.org/a%20b?c=d&e_f#g"
+    assert other.id in fields["note"] and "disputed" in fields["note"]
+    assert found[f"mtlattack-{code.id}"]["url"] == "https://b.example/x"
+    assert "url" not in found[f"mtlattack-{stored.id}"]
+    assert to_bibtex([], {}) == ""
+
+
+def test_latex_is_balanced_and_prints_the_text() -> None:
+    text = "".join(map(chr, range(32, 127))) + "é—ü"
+    for sign in text:
+        assert latex(sign).count("{") == latex(sign).count("}")
+    assert printed(latex(text)) == text
+
+
+def test_suites_and_files(board: Board, stored: StoredRow, tmp_path: Path) -> None:
+    second = put(board, stored, of_version(stored.row, 2))
+    out = tmp_path / "board.csv"
+    assert good("export", "csv", "--suite", "tiny", "--out", out, "--board", board.root) == ""
+    assert out.read_text() == good("export", "csv", "--board", board.root)
+    lines = list(csv.DictReader(io.StringIO(out.read_text(), newline="")))
+    assert {(line["row"], line["suite_version"]) for line in lines} == {(stored.id, "1"), (second.id, "2")}
+    mistake = bad("export", "csv", "--suite", "tinny", "--board", board.root)
+    assert mistake == "unknown suite 'tinny'; did you mean 'tiny'?"
+    assert "cannot write" in bad("export", "json", "--out", tmp_path / "no" / "x.json", "--board", board.root)
