@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 from spread import Runs
+from variations import ARITHMETICS
 
 from mtlattack.evaluation.evidence import Outcome
 from mtlattack.leaderboard.agreement import Pair, attacked_differences, clean_differences, rows_of
-from mtlattack.leaderboard.tolerances import FLOAT32, REDUCED, judge_attack, judge_clean
+from mtlattack.leaderboard.tolerances import judge_attack, judge_clean
 
 FORGERIES = (0.0, 0.0025, 0.005, 0.0075, 0.01, 0.02, 0.03, 0.05, 0.1)
 
@@ -25,7 +26,7 @@ def measure_power(runs: Runs, subsets: Sequence[list[int]]) -> list[dict[str, An
     (_, reported), *verifiers = runs
     counts: dict[tuple[float, str, str], list[bool]] = defaultdict(list)
     for variation, found in verifiers:
-        arithmetic = FLOAT32 if variation.arithmetic == "float32" else REDUCED
+        arithmetic = ARITHMETICS[variation.arithmetic]
         for rows in subsets:
             clean = Pair(rows_of(reported.clean, rows), rows_of(found.clean, rows))
             fits = judge_clean(clean_differences(clean, reported.tasks), len(rows), arithmetic).ok

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-
-from mtlattack.leaderboard.tolerances import FLOAT32, REDUCED
+from variations import ARITHMETICS
 
 # Measures of `spread.label` by the names of what is tolerated of them.
 _CLEAN = {"clean loss": "clean_loss", "clean metrics": "clean_metrics"}
@@ -14,7 +13,7 @@ _ATTACKED = {"all tasks": "all_tasks", "task": "task", "image": "image", "metric
 
 def tolerated(arithmetic: str, kind: str, measure: str) -> float | None:
     """What `verify` tolerates of a measure; None where it is no share of anything."""
-    chosen = FLOAT32 if arithmetic == "float32" else REDUCED
+    chosen = ARITHMETICS[arithmetic]
     if measure in _CLEAN:
         return float(getattr(chosen, _CLEAN[measure]))
     return float(getattr(getattr(chosen, kind), _ATTACKED[measure])) if measure in _ATTACKED else None

@@ -6,6 +6,7 @@ Each variation's evidence of each model goes to the folder --work; what is finis
 import os
 import sys
 from collections import defaultdict
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,8 +17,11 @@ from table import power_table, spread_table
 from variations import VARIATIONS, evidence_of
 
 from mtlattack.cli.script import run_script
+from mtlattack.errors import InputError
 from mtlattack.evaluation.environment import circumstances
 from mtlattack.files import write_json, write_section
+
+_NAMES = [each.name for each in VARIATIONS]
 
 
 def main(
@@ -28,6 +32,7 @@ def main(
     ],
     suite: Annotated[str, typer.Option(help="Whose attacks and images.")] = "rooms-board",
     attacks: Annotated[list[str], typer.Option(help="Globs over them; repeatable.")] = ["*"],  # noqa: B006
+    variations: Annotated[list[str], typer.Option(help="Globs over their names; repeatable.")] = ["*"],  # noqa: B006
     eps: Annotated[list[float], typer.Option(help="ε · 255; repeatable.")] = [4],  # noqa: B006
     images: Annotated[int, typer.Option(min=1, help="The first so many of the suite's images.")] = 16,
     picked: Annotated[int, typer.Option(min=1, help="So many of them a verifier looks at.")] = 8,
@@ -39,12 +44,15 @@ def main(
     """Run the same attacks in every way that a CPU offers, and compare each with each as `verify` does."""
     run_by = {**circumstances(), "load_average": os.getloadavg()[0]}
     drawn = draw_subsets(images, picked, subsets, seed)
+    chosen = [each for each in VARIATIONS if any(fnmatchcase(each.name, glob) for glob in variations)]
+    if len(chosen) < 2:
+        raise InputError(f"--variations {', '.join(variations)}, expected two or more of: {', '.join(_NAMES)}")
     sizes: dict[tuple[str, str, str], list[float]] = defaultdict(list)
     by_attack, power, ran = [], [], []
     for model in models:
         for level in eps:
             print(f"{model}, ε {level:g}/255", file=sys.stderr)
-            runs = [(each, evidence_of(each, model, suite, level, images, attacks, work)) for each in VARIATIONS]
+            runs = [(each, evidence_of(each, model, suite, level, images, attacks, work)) for each in chosen]
             place = {"model": model, "eps": level}
             for arithmetic, found in measure_spread(runs, drawn).items():
                 for attack, measures in found.items():

@@ -7,9 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mtlattack.canonical import json_digest
 from mtlattack.errors import InputError
 from mtlattack.evaluation import Evidence, read_evidence
+from mtlattack.evaluation.evidence import EvidenceFile
+from mtlattack.leaderboard.tolerances import BFLOAT16, FLOAT32, TF32
 
+# What `verify` tolerates where one of two runs has this arithmetic.
+ARITHMETICS = {"float32": FLOAT32, "TF32": TF32, "bfloat16 search": BFLOAT16}
 _RUNNER = Path(__file__).with_name("run_one.py")
 
 
@@ -58,7 +63,10 @@ def evidence_of(
     variation: Variation, model: str, suite: str, eps: float, images: int, attacks: Sequence[str], work: Path
 ) -> Evidence:
     """What a variation measures, from its file in `work` if that is finished; InputError if its process fails."""
-    path = work / suite / f"{model}-eps{eps:g}" / f"{variation.name.replace(' ', '-').replace(',', '')}.h5"
+    setting = json_digest([model, suite, eps, images, list(attacks)])[:8]
+    path = work / f"{model}-{suite}-{setting}" / f"{variation.name.replace(' ', '-').replace(',', '')}.h5"
+    if path.exists() and all(marks.all() for marks in EvidenceFile(path).done().values()):
+        return read_evidence(path)
     command = [
         sys.executable, str(_RUNNER), str(path), model, suite, str(eps), str(images), ",".join(attacks),
         str(variation.batch_size), variation.precision, variation.form,

@@ -23,7 +23,7 @@ def build_row(evidence: Evidence, card: ModelCard, submitted: Submitter, referen
     """The row that `evidence` proves, with what the submitter says of model and self.
 
     InputError names the field of a plan or of a result that cannot stand in a row: among others a run outside a suite
-    or without attacks, weights or name other than the card's, a number that is not finite.
+    or without attacks, weights or parameters other than the card's, a number that is not finite.
     """
     plan = check_evidence(evidence)
     _check_card(plan, card)

@@ -6,7 +6,7 @@ measured, see `benchmarks/leaderboard`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, isnan, sqrt
 
 from mtlattack.leaderboard.agreement import ALL_TASKS, Difference, Measure
@@ -40,13 +40,29 @@ FLOAT32 = Arithmetic(
     joint=Spread(all_tasks=0.005, task=0.015, image=0.1, metrics=0.03),
     single=Spread(all_tasks=0.02, task=0.05, image=0.4, metrics=0.07),
 )
-# Where the row or its verifier multiplies in TF32, or the row's attacks searched in bfloat16.
-REDUCED = Arithmetic(
-    clean_loss=2e-3,
-    clean_metrics=5e-3,
-    joint=Spread(all_tasks=0.035, task=0.16, image=1.2, metrics=0.27),
-    single=Spread(all_tasks=0.075, task=0.16, image=1.2, metrics=0.27),
+# Where the row or its verifier multiplies in TF32, as CUDA devices do unless told otherwise.
+TF32 = Arithmetic(
+    clean_loss=1e-3,
+    clean_metrics=2e-3,
+    joint=Spread(all_tasks=0.013, task=0.07, image=0.4, metrics=0.1),
+    single=Spread(all_tasks=0.08, task=0.16, image=0.9, metrics=0.25),
 )
+# Where the row's attacks, and so the verifier's, searched in bfloat16.
+BFLOAT16 = Arithmetic(
+    clean_loss=FLOAT32.clean_loss,
+    clean_metrics=FLOAT32.clean_metrics,
+    joint=Spread(all_tasks=0.035, task=0.16, image=1.2, metrics=0.27),
+    single=Spread(all_tasks=0.08, task=0.16, image=1.2, metrics=0.27),
+)
+
+
+def arithmetic_of(*, tf32: bool, search: str) -> Arithmetic:
+    """What to tolerate of a row whose attacks search in the precision `search`, if either side computes in TF32 or
+    not."""
+    if search == "float32":
+        return TF32 if tf32 else FLOAT32
+    clean = TF32 if tf32 else FLOAT32
+    return replace(BFLOAT16, clean_loss=clean.clean_loss, clean_metrics=clean.clean_metrics)
 
 
 @dataclass(frozen=True)

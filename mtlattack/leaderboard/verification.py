@@ -23,7 +23,7 @@ from mtlattack.leaderboard.entry import check_entry
 from mtlattack.leaderboard.ledger import Event
 from mtlattack.leaderboard.picking import draw_nonce, pick_images
 from mtlattack.leaderboard.standings import headline_eps
-from mtlattack.leaderboard.tolerances import FLOAT32, REDUCED, Agreement, judge_attack, judge_clean
+from mtlattack.leaderboard.tolerances import Agreement, arithmetic_of, judge_attack, judge_clean
 from mtlattack.schemas import validate
 
 IMAGES = 8
@@ -98,8 +98,9 @@ def verify_row(
         seed=row.environment.seed,
     )
     environment = found.plan["environment"]
-    low = row.environment.tf32 or environment["tf32"] or row.environment.search_precision != "float32"
-    arithmetic = REDUCED if low else FLOAT32
+    arithmetic = arithmetic_of(
+        tf32=row.environment.tf32 or environment["tf32"], search=row.environment.search_precision
+    )
     clean = Pair(rows_of(evidence.clean, rows), found.clean)
     pairs = [Pair(rows_of(evidence.attacked[p], rows), f) for p, f in zip(jobs, found.attacked, strict=True)]
     return Verification(

@@ -26,7 +26,7 @@ from mtlattack.leaderboard.board import Board, StoredRow
 from mtlattack.leaderboard.checking.structure import read_evidence_of
 from mtlattack.leaderboard.ledger import Event, append, read_ledger
 from mtlattack.leaderboard.picking import draw_nonce, pick_images
-from mtlattack.leaderboard.tolerances import FLOAT32, REDUCED, judge_attack, judge_clean
+from mtlattack.leaderboard.tolerances import BFLOAT16, FLOAT32, TF32, arithmetic_of, judge_attack, judge_clean
 from mtlattack.leaderboard.verification import Verification, event_of, verify_row
 from mtlattack.models import MultiTaskNetwork, create_model, create_network
 from mtlattack.models.checkpoints import file_hash
@@ -304,15 +304,18 @@ def test_tolerances_follow_strength_images_and_arithmetic(tiny_evidence: Evidenc
     assert differences[0].reported == pytest.approx(ratio.mean(), rel=1e-12)
     assert differences[0].size == pytest.approx(-0.02 * ratio.mean(), rel=1e-3)
     assert not judge_attack("apgd-dgba", HEADLINE, differences, 8, FLOAT32).ok
-    assert judge_attack("apgd-dgba", HEADLINE, differences, 8, REDUCED).ok
+    assert judge_attack("apgd-dgba", HEADLINE, differences, 8, BFLOAT16).ok
     assert judge_attack("apgd-single:depth", HEADLINE, differences, 8, FLOAT32).findings[0].share < 1.05
     eight, thirtytwo = (judge_attack("a-b", HEADLINE, differences, k, FLOAT32).findings[0].tolerance for k in (8, 32))
     assert eight == pytest.approx(0.005 * abs(differences[0].found), rel=0.03)
     assert thirtytwo == pytest.approx(eight / 2, rel=0.03)
+    chosen = [arithmetic_of(tf32=tf32, search=search) for tf32 in (False, True) for search in ("float32", "bfloat16")]
+    assert chosen[:3] == [FLOAT32, BFLOAT16, TF32]
+    assert (chosen[3].joint, chosen[3].clean_loss) == (BFLOAT16.joint, TF32.clean_loss)
     # Nothing is tolerated of labels, and nothing undefined.
     assert judge_clean(clean_differences(clean, tasks), IMAGES, FLOAT32).farthest.share == 0
     lost = changed(tiny_evidence, lambda e: e.attacked[job].losses.fill(np.nan)).attacked[job]
-    assert not judge_attack("a-b", HEADLINE, attacked_differences(clean, Pair(reported, lost), tasks), 8, REDUCED).ok
+    assert not judge_attack("a-b", HEADLINE, attacked_differences(clean, Pair(reported, lost), tasks), 8, BFLOAT16).ok
 
 
 class Command:

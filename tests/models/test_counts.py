@@ -10,7 +10,7 @@ from torch import nn
 
 import mtlattack
 from mtlattack.errors import InputError
-from mtlattack.models import count_network, count_stages, layout_at, sketch_network
+from mtlattack.models import count_network, count_stages, create_network, layout_at, sketch_network
 
 LAYOUTS = ["shared", "separate", "tree-3x5-19"]
 
@@ -87,3 +87,14 @@ def test_a_size_that_a_network_cannot_take_is_refused():
     config = tiny_config(backbone="hrnet_w18_small", backbone_options={}, output_stride=32)
     with pytest.raises(InputError, match="hrnet_w18_small takes no image of 33x47"):
         count_network(config, (33, 47))
+
+
+@pytest.mark.parametrize("backbone", ["resnet10t", "vit_tiny_patch16_224", "convnext_atto", "mobilenetv3_small_050"])
+def test_a_sketch_has_the_tensors_of_the_network(backbone):
+    fields = tiny_config(backbone=backbone, backbone_options={}, output_stride=32)
+    sketch, network = sketch_network(fields), create_network(fields)
+    for kind in ("named_parameters", "named_buffers"):
+        drawn, made = (
+            {n: (t.shape, t.dtype, t.requires_grad) for n, t in getattr(x, kind)()} for x in (sketch, network)
+        )
+        assert drawn == made and list(drawn) == list(made)

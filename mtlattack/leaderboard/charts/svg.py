@@ -13,9 +13,9 @@ _UNWRITABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]
 
 def element(tag: str, attributes: Mapping[str, str | float], *children: Child) -> Markup:
     """`<tag …>children</tag>`; values and children that are not Markup are escaped, numbers are to 1/100."""
-    written = Markup("").join(Markup(' {}="{}"').format(name, _value(value)) for name, value in attributes.items())
-    inside = join(*children)
-    return Markup("<{}{}>{}</{}>").format(tag, written, inside, tag)
+    # Tags and names are ours; `Markup.format`, which would escape them too, takes ten times as long.
+    written = "".join(f' {name}="{escape(_value(value))}"' for name, value in attributes.items())
+    return Markup(f"<{tag}{written}>{join(*children)}</{tag}>")
 
 
 def join(*children: Child) -> Markup:
