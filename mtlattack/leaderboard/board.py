@@ -38,8 +38,9 @@ class StoredRow:
 
 @dataclass(frozen=True)
 class Listing:
-    """What lies under `rows/`: rows, evidence, and what has no business there (path and why)."""
+    """What lies under `rows/`: folders, rows, evidence, and what has no business there (path and why)."""
 
+    folders: list[Path] = field(default_factory=list)
     rows: list[Path] = field(default_factory=list)
     evidence: list[Path] = field(default_factory=list)
     strangers: list[tuple[Path, str]] = field(default_factory=list)
@@ -67,6 +68,7 @@ class Board:
         found = Listing()
         for depth, path, kind in _walk(self.root / ROWS):
             if kind == "folder" and depth <= 2:
+                found.folders.append(path)
                 if not re.fullmatch(NAME, path.name):
                     found.strangers.append((path, f"a folder's name must match {NAME}"))
             elif kind == "file" and depth == 3 and re.fullmatch(ID[:-1] + re.escape(ROW_SUFFIX) + "$", path.name):

@@ -27,6 +27,8 @@ NEXT: Mapping[Status | None, tuple[Status, ...]] = {
 }
 # Clocks differ, but not by more.
 CLOCK_SKEW = timedelta(hours=1)
+# No row is older, and no time that no other time zone can say (year 1) ends a page.
+EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)
 _MOST_BYTES = 64 * 2**20
 _MOST_LINE = 8192
 
@@ -94,6 +96,8 @@ def check_event(event: Event, before: Event | None, now: datetime | None = None)
         raise InputError(
             f"row {event.row}: at {event.at.isoformat()} is before {before.at.isoformat()}, its last event"
         )
+    if event.at < EARLIEST:
+        raise InputError(f"row {event.row}: at {event.at.isoformat()} is before {EARLIEST.year}, there was no board")
     if event.at > (now or datetime.now(UTC)) + CLOCK_SKEW:
         raise InputError(f"row {event.row}: at {event.at.isoformat()} is in the future")
 

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, ConfigDict, Field
 
-from mtlattack.leaderboard.schema import Count, Label, Name, Part, Sha256, Text
+from mtlattack.leaderboard.schema import Count, Label, Name, Nonnegative, Part, Sha256, Share, Text
 
 Norm = Literal["linf", "l2", "l1", "l0", "patch"]
 
@@ -104,8 +104,8 @@ class Calls(Part):
     """What calls of the model showed when the run started, see `evaluation.trust.calls`."""
 
     images: int = Field(ge=1)
-    again: float
-    alone: float | None
+    again: Nonnegative
+    alone: Nonnegative | None
     without_gradient: list[Name]
 
 
@@ -118,5 +118,5 @@ class Circumstances(Part):
     command: Text
     commit: Label
     precision_asked: Name
-    sign_agreement: float | None
+    sign_agreement: Share | None
     calls: Calls | None

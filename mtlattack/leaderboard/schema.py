@@ -13,7 +13,7 @@ ID = "^[0-9a-f]{16}$"
 # Names become files and folders: no separators, no leading dot, nothing that a shell or a page would read otherwise.
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,99}$"
 # Neither control characters nor those that turn the direction of writing.
-_PLAIN = r"^[^\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]*$"
+_PLAIN = r"^[^\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\u061c\ufeff]*$"
 
 Name = Annotated[str, Field(pattern=NAME)]
 Label = Annotated[str, Field(min_length=1, max_length=200, pattern=_PLAIN)]

@@ -69,8 +69,8 @@ def verify_row(
     batch_size: int | None = None,
     device: str | None = None,
 ) -> Verification:
-    """Attack `images` of the row's images again and compare with its `evidence`, both
-    ways: what is stronger than reported differs as much as what is weaker.
+    """Attack `images` of the row's images again and compare with its `evidence`, both ways: what is stronger
+    than reported differs as much as what is weaker.
 
     `model` is the row's and `data` all images of its suite. `nonce` is drawn if none is given; the same one picks the
     same images. `attacks` are globs over the names of the suite's attacks, `eps` in image units: the row's headline ε

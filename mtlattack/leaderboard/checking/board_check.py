@@ -107,4 +107,4 @@ class _Check:
         order = Order(self.base.rows if self.base else frozenset(), [line.event.row for line in self.lines])
         last = statuses(line.event for line in self.lines)
         yield from comparison.check_duplicates(self.rows, last, order)
-        yield from comparison.check_agreement(self.facts, order)
+        yield from comparison.check_agreement(self.facts, last, order)

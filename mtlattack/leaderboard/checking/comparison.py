@@ -6,25 +6,32 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mtlattack.canonical import json_digest
 from mtlattack.evaluation import Evidence
 from mtlattack.leaderboard.board import StoredRow
-from mtlattack.leaderboard.checking.findings import Finding, flagged, refused
+from mtlattack.leaderboard.checking.findings import Finding, Severity, flagged, refused
 from mtlattack.leaderboard.checking.kinds import kind_of
 from mtlattack.leaderboard.identity import measured_identity
 from mtlattack.leaderboard.ledger import Event
-from mtlattack.leaderboard.standings import WITHDRAWN
+from mtlattack.leaderboard.standings import WITHDRAWN, status_of
+
+# Clean losses of an image this close are no two models' (relative), if more than this share of them are.
+_CLOSE, _SHARE = 1e-3, 0.5
 
 
 @dataclass(frozen=True)
 class Facts:
     """What is kept of a row once its evidence is no longer in memory: hashes of what its labels counted by task, and
-    of all its losses."""
+    of all its losses; and the clean ones, `[N, T]`."""
 
     path: str
     stored: StoredRow
     labels: Mapping[str, str]
     losses: str
+    clean: NDArray[np.float64]
 
 
 class Order:
@@ -45,7 +52,8 @@ def facts_of(path: str, stored: StoredRow, evidence: Evidence) -> Facts:
         name: _digest(kind_of(task).labels(task, evidence.clean.statistics[name]))
         for name, task in evidence.tasks.items()
     }
-    return Facts(path, stored, labels, _digest(*(o.losses for o in [evidence.clean, *evidence.attacked])))
+    losses = _digest(*(o.losses for o in [evidence.clean, *evidence.attacked]))
+    return Facts(path, stored, labels, losses, evidence.clean.losses.copy())
 
 
 def check_duplicates(rows: Mapping[str, StoredRow], last: Mapping[str, Event], order: Order) -> Iterator[Finding]:
@@ -56,9 +64,11 @@ def check_duplicates(rows: Mapping[str, StoredRow], last: Mapping[str, Event], o
     ranked = sorted(rows.items(), key=lambda item: order.rank(item[1]))
     counting: dict[Hashable, str] = {}
     evidence: dict[str, str] = {}
+    retracted = {measured_identity(s.row): s.id for s in rows.values() if status_of(s.id, last) == "retracted"}
     for path, stored in ranked:
-        status = last[stored.id].status if stored.id in last else "self-reported"
-        if status not in WITHDRAWN:
+        if status_of(stored.id, last) not in WITHDRAWN:
+            if gone := retracted.get(measured_identity(stored.row)):
+                yield flagged(path, "model.weights_sha256", f"row {gone} of the same weights was retracted")
             other = counting.setdefault(measured_identity(stored.row), path)
             if other != path:
                 first = rows[other].id
@@ -76,29 +86,69 @@ def check_duplicates(rows: Mapping[str, StoredRow], last: Mapping[str, Event], o
         evidence[stored.row.evidence.sha256] = path
 
 
-def check_agreement(found: list[Facts], order: Order) -> Iterator[Finding]:
-    """Rows that measured the same labels and counted them otherwise, that judge a suite's task otherwise (both found at
-    the one that came later), or that have another's losses under other weights."""
+def check_agreement(found: list[Facts], last: Mapping[str, Event], order: Order) -> Iterator[Finding]:
+    """Rows that measured the same labels and counted them otherwise, or judge a suite's task otherwise: found at the
+    one that came later, and at one that no longer counts rather than at one that does, where it refuses nothing.
+
+    `last` is each row's last event. Also what `_look_alikes` finds.
+    """
     labels: dict[Hashable, tuple[str, Facts]] = {}
     configs: dict[Hashable, tuple[str, Facts]] = {}
-    losses: dict[Hashable, Facts] = {}
-    for facts in sorted(found, key=lambda each: order.rank(each.stored)):
+    withdrawn = {facts.path for facts in found if status_of(facts.stored.id, last) in WITHDRAWN}
+    # A row that was wrong and is retracted must keep no other row from the board.
+    for facts in sorted(found, key=lambda each: (each.path in withdrawn, order.rank(each.stored))):
         row = facts.stored.row
         for name, task in row.tasks.items():
             config = json_digest(task.config)
             place = (row.suite.name, row.suite.version, name)
             said, other = configs.setdefault(place, (config, facts))
             if said != config:
-                yield refused(facts.path, f"tasks.{name}.config", f"row {other.stored.id} of this suite has another")
+                text = f"row {other.stored.id} of this suite has another"
+                yield Finding(_severity(facts, withdrawn), facts.path, f"tasks.{name}.config", text)
             counted = facts.labels[name]
             key = (row.data.sha256.get("id"), row.data.sha256.get(name), config)
             said, other = labels.setdefault(key, (counted, facts))
             if said != counted:
                 text = f"row {other.stored.id} counted the same labels otherwise: one of both is wrong"
-                yield refused(facts.path, f"tasks.{name}", text)
-        twin = losses.setdefault(facts.losses, facts)
-        if twin.stored.row.model.weights_sha256 != row.model.weights_sha256:
+                yield Finding(_severity(facts, withdrawn), facts.path, f"tasks.{name}", text)
+    yield from _look_alikes(sorted(found, key=lambda each: order.rank(each.stored)), withdrawn)
+
+
+def _severity(facts: Facts, withdrawn: Collection[str]) -> Severity:
+    return "flagged" if facts.path in withdrawn else "refused"
+
+
+def _look_alikes(ranked: list[Facts], withdrawn: Collection[str]) -> Iterator[Finding]:
+    """Rows of other weights than an earlier one's, with its name or with its losses."""
+    for place, facts in enumerate(ranked):
+        row = facts.stored.row
+        earlier = [each for each in ranked[:place] if each.stored.row.model.weights_sha256 != row.model.weights_sha256]
+        twin = next((each for each in earlier if each.losses == facts.losses), None)
+        near = next((each for each in earlier if _close(each.clean, facts.clean)), None)
+        if twin is not None:
             yield flagged(facts.path, "attacks", f"every loss is that of row {twin.stored.id}, of other weights")
+        elif near is not None:
+            text = f"most losses are nearly those of row {near.stored.id}, of other weights"
+            yield flagged(facts.path, "clean_losses", text)
+        for other in earlier:
+            if _same_name(other.stored, facts.stored) and not {facts.path, other.path} & set(withdrawn):
+                text = f"row {other.stored.id} of this suite has this name, and other weights"
+                yield flagged(facts.path, "model.name", text)
+                break
+
+
+def _close(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
+    if one.shape != other.shape:
+        return False
+    counting = (one > 0) & (other > 0)
+    near = np.abs(one - other) <= _CLOSE * np.maximum(one, other)
+    return bool((near & counting).sum() > _SHARE * counting.sum())
+
+
+def _same_name(one: StoredRow, other: StoredRow) -> bool:
+    first, second = one.row, other.row
+    same_suite = (first.suite.name, first.suite.version) == (second.suite.name, second.suite.version)
+    return same_suite and first.model.name.casefold() == second.model.name.casefold()
 
 
 def _digest(*arrays: Any) -> str:

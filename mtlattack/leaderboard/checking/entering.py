@@ -7,7 +7,7 @@ from mtlattack.evaluation import list_suites, load_suite
 from mtlattack.leaderboard.checking.findings import Finding, refused, refused_for
 from mtlattack.leaderboard.checking.structure import Case
 from mtlattack.leaderboard.entry import entry_problems
-from mtlattack.leaderboard.ledger import CLOCK_SKEW
+from mtlattack.leaderboard.ledger import CLOCK_SKEW, EARLIEST
 from mtlattack.leaderboard.schema import Row
 
 
@@ -25,6 +25,8 @@ def check_entering(case: Case, now: datetime) -> Iterator[Finding]:
     for field, time in (("environment.started", row.started), ("submitted.at", row.submitted.at)):
         if time > now + CLOCK_SKEW:
             yield refused(case.path, field, f"{time.isoformat()} is in the future (it is {now.isoformat()})")
+        if time < EARLIEST:
+            yield refused(case.path, field, f"{time.isoformat()} is before {EARLIEST.year}, when there was no suite")
     if row.submitted.at < row.started:
         said = f"{row.submitted.at.isoformat()} is before {row.started.isoformat()}, when the run started"
         yield refused(case.path, "submitted.at", said)

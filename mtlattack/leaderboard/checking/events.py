@@ -10,6 +10,9 @@ from mtlattack.leaderboard.checking.findings import Finding, refused
 from mtlattack.leaderboard.ledger import Event, check_event, parse_event
 from mtlattack.leaderboard.succession import check_succession
 
+# So that a ledger of empty lines ends soon, and within memory.
+_MOST_WRONG = 1000
+
 
 @dataclass(frozen=True)
 class Line:
@@ -26,7 +29,8 @@ class Line:
 
 def parse_lines(content: bytes) -> tuple[list[Line], list[Finding]]:
     """The events of a ledger, and what is wrong with the lines that are none."""
-    lines, findings = [], []
+    lines: list[Line] = []
+    findings: list[Finding] = []
     if content and not content.endswith(b"\n"):
         findings.append(refused(LEDGER, "", "the last line does not end"))
     for number, text in enumerate(content.removesuffix(b"\n").split(b"\n") if content else [], 1):
@@ -34,6 +38,9 @@ def parse_lines(content: bytes) -> tuple[list[Line], list[Finding]]:
             lines.append(Line(number, parse_event(text)))
         except InputError as error:
             findings.append(refused(LEDGER, f"line {number}", str(error)))
+        if len(findings) > _MOST_WRONG:
+            findings.append(refused(LEDGER, f"line {number}", "more than enough is wrong, the rest was not read"))
+            break
     return lines, findings
 
 

@@ -10,6 +10,8 @@ from mtlattack.leaderboard.schema import Row
 
 Severity = Literal["refused", "flagged"]
 _LONGEST = 1000
+# Places in lists have no more; Python makes no number of thousands of digits.
+_MOST_DIGITS = 9
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,12 @@ class Finding:
     @property
     def order(self) -> tuple[bool, str, list[tuple[int, str]], str]:
         """What findings are sorted by: those that refuse first, then file, field (its numbers as numbers), message."""
-        parts = [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"[. ]", self.field)]
+        parts = [(int(part), "") if _is_place(part) else (-1, part) for part in re.split(r"[. ]", self.field)]
         return self.severity != "refused", self.path, parts, self.message
+
+
+def _is_place(part: str) -> bool:
+    return part.isdecimal() and len(part) <= _MOST_DIGITS
 
 
 def refused(path: str, field: str, message: str) -> Finding:

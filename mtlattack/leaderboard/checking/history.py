@@ -57,9 +57,11 @@ def check_additions(
 ) -> Iterator[Finding]:
     """Events that a pull request may not add: with `new` rows only their own first events, and that they supersede
     older ones; without, any, but a maintainer must see them. `rows` are those that read, by id."""
+    stood, before = base.ledger.count(b"\n"), dict[str, str]()
     for line in lines:
         event = line.event
-        if line.number <= base.ledger.count(b"\n"):
+        if line.number <= stood:
+            before[event.row] = event.status
             continue
         if not new:
             text = f"row {event.row} becomes {event.status}, by {event.by}: for a maintainer to approve"
@@ -70,9 +72,17 @@ def check_additions(
         elif event.row not in new and not (event.status == "superseded" and event.successor in new):
             text = f"row {event.row} becomes {event.status}: with new rows an older one can only be superseded by these"
             yield refused(LEDGER, line.field, f"{text}; a status is changed by itself")
-        elif _other_weights(rows.get(event.row), rows.get(event.successor or "")):
-            text = f"row {event.row} is superseded by {event.successor}, of other weights"
-            yield flagged(LEDGER, line.field, f"{text}: for a maintainer to approve")
+        elif event.row not in new:
+            # Anybody can write any name, and any weights' hash: that it is the same submitter cannot be known.
+            old, successor = rows.get(event.row), rows.get(event.successor or "")
+            text = f"row {event.row}, {before.get(event.row, 'unknown')}{_submitter(old)}, is superseded by "
+            other = ", of other weights" if _other_weights(old, successor) else ""
+            text += f"{event.successor}{other}: for a maintainer to approve{_submitter(successor)}"
+            yield flagged(LEDGER, line.field, text)
+
+
+def _submitter(stored: StoredRow | None) -> str:
+    return "" if stored is None else f", submitted by {stored.row.submitted.name}"
 
 
 def _other_weights(old: StoredRow | None, successor: StoredRow | None) -> bool:

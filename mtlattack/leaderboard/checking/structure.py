@@ -1,6 +1,7 @@
 """Files: what lies on the board, whether rows read, and whether each has the evidence that it names."""
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from mtlattack.leaderboard.compact import MOST_BYTES, unpack
 from mtlattack.leaderboard.hostile import read_regular
 
 HASH_DIGITS = 16
+# What Windows takes for a device, or for the name without its last dot.
+_NOT_ON_WINDOWS = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?|.*\.", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -36,9 +39,18 @@ def relative(board: Board, path: Path) -> str:
 
 
 def check_names(board: Board, listing: Listing) -> Iterator[Finding]:
-    """What has no business on the board, and names that are one name where letters have no case."""
+    """What has no business on the board, folders that are empty or cannot be everywhere, and names that are one name
+    where letters have no case."""
     for path, reason in listing.strangers:
         yield refused(relative(board, path), "", reason)
+    files = [*listing.rows, *listing.evidence, *(path for path, _ in listing.strangers)]
+    filled = {folder for path in files for folder in path.parents}
+    for path in listing.folders:
+        if path not in filled and path not in files:
+            # Git keeps no such folder: where it checks one out, it is a link to another repository.
+            yield refused(relative(board, path), "", "an empty folder, or a submodule")
+        if _NOT_ON_WINDOWS.fullmatch(path.name):
+            yield refused(relative(board, path), "", "a folder that Windows cannot have")
     seen: dict[str, str] = {}
     for path in [*listing.rows, *listing.evidence]:
         folder = relative(board, path.parent)

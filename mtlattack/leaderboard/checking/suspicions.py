@@ -1,5 +1,6 @@
 """Suspicions: what an honest run may show, but seldom; a maintainer should look."""
 
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -14,6 +15,11 @@ from mtlattack.leaderboard.checking.structure import Case
 from mtlattack.leaderboard.schema import AttackEntry, Row
 from mtlattack.leaderboard.standings import attacks_at, strongest
 
+# What every run of a model that can be called leaves; without, its flags would not be looked for.
+_ALWAYS_CHECKED = ("gradients-vanish", "batch-dependent", "random")
+# What a shell would read as more than one command; readers may copy it.
+_SHELL = re.compile(r"[;&|`$<>]")
+
 
 def check_suspicions(case: Case) -> Iterator[Finding]:
     """The row's own flags, and what is odd about its numbers; nothing here refuses a row."""
@@ -25,11 +31,22 @@ def _suspicions(row: Row, evidence: Evidence) -> Iterator[tuple[str, str]]:
     for index, flag in enumerate(row.flags):
         about = f" of {flag.attack}" if flag.attack else ""
         yield f"flags.{index}", f"{flag.name}{about}: {flag.seen}"
+    yield from _unusual_run(row)
     yield from _better_than_clean(row, evidence)
     yield from _no_stronger_than_noise(row, evidence)
     yield from _weaker_with_eps(row)
     yield from _copies(evidence)
     yield from _perturbations(row, evidence)
+
+
+def _unusual_run(row: Row) -> Iterator[tuple[str, str]]:
+    random = any(flag.name == "random" for flag in row.flags)
+    for name in _ALWAYS_CHECKED:
+        # Of a model that is random nobody can tell whether it depends on the batch.
+        if name not in row.checked and not (random and name == "batch-dependent"):
+            yield "checked", f"{name} could not be looked for: the run noted nothing of it"
+    if _SHELL.search(row.environment.command):
+        yield "environment.command", f"a shell would run more than one command: {row.environment.command}"
 
 
 def _better_than_clean(row: Row, evidence: Evidence) -> Iterator[tuple[str, str]]:
