@@ -10,8 +10,8 @@ from spread import Runs
 from variations import ARITHMETICS
 
 from mtlattack.evaluation.evidence import Outcome
-from mtlattack.leaderboard.agreement import Pair, attacked_differences, clean_differences, rows_of
-from mtlattack.leaderboard.tolerances import judge_attack, judge_clean
+from mtlattack.leaderboard.verifying.agreement import Pair, attacked_differences, clean_differences, rows_of
+from mtlattack.leaderboard.verifying.tolerances import judge_attack, judge_clean
 
 FORGERIES = (0.0, 0.0025, 0.005, 0.0075, 0.01, 0.02, 0.03, 0.05, 0.1)
 

@@ -8,7 +8,7 @@ import numpy as np
 from variations import Variation
 
 from mtlattack.evaluation import Evidence
-from mtlattack.leaderboard.agreement import (
+from mtlattack.leaderboard.verifying.agreement import (
     ALL_TASKS,
     Difference,
     Pair,

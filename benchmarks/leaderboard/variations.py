@@ -11,7 +11,7 @@ from mtlattack.canonical import json_digest
 from mtlattack.errors import InputError
 from mtlattack.evaluation import Evidence, read_evidence
 from mtlattack.evaluation.evidence import EvidenceFile
-from mtlattack.leaderboard.tolerances import BFLOAT16, FLOAT32, TF32
+from mtlattack.leaderboard.verifying.tolerances import BFLOAT16, FLOAT32, TF32
 
 # What `verify` tolerates where one of two runs has this arithmetic.
 ARITHMETICS = {"float32": FLOAT32, "TF32": TF32, "bfloat16 search": BFLOAT16}

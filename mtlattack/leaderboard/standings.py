@@ -8,7 +8,7 @@ from mtlattack.attacks.threat import in_image_units
 from mtlattack.evaluation import list_suites, load_suite
 from mtlattack.leaderboard.board import StoredRow
 from mtlattack.leaderboard.ledger import Event, Status
-from mtlattack.leaderboard.schema import AttackEntry, Row
+from mtlattack.leaderboard.rows.schema import AttackEntry, Row
 
 # Rows that no longer count stand below those that do.
 WITHDRAWN: tuple[Status, ...] = ("retracted", "superseded")

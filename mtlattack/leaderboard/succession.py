@@ -2,7 +2,7 @@
 
 from mtlattack.errors import InputError
 from mtlattack.leaderboard.board import StoredRow
-from mtlattack.leaderboard.schema import Row
+from mtlattack.leaderboard.rows.schema import Row
 
 
 def check_succession(old: StoredRow, successor: Row) -> None:

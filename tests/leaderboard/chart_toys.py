@@ -7,7 +7,7 @@ from typing import Any
 from mtlattack.evaluation import Interval
 from mtlattack.leaderboard.board import StoredRow
 from mtlattack.leaderboard.ledger import Status
-from mtlattack.leaderboard.schema import Row
+from mtlattack.leaderboard.rows.schema import Row
 from mtlattack.leaderboard.standings import Standing, headline_eps, strongest
 from mtlattack.schemas import validate
 

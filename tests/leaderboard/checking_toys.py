@@ -18,7 +18,7 @@ from mtlattack.errors import InputError
 from mtlattack.evaluation import Evidence
 from mtlattack.leaderboard.board import EVIDENCE_SUFFIX, LEDGER, ROW_SUFFIX, Board, StoredRow
 from mtlattack.leaderboard.checking import Finding, check_board
-from mtlattack.leaderboard.identity import row_id
+from mtlattack.leaderboard.rows.identity import row_id
 
 Change = Callable[[Any], None]
 

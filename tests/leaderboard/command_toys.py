@@ -10,7 +10,7 @@ from mtlattack.cli.main import app
 from mtlattack.errors import InputError
 from mtlattack.leaderboard.board import Board, StoredRow
 from mtlattack.leaderboard.ledger import Event, Status, append
-from mtlattack.leaderboard.schema import Row
+from mtlattack.leaderboard.rows.schema import Row
 
 
 def good(*arguments: object) -> str:

@@ -13,7 +13,7 @@ from safetensors.numpy import save
 from mtlattack.canonical import canonical_json
 from mtlattack.evaluation import Evidence
 from mtlattack.evaluation.evidence import Outcome
-from mtlattack.leaderboard.sealed import unseal
+from mtlattack.leaderboard.evidence.sealed import unseal
 from mtlattack.tasks import Task, create_task
 
 TASKS = (create_task("segmentation", classes=3), create_task("depth"))

@@ -8,11 +8,11 @@ from typing import Any
 from mtlattack.data import PreparedDataset, load_dataset
 from mtlattack.evaluation import Evidence
 from mtlattack.leaderboard.board import EVIDENCE_SUFFIX, ROW_SUFFIX, ROWS, Board, StoredRow, read_row
-from mtlattack.leaderboard.building import build_row
-from mtlattack.leaderboard.compact import pack
-from mtlattack.leaderboard.identity import row_document, row_id, row_text
+from mtlattack.leaderboard.evidence.compact import pack
 from mtlattack.leaderboard.ledger import Event, append
-from mtlattack.leaderboard.schema import EvidenceReference, ModelCard, Row, Submitter
+from mtlattack.leaderboard.rows.building import build_row
+from mtlattack.leaderboard.rows.identity import row_document, row_id, row_text
+from mtlattack.leaderboard.rows.schema import EvidenceReference, ModelCard, Row, Submitter
 from mtlattack.models.checkpoints import file_hash
 from mtlattack.models.zoo import model_path
 

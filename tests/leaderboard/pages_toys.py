@@ -11,10 +11,10 @@ from leaderboard_toys import store
 
 from mtlattack.evaluation.record import Flag, Interval
 from mtlattack.leaderboard.board import Board, StoredRow
-from mtlattack.leaderboard.identity import row_document, row_id
 from mtlattack.leaderboard.ledger import Event, append
 from mtlattack.leaderboard.pages.site import pages, static_files
-from mtlattack.leaderboard.schema import AttackEntry, Metrics, Row
+from mtlattack.leaderboard.rows.identity import row_document, row_id
+from mtlattack.leaderboard.rows.schema import AttackEntry, Metrics, Row
 
 START = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
 SHARING = (1.0, 0.68, None, 0.0, 0.32, 0.5, 0.25)

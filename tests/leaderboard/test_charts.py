@@ -23,7 +23,7 @@ from mtlattack.leaderboard.charts.marks import series
 from mtlattack.leaderboard.charts.scales import EpsScale, by_direction, linear
 from mtlattack.leaderboard.charts.transfer_map import level_of
 from mtlattack.leaderboard.pages.formats import number
-from mtlattack.leaderboard.schema import Row
+from mtlattack.leaderboard.rows.schema import Row
 from mtlattack.leaderboard.standings import Standing
 
 HOSTILE = "</text><script>alert(1)</script>\"' onload=x 🦊 𝔘 \uffff &amp; ]]>"

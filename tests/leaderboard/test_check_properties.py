@@ -14,10 +14,10 @@ from leaderboard_toys import row_of, store
 
 from mtlattack.errors import InputError
 from mtlattack.leaderboard.board import Board, StoredRow
-from mtlattack.leaderboard.building import build_row
 from mtlattack.leaderboard.checking.recomputation import differences
-from mtlattack.leaderboard.compact import pack, unpack
-from mtlattack.leaderboard.identity import row_document
+from mtlattack.leaderboard.evidence.compact import pack, unpack
+from mtlattack.leaderboard.rows.building import build_row
+from mtlattack.leaderboard.rows.identity import row_document
 
 pytestmark = pytest.mark.usefixtures("few_resamples")
 

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from mtlattack.errors import InputError
 from mtlattack.evaluation import Evidence
-from mtlattack.leaderboard import compact
-from mtlattack.leaderboard.compact import MOST_BYTES, pack, read_compact, unpack
-from mtlattack.leaderboard.sealed import unseal
+from mtlattack.leaderboard.evidence import compact
+from mtlattack.leaderboard.evidence.compact import MOST_BYTES, pack, read_compact, unpack
+from mtlattack.leaderboard.evidence.sealed import unseal
 from mtlattack.tasks import create_task
 
 PACKED = pack(evidence_of())

@@ -13,7 +13,7 @@ from mtlattack.evaluation.change import LOSS_FLOOR, resampling_weights
 from mtlattack.evaluation.evidence import Outcome
 from mtlattack.evaluation.report import BOOTSTRAP_SEED
 from mtlattack.leaderboard.board import Board, StoredRow
-from mtlattack.leaderboard.difference import (
+from mtlattack.leaderboard.comparing.difference import (
     FieldDifference,
     NumberDifference,
     VersionsMixed,
@@ -22,8 +22,8 @@ from mtlattack.leaderboard.difference import (
     compare_rows,
     evidence_of,
 )
-from mtlattack.leaderboard.numbers import Number, Place, numbers_of
-from mtlattack.leaderboard.paired import paired_differences
+from mtlattack.leaderboard.comparing.paired import paired_differences
+from mtlattack.leaderboard.rows.numbers import Number, Place, numbers_of
 
 RESAMPLES = 40
 

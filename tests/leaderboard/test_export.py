@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from command_toys import bad, good, mark, of_version, put, variant
 
-from mtlattack.leaderboard.bibtex import latex, to_bibtex
 from mtlattack.leaderboard.board import Board, StoredRow
-from mtlattack.leaderboard.exports import CSV_COLUMNS, guard, to_csv
-from mtlattack.leaderboard.identity import row_id
 from mtlattack.leaderboard.ledger import read_ledger, statuses
-from mtlattack.leaderboard.schema import Row
+from mtlattack.leaderboard.rows.identity import row_id
+from mtlattack.leaderboard.rows.schema import Row
+from mtlattack.leaderboard.showing.bibtex import latex, to_bibtex
+from mtlattack.leaderboard.showing.exports import CSV_COLUMNS, guard, to_csv
 
 FORMULA = '=HYPERLINK("https://b.example","a, b")'
 # By hand, not by the code under test.

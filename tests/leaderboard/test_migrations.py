@@ -9,10 +9,10 @@ import pytest
 
 from mtlattack.errors import InputError
 from mtlattack.leaderboard.board import Board
-from mtlattack.leaderboard.building import build_row
-from mtlattack.leaderboard.compact import read_compact
-from mtlattack.leaderboard.migrations import MIGRATIONS, migrate
-from mtlattack.leaderboard.schema import SCHEMA_VERSION
+from mtlattack.leaderboard.evidence.compact import read_compact
+from mtlattack.leaderboard.rows.building import build_row
+from mtlattack.leaderboard.rows.migrations import MIGRATIONS, migrate
+from mtlattack.leaderboard.rows.schema import SCHEMA_VERSION
 
 FIXTURES = Path(__file__).parent / "fixtures"
 

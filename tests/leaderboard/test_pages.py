@@ -21,7 +21,7 @@ from mtlattack.leaderboard.pages import build_pages
 from mtlattack.leaderboard.pages.formats import brackets, degree, duration, epsilon, in_unit, number, size
 from mtlattack.leaderboard.pages.row_view import commands, valid_link
 from mtlattack.leaderboard.pages.site import pages
-from mtlattack.leaderboard.schema import Row
+from mtlattack.leaderboard.rows.schema import Row
 from mtlattack.leaderboard.standings import stand, strongest
 
 

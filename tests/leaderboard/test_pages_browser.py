@@ -20,7 +20,7 @@ from mtlattack.evaluation import Evidence
 from mtlattack.leaderboard.board import Board
 from mtlattack.leaderboard.ledger import read_ledger, statuses
 from mtlattack.leaderboard.pages import build_pages
-from mtlattack.leaderboard.schema import AttackEntry
+from mtlattack.leaderboard.rows.schema import AttackEntry
 from mtlattack.leaderboard.standings import Standing, attacks_at, stand, strongest
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")

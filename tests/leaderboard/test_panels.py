@@ -6,8 +6,8 @@ from leaderboard_toys import IMAGES
 from PIL import Image
 
 from mtlattack.leaderboard.board import StoredRow
-from mtlattack.leaderboard.panels import draw_row
-from mtlattack.leaderboard.schema import Row
+from mtlattack.leaderboard.pages.panels import draw_row
+from mtlattack.leaderboard.rows.schema import Row
 
 
 def change(row: Row, part: str, **values: object) -> Row:

@@ -15,9 +15,9 @@ from leaderboard_toys import MODEL, card_of, row_of, store
 from mtlattack.errors import InputError
 from mtlattack.evaluation import Evidence
 from mtlattack.leaderboard.board import Board, StoredRow, read_row
-from mtlattack.leaderboard.building import build_row
-from mtlattack.leaderboard.identity import row_document, row_id, row_text
-from mtlattack.leaderboard.units import UNITS, shown, to_si
+from mtlattack.leaderboard.rows.building import build_row
+from mtlattack.leaderboard.rows.identity import row_document, row_id, row_text
+from mtlattack.leaderboard.rows.units import UNITS, shown, to_si
 
 Document = dict[str, Any]
 

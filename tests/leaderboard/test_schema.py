@@ -14,9 +14,9 @@ from pydantic import ValidationError
 
 from mtlattack.cli.leaderboard.schema import print_schema
 from mtlattack.evaluation import Evidence
-from mtlattack.leaderboard.identity import row_document
-from mtlattack.leaderboard.json_schema import row_json_schema
-from mtlattack.leaderboard.schema import Link, Row
+from mtlattack.leaderboard.rows.identity import row_document
+from mtlattack.leaderboard.rows.json_schema import row_json_schema
+from mtlattack.leaderboard.rows.schema import Link, Row
 
 PUBLISHED = Path(__file__).parents[2] / "leaderboard" / "row.schema.json"
 # What a pattern may hold of escapes to mean the same in pydantic's regular expressions and, with or without its flag u,

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import load
 
 from mtlattack.errors import InputError
-from mtlattack.leaderboard.sealed import MOST_EXPANDED, MOST_HEADER, seal, unseal
+from mtlattack.leaderboard.evidence.sealed import MOST_EXPANDED, MOST_HEADER, seal, unseal
 
 DOCUMENT = {"format": "x", "list": [1, 2.5, None, "ß"]}
 ARRAYS = {
@@ -73,10 +73,10 @@ def test_equal_things_have_equal_bytes_wherever_they_lie_in_memory() -> None:
 
 
 def test_what_is_too_large_is_not_sealed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mtlattack.leaderboard.sealed.MOST_EXPANDED", len(PLAIN))
+    monkeypatch.setattr("mtlattack.leaderboard.evidence.sealed.MOST_EXPANDED", len(PLAIN))
     assert seal(DOCUMENT, ARRAYS) == SEALED
     assert unseal(SEALED)[0] == DOCUMENT
-    monkeypatch.setattr("mtlattack.leaderboard.sealed.MOST_EXPANDED", len(PLAIN) - 1)
+    monkeypatch.setattr("mtlattack.leaderboard.evidence.sealed.MOST_EXPANDED", len(PLAIN) - 1)
     with pytest.raises(InputError, match=f"it has {len(PLAIN)} bytes before compression, at most {len(PLAIN) - 1}"):
         seal(DOCUMENT, ARRAYS)
     refused(SEALED, f"this expands to more than the {len(PLAIN) - 1} bytes")

@@ -12,8 +12,8 @@ from markdown_it import MarkdownIt
 from mtlattack.evaluation.tables import compact_interval, short_number
 from mtlattack.leaderboard.board import Board, StoredRow
 from mtlattack.leaderboard.ledger import STATUSES, read_ledger, statuses
-from mtlattack.leaderboard.markdown import code, escape
-from mtlattack.leaderboard.selection import Ranking, Selection, select
+from mtlattack.leaderboard.showing.markdown import code, escape
+from mtlattack.leaderboard.showing.selection import Ranking, Selection, select
 from mtlattack.leaderboard.standings import strongest
 
 HOSTILE = r"<script>alert(1)</script> | `x` [a](https://b.example) \| www.b.example *b* _c_ {d} &lt; [red] :smile:"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mtlattack.canonical import canonical_json
 from mtlattack.errors import InputError
-from mtlattack.leaderboard.strict_json import GREATEST_INTEGER, parse_json
+from mtlattack.leaderboard.reading.strict_json import GREATEST_INTEGER, parse_json
 
 VALUES = st.recursive(
     st.none()

@@ -16,14 +16,15 @@ from leaderboard_toys import MODEL, card_of, row_of, store
 from mtlattack.errors import InputError
 from mtlattack.evaluation import Evidence
 from mtlattack.evaluation.environment import describe_model
-from mtlattack.leaderboard import compact, submission
 from mtlattack.leaderboard.board import Board, StoredRow, read_row
-from mtlattack.leaderboard.building import build_row, check_evidence
-from mtlattack.leaderboard.compact import read_compact
-from mtlattack.leaderboard.declaration import Said, make_card
-from mtlattack.leaderboard.identity import row_document, row_id
+from mtlattack.leaderboard.evidence import compact
+from mtlattack.leaderboard.evidence.compact import read_compact
 from mtlattack.leaderboard.ledger import Event, append, read_ledger, statuses
-from mtlattack.leaderboard.submission import submit
+from mtlattack.leaderboard.rows.building import build_row, check_evidence
+from mtlattack.leaderboard.rows.identity import row_document, row_id
+from mtlattack.leaderboard.submitting import submission
+from mtlattack.leaderboard.submitting.declaration import Said, make_card
+from mtlattack.leaderboard.submitting.submission import submit
 from mtlattack.models import create_model, file_hash, load_checkpoint, model_path, save_checkpoint
 
 SAID = Said(submitter="somebody")

@@ -21,13 +21,13 @@ from mtlattack.cli import main
 from mtlattack.data import PreparedDataset, load_dataset
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.evaluation import Evidence, evaluate, load_suite
-from mtlattack.leaderboard.agreement import Pair, attacked_differences, clean_differences, rows_of
 from mtlattack.leaderboard.board import Board, StoredRow
 from mtlattack.leaderboard.checking.structure import read_evidence_of
 from mtlattack.leaderboard.ledger import Event, append, read_ledger
-from mtlattack.leaderboard.picking import draw_nonce, pick_images
-from mtlattack.leaderboard.tolerances import BFLOAT16, FLOAT32, TF32, arithmetic_of, judge_attack, judge_clean
-from mtlattack.leaderboard.verification import Verification, event_of, verify_row
+from mtlattack.leaderboard.verifying.agreement import Pair, attacked_differences, clean_differences, rows_of
+from mtlattack.leaderboard.verifying.picking import draw_nonce, pick_images
+from mtlattack.leaderboard.verifying.tolerances import BFLOAT16, FLOAT32, TF32, arithmetic_of, judge_attack, judge_clean
+from mtlattack.leaderboard.verifying.verification import Verification, event_of, verify_row
 from mtlattack.models import MultiTaskNetwork, create_model, create_network
 from mtlattack.models.checkpoints import file_hash
 from mtlattack.models.zoo import model_path
@@ -146,7 +146,7 @@ def run_once(found: dict[tuple[str, ...], Evidence], monkeypatch: pytest.MonkeyP
             found[key] = evaluate(model, data, attacks, **options)  # type: ignore[arg-type]
         return found[key]
 
-    monkeypatch.setattr("mtlattack.leaderboard.verification.evaluate", remembered)
+    monkeypatch.setattr("mtlattack.leaderboard.verifying.verification.evaluate", remembered)
 
 
 def weaken(evidence: Evidence, job: int, power: float) -> None:

@@ -8,7 +8,7 @@ import typer
 from mtlattack.cli.leaderboard.options import BOARD, BoardOption
 from mtlattack.leaderboard.board import Board
 from mtlattack.leaderboard.pages.build import build_pages, no_picture
-from mtlattack.leaderboard.panels import draw_row
+from mtlattack.leaderboard.pages.panels import draw_row
 
 
 def build(

@@ -8,9 +8,14 @@ from rich.text import Text
 from mtlattack.cli.leaderboard.options import BOARD, BoardOption, board_console
 from mtlattack.evaluation.tables import WIDTH
 from mtlattack.leaderboard.board import Board
-from mtlattack.leaderboard.difference import compare_rows
-from mtlattack.leaderboard.difference_tables import render_fields, render_heading, render_numbers, render_paired
-from mtlattack.leaderboard.selection import eps_of
+from mtlattack.leaderboard.comparing.difference import compare_rows
+from mtlattack.leaderboard.comparing.difference_tables import (
+    render_fields,
+    render_heading,
+    render_numbers,
+    render_paired,
+)
+from mtlattack.leaderboard.showing.selection import eps_of
 
 _RowArgument = Annotated[str, typer.Argument(metavar="ROW", help="A row, by the first digits of its id.")]
 

@@ -10,11 +10,11 @@ import typer
 from mtlattack.cli.leaderboard.options import BOARD, BoardOption
 from mtlattack.errors import InputError
 from mtlattack.files import write_whole
-from mtlattack.leaderboard.bibtex import to_bibtex
 from mtlattack.leaderboard.board import Board
-from mtlattack.leaderboard.exports import to_csv, to_documents
 from mtlattack.leaderboard.ledger import read_ledger, statuses
-from mtlattack.leaderboard.selection import check_suite
+from mtlattack.leaderboard.showing.bibtex import to_bibtex
+from mtlattack.leaderboard.showing.exports import to_csv, to_documents
+from mtlattack.leaderboard.showing.selection import check_suite
 
 
 class ExportFormat(StrEnum):

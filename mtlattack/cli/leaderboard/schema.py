@@ -2,7 +2,7 @@
 
 import json
 
-from mtlattack.leaderboard.json_schema import row_json_schema
+from mtlattack.leaderboard.rows.json_schema import row_json_schema
 
 
 def print_schema() -> None:

@@ -10,10 +10,10 @@ from mtlattack.cli.leaderboard.options import BOARD, BoardOption, board_console
 from mtlattack.errors import InputError
 from mtlattack.evaluation import list_suites
 from mtlattack.leaderboard.board import Board, StoredRow
-from mtlattack.leaderboard.card import card_to_markdown, render_card, width_of_card
 from mtlattack.leaderboard.ledger import Event, read_ledger, statuses
-from mtlattack.leaderboard.selection import Selection, parse_statuses, select
-from mtlattack.leaderboard.tables import (
+from mtlattack.leaderboard.showing.card import card_to_markdown, render_card, width_of_card
+from mtlattack.leaderboard.showing.selection import Selection, parse_statuses, select
+from mtlattack.leaderboard.showing.tables import (
     about_task,
     rankings_to_markdown,
     render_rankings,

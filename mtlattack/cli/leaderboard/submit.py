@@ -9,10 +9,10 @@ import typer
 from mtlattack.attacks import Threat
 from mtlattack.cli.leaderboard.options import BOARD, BoardOption
 from mtlattack.leaderboard.board import Board, StoredRow
-from mtlattack.leaderboard.declaration import Said
-from mtlattack.leaderboard.schema import Interval
+from mtlattack.leaderboard.rows.schema import Interval
 from mtlattack.leaderboard.standings import headline_eps, strongest
-from mtlattack.leaderboard.submission import submit
+from mtlattack.leaderboard.submitting.declaration import Said
+from mtlattack.leaderboard.submitting.submission import submit
 
 
 def submit_run(

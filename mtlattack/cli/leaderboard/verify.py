@@ -16,12 +16,12 @@ from mtlattack.cli.leaderboard.options import BOARD, BoardOption
 from mtlattack.data import load_dataset
 from mtlattack.errors import InputError
 from mtlattack.evaluation import load_suite
-from mtlattack.leaderboard.belonging import check_checkpoint_of
 from mtlattack.leaderboard.board import Board, StoredRow
 from mtlattack.leaderboard.checking.structure import read_evidence_of
 from mtlattack.leaderboard.ledger import NEXT, append, read_ledger, statuses
-from mtlattack.leaderboard.tolerances import Agreement
-from mtlattack.leaderboard.verification import IMAGES, Verification, event_of, verify_row
+from mtlattack.leaderboard.verifying.belonging import check_checkpoint_of
+from mtlattack.leaderboard.verifying.tolerances import Agreement
+from mtlattack.leaderboard.verifying.verification import IMAGES, Verification, event_of, verify_row
 from mtlattack.models import resolve_model
 from mtlattack.models.zoo import list_models, model_path
 

@@ -11,7 +11,7 @@ from mtlattack.leaderboard.charts.panel import Panel
 from mtlattack.leaderboard.charts.quantities import ends, eps_text
 from mtlattack.leaderboard.charts.scales import by_direction
 from mtlattack.leaderboard.charts.svg import element, label, line, picture
-from mtlattack.leaderboard.schema import Row
+from mtlattack.leaderboard.rows.schema import Row
 
 _WIDTH, _TOP, _STEP, _FOOT = 340.0, 46.0, 18.0, 42.0
 _MOST_NAME = 168.0

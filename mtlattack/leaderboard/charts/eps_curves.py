@@ -14,7 +14,7 @@ from mtlattack.leaderboard.charts.panel import Panel, panel_of_log_ratio, panel_
 from mtlattack.leaderboard.charts.quantities import ends, eps_mark, eps_text, eps_title, headline, quantity_of
 from mtlattack.leaderboard.charts.scales import EpsScale, Scale, by_direction
 from mtlattack.leaderboard.charts.svg import element, join, line, panels, picture
-from mtlattack.leaderboard.schema import AttackEntry, Row
+from mtlattack.leaderboard.rows.schema import AttackEntry, Row
 
 _WIDTH, _HEIGHT = 340.0, 270.0
 _BOX = Box(52, 46, 330, 226)

@@ -7,7 +7,7 @@ from mtlattack.evaluation import Interval
 from mtlattack.leaderboard.charts.lettering import with_unit
 from mtlattack.leaderboard.charts.marks import Style, lighter, series
 from mtlattack.leaderboard.charts.quantities import Quantity, ends, eps_text, span_text, visible
-from mtlattack.leaderboard.schema import AttackEntry, Row
+from mtlattack.leaderboard.rows.schema import AttackEntry, Row
 
 SINGLE = "-single:"
 

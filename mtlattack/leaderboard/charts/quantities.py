@@ -7,8 +7,8 @@ from mtlattack.evaluation import Interval
 from mtlattack.evaluation.tables import HEADLINES
 from mtlattack.leaderboard.charts.lettering import significant
 from mtlattack.leaderboard.charts.scales import drawable
-from mtlattack.leaderboard.schema import AttackEntry, Metrics, Row
-from mtlattack.leaderboard.units import shown
+from mtlattack.leaderboard.rows.schema import AttackEntry, Metrics, Row
+from mtlattack.leaderboard.rows.units import shown
 from mtlattack.tasks.registry import TASKS
 
 NOTHING = Interval(value=None, low=None, high=None)

@@ -12,7 +12,7 @@ from mtlattack.leaderboard.charts.panel import source_of
 from mtlattack.leaderboard.charts.quantities import eps_text
 from mtlattack.leaderboard.charts.scales import drawable
 from mtlattack.leaderboard.charts.svg import element, join, label, panels, picture
-from mtlattack.leaderboard.schema import AttackEntry, Row
+from mtlattack.leaderboard.rows.schema import AttackEntry, Row
 from mtlattack.leaderboard.standings import attacks_at
 
 # How far a task falls, as a share of its clean value; the same in every map, so that maps compare.

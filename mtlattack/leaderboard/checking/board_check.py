@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 
 from mtlattack.leaderboard.board import LEDGER, ROWS, Board, Listing, StoredRow
-from mtlattack.leaderboard.building import check_evidence
 from mtlattack.leaderboard.checking import comparison, events, history, structure
 from mtlattack.leaderboard.checking.comparison import Facts, Order, facts_of
 from mtlattack.leaderboard.checking.contradictions import check_contradictions
@@ -18,6 +17,7 @@ from mtlattack.leaderboard.checking.recomputation import check_recomputation
 from mtlattack.leaderboard.checking.structure import Case
 from mtlattack.leaderboard.checking.suspicions import check_suspicions
 from mtlattack.leaderboard.ledger import read_content, statuses
+from mtlattack.leaderboard.rows.building import check_evidence
 
 
 def check_board(root: Path, base: Path | None = None, now: datetime | None = None) -> list[Finding]:

@@ -14,8 +14,8 @@ from mtlattack.evaluation import Evidence
 from mtlattack.leaderboard.board import StoredRow
 from mtlattack.leaderboard.checking.findings import Finding, Severity, flagged, refused
 from mtlattack.leaderboard.checking.kinds import kind_of
-from mtlattack.leaderboard.identity import measured_identity
 from mtlattack.leaderboard.ledger import Event
+from mtlattack.leaderboard.rows.identity import measured_identity
 from mtlattack.leaderboard.standings import WITHDRAWN, status_of
 
 # Clean losses of an image this close are no two models' (relative), if more than this share of them are.

@@ -7,10 +7,10 @@ from mtlattack.canonical import canonical_json
 from mtlattack.evaluation import list_suites, load_suite
 from mtlattack.leaderboard.checking.findings import Finding, refused, refused_for
 from mtlattack.leaderboard.checking.structure import Case
-from mtlattack.leaderboard.entry import entry_problems
-from mtlattack.leaderboard.identity import row_document
 from mtlattack.leaderboard.ledger import CLOCK_SKEW, EARLIEST
-from mtlattack.leaderboard.schema import SCHEMA_VERSION, Row
+from mtlattack.leaderboard.rows.entry import entry_problems
+from mtlattack.leaderboard.rows.identity import row_document
+from mtlattack.leaderboard.rows.schema import SCHEMA_VERSION, Row
 
 
 def is_current(row: Row) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mtlattack.errors import InputError
-from mtlattack.leaderboard.schema import Row
+from mtlattack.leaderboard.rows.schema import Row
 
 Severity = Literal["refused", "flagged"]
 _LONGEST = 1000

@@ -9,10 +9,10 @@ from mtlattack.leaderboard.board import LEDGER, MOST_ROW_BYTES, Board, Listing, 
 from mtlattack.leaderboard.checking.events import Line
 from mtlattack.leaderboard.checking.findings import Finding, flagged, refused
 from mtlattack.leaderboard.checking.structure import list_files, relative
-from mtlattack.leaderboard.compact import MOST_BYTES
-from mtlattack.leaderboard.hostile import read_regular
-from mtlattack.leaderboard.identity import measured_identity
+from mtlattack.leaderboard.evidence.compact import MOST_BYTES
 from mtlattack.leaderboard.ledger import read_content
+from mtlattack.leaderboard.reading.hostile import read_regular
+from mtlattack.leaderboard.rows.identity import measured_identity
 
 _MOST = max(MOST_ROW_BYTES, MOST_BYTES)
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from mtlattack.errors import InputError
 from mtlattack.evaluation import Evidence
-from mtlattack.leaderboard.building import build_row
 from mtlattack.leaderboard.checking.findings import Finding, refused
 from mtlattack.leaderboard.checking.structure import Case
-from mtlattack.leaderboard.identity import row_document
+from mtlattack.leaderboard.rows.building import build_row
+from mtlattack.leaderboard.rows.identity import row_document
 
 # Sums of floats may differ between machines in their last digits; where such sums cancel, so may their first.
 RELATIVE, ABSOLUTE = 1e-9, 1e-12

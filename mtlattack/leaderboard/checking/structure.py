@@ -10,8 +10,8 @@ from mtlattack.errors import InputError
 from mtlattack.evaluation import Evidence
 from mtlattack.leaderboard.board import EVIDENCE_SUFFIX, ROWS, Board, Listing, StoredRow, read_row
 from mtlattack.leaderboard.checking.findings import Finding, refused, refused_for
-from mtlattack.leaderboard.compact import MOST_BYTES, unpack
-from mtlattack.leaderboard.hostile import read_regular
+from mtlattack.leaderboard.evidence.compact import MOST_BYTES, unpack
+from mtlattack.leaderboard.reading.hostile import read_regular
 
 HASH_DIGITS = 16
 # What Windows takes for a device, or for the name without its last dot.

@@ -12,7 +12,7 @@ from mtlattack.evaluation.evidence import Outcome
 from mtlattack.evaluation.measuring import NORMS
 from mtlattack.leaderboard.checking.findings import Finding, flagged
 from mtlattack.leaderboard.checking.structure import Case
-from mtlattack.leaderboard.schema import AttackEntry, Row
+from mtlattack.leaderboard.rows.schema import AttackEntry, Row
 from mtlattack.leaderboard.standings import attacks_at, strongest
 
 # What every run of a model that can be called leaves; without, its flags would not be looked for.

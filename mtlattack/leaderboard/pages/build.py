@@ -10,7 +10,7 @@ from mtlattack.leaderboard.board import Board
 from mtlattack.leaderboard.ledger import read_ledger
 from mtlattack.leaderboard.pages.places import INDEX, MARKER, picture
 from mtlattack.leaderboard.pages.site import pages, static_files
-from mtlattack.leaderboard.schema import Row
+from mtlattack.leaderboard.rows.schema import Row
 
 _SAYS = "Made by `mtlattack leaderboard build`, which replaces this folder whole.\n"
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from math import floor, log10
 
 from mtlattack.evaluation.record import Interval
-from mtlattack.leaderboard.units import shown
+from mtlattack.leaderboard.rows.units import shown
 
 NOTHING = "–"
 NORMS = {"linf": "ℓ∞", "l2": "ℓ2", "l1": "ℓ1", "l0": "ℓ0", "patch": "patch"}

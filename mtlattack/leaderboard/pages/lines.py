@@ -8,7 +8,7 @@ from mtlattack.leaderboard.ledger import Status
 from mtlattack.leaderboard.pages import places
 from mtlattack.leaderboard.pages.formats import NOTHING, Figure, day, degree, duration, millions
 from mtlattack.leaderboard.pages.quantities import TaskMetric, summary_figures
-from mtlattack.leaderboard.schema import AttackEntry, Row
+from mtlattack.leaderboard.rows.schema import AttackEntry, Row
 from mtlattack.leaderboard.standings import Standing, strongest
 
 

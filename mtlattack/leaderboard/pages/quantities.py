@@ -8,7 +8,7 @@ from mtlattack.evaluation import list_suites, load_suite
 from mtlattack.evaluation.record import Interval
 from mtlattack.evaluation.tables import headline_metric
 from mtlattack.leaderboard.pages.formats import Figure, change, in_unit
-from mtlattack.leaderboard.schema import AttackEntry, Row
+from mtlattack.leaderboard.rows.schema import AttackEntry, Row
 from mtlattack.tasks import Task, task_from_config
 
 

@@ -34,7 +34,7 @@ from mtlattack.leaderboard.pages.quantities import (
     headline_metrics,
     summary_figures,
 )
-from mtlattack.leaderboard.schema import AttackEntry, Link, Row
+from mtlattack.leaderboard.rows.schema import AttackEntry, Link, Row
 from mtlattack.leaderboard.standings import attacks_at, headline_eps, strongest
 from mtlattack.models import list_models
 

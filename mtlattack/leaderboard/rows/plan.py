@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, ConfigDict, Field
 
-from mtlattack.leaderboard.schema import Count, Label, Name, Nonnegative, Part, Sha256, Share, Text
+from mtlattack.leaderboard.rows.schema import Count, Label, Name, Nonnegative, Part, Sha256, Share, Text
 
 Norm = Literal["linf", "l2", "l1", "l0", "patch"]
 

@@ -14,8 +14,8 @@ from safetensors.numpy import save
 
 from mtlattack.canonical import canonical_json
 from mtlattack.errors import InputError
-from mtlattack.leaderboard.stacking import Arrays
-from mtlattack.leaderboard.strict_json import parse_json
+from mtlattack.leaderboard.evidence.stacking import Arrays
+from mtlattack.leaderboard.reading.strict_json import parse_json
 
 # Four times what 4 MiB of evidence hold: a number takes some 2 bytes before xz and 0.6 after it.
 MOST_EXPANDED = 64 * 2**20

@@ -4,7 +4,7 @@ import hashlib
 from typing import Any
 
 from mtlattack.canonical import canonical_json
-from mtlattack.leaderboard.schema import Row
+from mtlattack.leaderboard.rows.schema import Row
 
 ID_DIGITS = 16
 

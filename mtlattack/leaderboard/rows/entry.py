@@ -10,8 +10,8 @@ from mtlattack.canonical import canonical_json
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.evaluation import Evidence, Suite, list_suites, load_suite
 from mtlattack.evaluation.ensembles import expand
-from mtlattack.leaderboard.building import check_evidence
-from mtlattack.leaderboard.plan import Plan, PlannedSuite
+from mtlattack.leaderboard.rows.building import check_evidence
+from mtlattack.leaderboard.rows.plan import Plan, PlannedSuite
 from mtlattack.tasks import Task
 
 _NOT_TASKS = ("id", "image")

@@ -10,9 +10,9 @@ from mtlattack.errors import InputError
 from mtlattack.evaluation import Evidence, Record
 from mtlattack.evaluation.record import AttackResult
 from mtlattack.evaluation.report import Analysis, analyse, interval, to_record
-from mtlattack.leaderboard.plan import Circumstances, Plan
-from mtlattack.leaderboard.schema import EvidenceReference, ModelCard, Row, Submitter
-from mtlattack.leaderboard.units import UNITS, to_si
+from mtlattack.leaderboard.rows.plan import Circumstances, Plan
+from mtlattack.leaderboard.rows.schema import EvidenceReference, ModelCard, Row, Submitter
+from mtlattack.leaderboard.rows.units import UNITS, to_si
 from mtlattack.schemas import validate
 from mtlattack.tasks import TaskMap
 

@@ -16,9 +16,9 @@ from typing import Any
 from mtlattack.errors import InputError
 from mtlattack.evaluation import Evidence
 from mtlattack.evaluation.evidence import tasks_of_plan
-from mtlattack.leaderboard.hostile import read_regular
-from mtlattack.leaderboard.sealed import seal, unseal
-from mtlattack.leaderboard.stacking import array_names, stack, unstack, values_of
+from mtlattack.leaderboard.evidence.sealed import seal, unseal
+from mtlattack.leaderboard.evidence.stacking import array_names, stack, unstack, values_of
+from mtlattack.leaderboard.reading.hostile import read_regular
 from mtlattack.tasks import Task
 
 FORMAT = "mtlattack-evidence-compact"

@@ -8,8 +8,8 @@ from typing import Any
 
 from mtlattack.errors import InputError
 from mtlattack.evaluation.environment import weights_digest
-from mtlattack.leaderboard.plan import Plan, PlannedModel
-from mtlattack.leaderboard.schema import NAME, ModelCard
+from mtlattack.leaderboard.rows.plan import Plan, PlannedModel
+from mtlattack.leaderboard.rows.schema import NAME, ModelCard
 from mtlattack.models import file_hash, layout_name, list_models, load_checkpoint, model_path, read_description
 from mtlattack.models.checkpoints import has_description
 from mtlattack.models.tree import TreeNetwork

@@ -9,7 +9,7 @@ from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.evaluation import list_suites
 from mtlattack.leaderboard.board import StoredRow
 from mtlattack.leaderboard.ledger import STATUSES, Event, Status
-from mtlattack.leaderboard.schema import Row
+from mtlattack.leaderboard.rows.schema import Row
 from mtlattack.leaderboard.standings import Standing, by_suite, stand
 from mtlattack.registry import match_names
 

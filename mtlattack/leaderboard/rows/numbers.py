@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mtlattack.evaluation.record import Interval
-from mtlattack.leaderboard.results import tasks_of
-from mtlattack.leaderboard.schema import AttackEntry, Row
+from mtlattack.leaderboard.rows.results import tasks_of
+from mtlattack.leaderboard.rows.schema import AttackEntry, Row
 from mtlattack.tasks import Metric, Task
 
 CLEAN, ALL_TASKS = "clean", "all"

@@ -16,11 +16,11 @@ from mtlattack.evaluation.tables import (
     short_number,
     short_title,
 )
-from mtlattack.leaderboard.markdown import code, escape
-from mtlattack.leaderboard.results import tasks_of
-from mtlattack.leaderboard.schema import Metrics, Row
-from mtlattack.leaderboard.selection import Place, Ranking
-from mtlattack.leaderboard.units import shown
+from mtlattack.leaderboard.rows.results import tasks_of
+from mtlattack.leaderboard.rows.schema import Metrics, Row
+from mtlattack.leaderboard.rows.units import shown
+from mtlattack.leaderboard.showing.markdown import code, escape
+from mtlattack.leaderboard.showing.selection import Place, Ranking
 from mtlattack.tasks import Metric, Task
 
 SHORT_ID = 8

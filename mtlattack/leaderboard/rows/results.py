@@ -8,9 +8,9 @@ from mtlattack.errors import InputError
 from mtlattack.evaluation.change import relative_change
 from mtlattack.evaluation.record import AttackResult, Metrics
 from mtlattack.evaluation.report import number
-from mtlattack.leaderboard.schema import AttackEntry, Row
-from mtlattack.leaderboard.schema import Metrics as Intervals
-from mtlattack.leaderboard.units import shown
+from mtlattack.leaderboard.rows.schema import AttackEntry, Row
+from mtlattack.leaderboard.rows.schema import Metrics as Intervals
+from mtlattack.leaderboard.rows.units import shown
 from mtlattack.tasks import Task, task_from_config
 
 

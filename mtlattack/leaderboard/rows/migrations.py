@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from mtlattack.errors import InputError
-from mtlattack.leaderboard.schema import SCHEMA_VERSION
+from mtlattack.leaderboard.rows.schema import SCHEMA_VERSION
 
 Document = dict[str, Any]
 # From a version to the next: pure functions of the document. A fixture of every version stays in the tests for ever.

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mtlattack.leaderboard.schema import SCHEMA_VERSION, Row
+from mtlattack.leaderboard.rows.schema import SCHEMA_VERSION, Row
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import inf, isnan, sqrt
 
-from mtlattack.leaderboard.agreement import ALL_TASKS, Difference, Measure
+from mtlattack.leaderboard.verifying.agreement import ALL_TASKS, Difference, Measure
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from mtlattack.leaderboard.board import StoredRow
 from mtlattack.leaderboard.ledger import Event
-from mtlattack.leaderboard.numbers import Number, numbers_of
+from mtlattack.leaderboard.rows.numbers import Number, numbers_of
 from mtlattack.leaderboard.standings import status_of
 
 CSV_COLUMNS = (

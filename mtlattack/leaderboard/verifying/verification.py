@@ -16,14 +16,14 @@ from mtlattack.data import PreparedDataset, load_dataset
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.evaluation import Evidence, Model, evaluate, load_suite
 from mtlattack.evaluation.ensembles import expand
-from mtlattack.leaderboard.agreement import Pair, attacked_differences, clean_differences, rows_of
-from mtlattack.leaderboard.belonging import check_data_of, check_model_of, check_row_of
 from mtlattack.leaderboard.board import StoredRow
-from mtlattack.leaderboard.entry import check_entry
 from mtlattack.leaderboard.ledger import Event
-from mtlattack.leaderboard.picking import draw_nonce, pick_images
+from mtlattack.leaderboard.rows.entry import check_entry
 from mtlattack.leaderboard.standings import headline_eps
-from mtlattack.leaderboard.tolerances import Agreement, arithmetic_of, judge_attack, judge_clean
+from mtlattack.leaderboard.verifying.agreement import Pair, attacked_differences, clean_differences, rows_of
+from mtlattack.leaderboard.verifying.belonging import check_data_of, check_model_of, check_row_of
+from mtlattack.leaderboard.verifying.picking import draw_nonce, pick_images
+from mtlattack.leaderboard.verifying.tolerances import Agreement, arithmetic_of, judge_attack, judge_clean
 from mtlattack.schemas import validate
 
 IMAGES = 8

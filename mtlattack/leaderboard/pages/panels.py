@@ -6,7 +6,7 @@ from mtlattack.data import load_dataset
 from mtlattack.evaluation import load_suite
 from mtlattack.evaluation.environment import weights_digest
 from mtlattack.evaluation.panels import draw_panels
-from mtlattack.leaderboard.schema import Row
+from mtlattack.leaderboard.rows.schema import Row
 from mtlattack.leaderboard.standings import headline_eps, strongest
 from mtlattack.models import create_model, list_models
 

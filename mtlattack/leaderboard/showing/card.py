@@ -13,10 +13,10 @@ from mtlattack.evaluation.record import AttackResult
 from mtlattack.evaluation.tables import attack_tables, flag_notes, markdown_tables, member_notes, width_of
 from mtlattack.leaderboard.board import StoredRow
 from mtlattack.leaderboard.ledger import Event
-from mtlattack.leaderboard.markdown import code, escape
-from mtlattack.leaderboard.results import clean_of, results_of, tasks_of
-from mtlattack.leaderboard.schema import Row
-from mtlattack.leaderboard.selection import eps_of
+from mtlattack.leaderboard.rows.results import clean_of, results_of, tasks_of
+from mtlattack.leaderboard.rows.schema import Row
+from mtlattack.leaderboard.showing.markdown import code, escape
+from mtlattack.leaderboard.showing.selection import eps_of
 from mtlattack.tasks import Task
 
 Field = tuple[str, str]

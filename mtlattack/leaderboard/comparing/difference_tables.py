@@ -11,11 +11,11 @@ from mtlattack.attacks import Threat
 from mtlattack.evaluation import Interval
 from mtlattack.evaluation.tables import compact_interval, short_number
 from mtlattack.leaderboard.board import StoredRow
-from mtlattack.leaderboard.difference import FieldDifference, NumberDifference
-from mtlattack.leaderboard.numbers import CLEAN
-from mtlattack.leaderboard.paired import PairedDifference
-from mtlattack.leaderboard.schema import Threat as RowThreat
-from mtlattack.leaderboard.units import UNITS, shown
+from mtlattack.leaderboard.comparing.difference import FieldDifference, NumberDifference
+from mtlattack.leaderboard.comparing.paired import PairedDifference
+from mtlattack.leaderboard.rows.numbers import CLEAN
+from mtlattack.leaderboard.rows.schema import Threat as RowThreat
+from mtlattack.leaderboard.rows.units import UNITS, shown
 
 T = TypeVar("T")
 

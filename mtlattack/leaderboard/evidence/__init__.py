@@ -1,0 +1,1 @@
+"""The compact file of a row's evidence."""

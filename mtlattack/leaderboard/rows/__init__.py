@@ -1,0 +1,1 @@
+"""Rows: their schema, where their numbers come from, and what may enter."""

@@ -1,0 +1,1 @@
+"""Rows as tables, cards, and files of other programs."""

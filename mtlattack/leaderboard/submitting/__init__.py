@@ -1,0 +1,1 @@
+"""From a finished run to the files of a pull request."""

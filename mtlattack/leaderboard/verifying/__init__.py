@@ -1,0 +1,1 @@
+"""Attacking some of a row's images again, and comparing."""
