@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 from leaderboard_toys import MODEL, card_of, row_of, store
+from pydantic import ValidationError
 
 from mtlattack.errors import InputError
 from mtlattack.evaluation import Evidence
 from mtlattack.leaderboard.board import Board, StoredRow, read_row
 from mtlattack.leaderboard.rows.building import build_row
 from mtlattack.leaderboard.rows.identity import row_document, row_id, row_text
+from mtlattack.leaderboard.rows.schema import Row
 from mtlattack.leaderboard.rows.units import UNITS, shown, to_si
 
 Document = dict[str, Any]
@@ -179,3 +181,10 @@ def test_a_run_outside_a_suite_is_no_row(tiny_evidence: Evidence, stored: Stored
         outside = Evidence(**vars(tiny_evidence) | {"plan": tiny_evidence.plan | change})
         with pytest.raises(InputError, match=message):
             build_row(outside, card_of(tiny_evidence), stored.row.submitted, stored.row.evidence)
+
+
+def test_the_first_wrong_item_of_a_long_list_ends_it(stored: StoredRow) -> None:
+    for key in ("attacks", "flags", "checked"):
+        with pytest.raises(ValidationError) as caught:
+            Row.model_validate(stored.document | {key: [{}] * 10_000})
+        assert caught.value.error_count() < 50

@@ -36,7 +36,7 @@ from mtlattack.leaderboard.pages.quantities import (
 )
 from mtlattack.leaderboard.rows.schema import AttackEntry, Link, Row
 from mtlattack.leaderboard.standings import attacks_at, headline_eps, strongest
-from mtlattack.models import list_models
+from mtlattack.models import file_hash, list_models, model_path
 
 _LINK: TypeAdapter[str] = TypeAdapter(Link)
 
@@ -178,7 +178,7 @@ def commands(stored: StoredRow) -> list[str]:
     """What measures the row again, and what compares it with what was submitted; of a model that does not ship the
     reader has to have the file."""
     row = stored.row
-    shipped = row.model.name in list_models()
+    shipped = row.model.name in list_models() and file_hash(model_path(row.model.name)) == row.model.checkpoint_sha256
     model = shlex.quote(row.model.name) if shipped else "CHECKPOINT.safetensors"
     data = "" if row.data.name == "rooms" else f" --data {shlex.quote(row.data.name)}.h5"
     checkpoint = "" if shipped else " --checkpoint CHECKPOINT.safetensors"

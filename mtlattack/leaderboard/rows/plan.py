@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, ConfigDict, Field
 
-from mtlattack.leaderboard.rows.schema import Count, Label, Name, Nonnegative, Part, Sha256, Share, Text
+from mtlattack.leaderboard.rows.schema import Count, Items, Label, Name, Nonnegative, Part, Sha256, Share, Text
 
 Norm = Literal["linf", "l2", "l1", "l0", "patch"]
 
@@ -63,7 +63,7 @@ class PlannedEnsemble(AttackConfig):
     """Attacks of which every image takes the worst, by their places."""
 
     version: int
-    members: list[int] = Field(min_length=1)
+    members: Items[int] = Field(min_length=1)
 
 
 class NumericEnvironment(Part):
@@ -91,9 +91,9 @@ class Plan(Part):
     suite: PlannedSuite | None
     model: PlannedModel
     data: PlannedData
-    tasks: list[dict[str, Any]] = Field(min_length=1)
-    attacks: list[PlannedAttack]
-    ensembles: list[PlannedEnsemble]
+    tasks: Items[dict[str, Any]] = Field(min_length=1)
+    attacks: Items[PlannedAttack]
+    ensembles: Items[PlannedEnsemble]
     preparation: PlannedPreparation
     seed: int = Field(ge=0)
     batch_size: int = Field(ge=1)
@@ -106,7 +106,7 @@ class Calls(Part):
     images: int = Field(ge=1)
     again: Nonnegative
     alone: Nonnegative | None
-    without_gradient: list[Name]
+    without_gradient: Items[Name]
 
 
 class Circumstances(Part):

@@ -1,9 +1,9 @@
 """A row of the leaderboard: its schema is the documentation, published as JSON Schema beside the rows."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, FailFast, Field
 
 from mtlattack.evaluation import record
 
@@ -28,6 +28,11 @@ Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Nonnegative = Annotated[float, Field(ge=0)]
+
+
+T = TypeVar("T")
+# The first wrong item ends it: a million of them would take gigabytes to tell.
+Items = Annotated[list[T], FailFast()]
 
 
 class Part(BaseModel):
@@ -108,7 +113,7 @@ class Threat(Part):
     """What the attacker may do."""
 
     norm: Literal["linf", "l2", "l1", "l0", "patch"]
-    eps: list[float] = Field(min_length=1, description="in image units: pixels are in [0, 1]")
+    eps: Items[float] = Field(min_length=1, description="in image units: pixels are in [0, 1]")
     quantized: bool = Field(description="8-bit images stay 8-bit")
 
 
@@ -189,9 +194,9 @@ class Row(Part):
     threat: Threat
     clean: Metrics = Field(description="by task and metric, without attack")
     clean_losses: dict[Name, float | None]
-    attacks: list[AttackEntry] = Field(min_length=1)
-    flags: list[Flag] = Field(description="reasons not to trust a number")
-    checked: list[Name] = Field(description="flags that could be looked for")
+    attacks: Items[AttackEntry] = Field(min_length=1)
+    flags: Items[Flag] = Field(description="reasons not to trust a number")
+    checked: Items[Name] = Field(description="flags that could be looked for")
     cost: Cost
     environment: Environment
     evidence: EvidenceReference

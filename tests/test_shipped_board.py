@@ -1,0 +1,54 @@
+"""The board in this repository: honest by its own check, complete for the zoo, and as the README shows it."""
+
+from pathlib import Path
+
+import pytest
+
+from mtlattack.evaluation import list_suites, load_suite
+from mtlattack.leaderboard.board import Board, StoredRow
+from mtlattack.leaderboard.checking import check_board
+from mtlattack.leaderboard.ledger import Event, read_ledger, statuses
+from mtlattack.leaderboard.showing.selection import Selection, select
+from mtlattack.leaderboard.showing.tables import rankings_to_markdown
+from mtlattack.models import file_hash, list_models, model_path
+
+ROOT = Path(__file__).parents[1]
+BOARD = Board(ROOT / "leaderboard")
+TOP = 3
+
+
+@pytest.fixture(scope="module")
+def rows() -> list[StoredRow]:
+    return BOARD.read_all()
+
+
+@pytest.fixture(scope="module")
+def last() -> dict[str, Event]:
+    return statuses(read_ledger(BOARD.ledger))
+
+
+def test_nothing_is_refused() -> None:
+    assert [str(finding) for finding in check_board(BOARD.root) if finding.severity == "refused"] == []
+
+
+def test_every_model_of_the_zoo_has_a_row_of_each_suite(rows: list[StoredRow], last: dict[str, Event]) -> None:
+    suites = [suite for name in list_suites() if (suite := load_suite(name)).data_sha256 is not None]
+    wanted = {
+        (suite.name, suite.version, name, file_hash(model_path(name)))
+        for suite in suites
+        for name in list_models(f"{suite.data}-*")
+    }
+    found = {
+        (row.suite.name, row.suite.version, row.model.name, row.model.checkpoint_sha256)
+        for stored in rows
+        if last[stored.id].status in ("self-reported", "verified")
+        for row in [stored.row]
+    }
+    assert wanted <= found and len(wanted) > len(list_models())
+
+
+def test_the_readme_shows_its_top(rows: list[StoredRow], last: dict[str, Event]) -> None:
+    made_by = f"mtlattack leaderboard show --format markdown --top {TOP}"
+    _, begun, rest = (ROOT / "README.md").read_text().partition(f"<!-- board: made by {made_by} -->\n")
+    section, ended, _ = rest.partition("<!-- /board -->")
+    assert begun and ended and section.strip() == rankings_to_markdown(select(rows, last, Selection(top=TOP))).strip()
