@@ -85,12 +85,16 @@ class Board:
         return [read_row(path) for path in self.listing().rows]
 
     def find(self, prefix: str) -> StoredRow:
-        """The row whose id begins with `prefix`; InputError if none does, or several do."""
+        """The row whose id begins with `prefix`; InputError if none does, or several do, and for an empty prefix."""
+        if not prefix:
+            raise InputError("row '', expected the first digits of a row's id")
         paths = [path for path in self.listing().rows if path.stem.startswith(prefix)]
         if not paths:
             raise InputError(f"no row {prefix!r} in {self.root}; `mtlattack leaderboard show` lists them")
         if len({path.stem for path in paths}) > 1:
-            raise InputError(f"row {prefix!r} in {self.root} is one of {', '.join(path.stem for path in paths[:5])}")
+            more = f" and {len(paths) - 5} more" if len(paths) > 5 else ""
+            first = ", ".join(path.stem for path in paths[:5])
+            raise InputError(f"row {prefix!r} in {self.root} is one of {first}{more}")
         return read_row(paths[0])
 
 

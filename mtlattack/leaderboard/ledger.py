@@ -103,18 +103,22 @@ def check_event(event: Event, before: Event | None, now: datetime | None = None)
 
 
 def append(path: Path, *events: Event) -> None:
-    """Add events to the ledger, all or none; InputError if one may not follow what stands there."""
+    """Add events to the ledger, all or none; InputError if one may not follow what stands there, or where nothing can
+    be written."""
     last = statuses(read_ledger(path))
     for event in events:
         check_event(event, last.get(event.row))
         last[event.row] = event
     lines = b"".join(canonical_json(event.model_dump(mode="json")) + b"\n" for event in events)
     # Unbuffered: one write, and an error leaves nothing that would be written later.
-    with path.open("ab", buffering=0) as file:
-        size = file.tell()
-        try:
-            if file.write(lines) != len(lines):
-                raise OSError(f"the disk took a part of {len(lines)} bytes")
-        except BaseException:
-            file.truncate(size)
-            raise
+    try:
+        with path.open("ab", buffering=0) as file:
+            size = file.tell()
+            try:
+                if file.write(lines) != len(lines):
+                    raise OSError(f"the disk took a part of {len(lines)} bytes")
+            except BaseException:
+                file.truncate(size)
+                raise
+    except OSError as error:
+        raise InputError(f"cannot write to {path} ({error.strerror or error})") from None

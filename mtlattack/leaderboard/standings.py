@@ -66,7 +66,22 @@ def stand(rows: Iterable[StoredRow], last: Mapping[str, Event], eps: float | Non
         level = headline_eps(stored.row) if eps is None else eps
         if level in stored.row.threat.eps:
             standings.append(Standing(stored, status_of(stored.id, last), level, strongest(stored.row, level)))
-    return sorted(standings, key=lambda each: (not each.counts, _strength(each.strongest), each.stored.row.model.name))
+    return sorted(standings, key=_order)
+
+
+def ranks(log_ratios: Mapping[str, float | None]) -> dict[str, int]:
+    """Places from 1 by row id, the lowest log loss ratio first, equals on the same; none where it is undefined."""
+    known = [value for value in log_ratios.values() if value is not None]
+    return {
+        identity: 1 + sum(other < value for other in known)
+        for identity, value in log_ratios.items()
+        if value is not None
+    }
+
+
+def ranked(standings: Iterable[Standing]) -> dict[str, int]:
+    """The places of rows that count, under the strongest attack on each."""
+    return ranks({each.stored.id: each.strongest.log_ratio.value for each in standings if each.counts})
 
 
 def by_suite(rows: Iterable[StoredRow]) -> dict[tuple[str, int], list[StoredRow]]:
@@ -75,6 +90,12 @@ def by_suite(rows: Iterable[StoredRow]) -> dict[tuple[str, int], list[StoredRow]
     for stored in rows:
         groups.setdefault((stored.row.suite.name, stored.row.suite.version), []).append(stored)
     return dict(sorted(groups.items(), key=lambda item: (item[0][0], -item[0][1])))
+
+
+def _order(standing: Standing) -> tuple[bool, bool, float, str]:
+    """What is undefined is not robust: it stands behind all that has a number."""
+    value = standing.strongest.log_ratio.value
+    return not standing.counts, value is None, 0.0 if value is None else value, standing.stored.row.model.name
 
 
 def _strength(attack: AttackEntry) -> float:

@@ -16,9 +16,11 @@ from mtlattack.errors import InputError
 from mtlattack.evaluation import Evidence
 from mtlattack.evaluation.record import Interval
 from mtlattack.leaderboard.board import Board, StoredRow
+from mtlattack.leaderboard.charts.lettering import significant
+from mtlattack.leaderboard.charts.quantities import eps_text
 from mtlattack.leaderboard.ledger import read_ledger, statuses
 from mtlattack.leaderboard.pages import build_pages
-from mtlattack.leaderboard.pages.formats import brackets, degree, duration, epsilon, in_unit, number, size
+from mtlattack.leaderboard.pages.formats import brackets, degree, duration, in_unit, size
 from mtlattack.leaderboard.pages.row_view import commands, valid_link
 from mtlattack.leaderboard.pages.site import pages
 from mtlattack.leaderboard.rows.schema import Row
@@ -122,7 +124,7 @@ def test_numbers_file_holds_every_level_and_attack(site: Path, shared_board: Boa
                 text, interval, *numbers = cells[0]
                 found = entry.log_ratio
                 assert numbers == pytest.approx([found.value, found.low, found.high], rel=1e-5)
-                assert text == number(found.value) and interval == brackets(found.low, found.high)
+                assert text == significant(found.value) and interval == brackets(found.low, found.high)
                 assert len(cells) == len(data["quantities"])
     for level, ranks in enumerate(data["ranks"]):
         for view, places in enumerate(ranks):
@@ -142,7 +144,7 @@ def test_row_page_tells_all(site: Path, shared_board: Board) -> None:
         for version in row.environment.versions.values():
             assert version in page.text
         for attack in row.attacks:
-            assert attack.name in page.text and number(attack.log_ratio.value) in page.text
+            assert attack.name in page.text and significant(attack.log_ratio.value) in page.text
         for event in (event for event in events if event.row == stored.id):
             assert event.status in page.text and event.note in page.text
         for flag in row.flags:
@@ -163,6 +165,22 @@ def test_commands_name_what_the_reader_needs(tiny_evidence: Evidence, tmp_path: 
     assert commands(stored_by_hand(other, tmp_path))[0] == (
         "mtlattack run tiny --model CHECKPOINT.safetensors --data 'my data'.h5"
     )
+
+
+@pytest.mark.parametrize("sign", [" ", "="])
+def test_commands_name_the_factory_of_a_model(sign: str, tiny_evidence: Evidence, tmp_path: Path) -> None:
+    row, _ = row_of(tiny_evidence, name="mine")
+
+    def shown(typed: str) -> list[str]:
+        command = f"mtlattack run tiny --model{sign}{typed} --checkpoint w.pth"
+        environment = row.environment.model_copy(update={"command": command})
+        return commands(stored_by_hand(row.model_copy(update={"environment": environment}), tmp_path))
+
+    run, verify = shown("my_model:make")
+    assert run == "mtlattack run tiny --model my_model:make --checkpoint CHECKPOINT"
+    assert verify.endswith(" --model my_model:make --checkpoint CHECKPOINT")
+    for typed in ("a:b;reboot", "'a:b c'", "$(a:b)", "models/mine.safetensors"):
+        assert shown(typed)[0] == "mtlattack run tiny --model CHECKPOINT.safetensors"
 
 
 def test_hostile_text_stays_text(tiny_evidence: Evidence, tmp_path: Path) -> None:
@@ -313,14 +331,14 @@ def test_command_line(board: Board, capsys: pytest.CaptureFixture[str], monkeypa
      (-117.2, "−117"), (12345.0, "12,300"), (0.01234, "0.0123"), (0.0001, "0.000100"), (1.5e-7, "1.5e−07")],
 )  # fmt: skip
 def test_numbers_have_three_digits(value: float | None, text: str) -> None:
-    assert number(value) == text
+    assert significant(value) == text
 
 
 def test_units_and_sizes() -> None:
     interval = Interval(value=0.391, low=0.35, high=0.4)
     assert (in_unit(interval, "%").text, in_unit(interval, "%").interval) == ("39.1", "[35.0, 40.0]")
     assert in_unit(Interval(value=1.0, low=None, high=None), "°").text == "57.3"
-    assert [epsilon(e, n) for e, n in ((4 / 255, "linf"), (0.5, "l2"), (10, "l0"), (0.02, "patch"))] == [
+    assert [eps_text(e, n) for e, n in ((4 / 255, "linf"), (0.5, "l2"), (10, "l0"), (0.02, "patch"))] == [
         "4/255", "0.5", "10 px", "2 %"
     ]  # fmt: skip
     assert [degree(x) for x in (None, 1.0, 0.68, 0.0)] == ["–", "1", "0.68", "0"]

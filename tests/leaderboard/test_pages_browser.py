@@ -283,6 +283,10 @@ def test_comparison(suite: webdriver.Chrome, standings: list[Standing]) -> None:
     low, others = chosen[0].strongest.log_ratio.high, [s.strongest.log_ratio.low for s in chosen[1:]]
     assert low is not None
     assert logs[0].startswith("◆" if all(other is not None and low < other for other in others) else "◇")
+    best, differs = (lines[name].find_element(By.CSS_SELECTOR, "[role=img]") for name in
+                     ("log loss ratio ↓", "sharing degree ≠"))  # fmt: skip
+    assert "most robust of these" in str(best.get_attribute("aria-label"))
+    assert differs.get_attribute("aria-label") == "the rows differ"
     assert "licence" in lines and "sharing degree ≠" in lines
     assert sum("differs" in str(line.get_attribute("class")) for line in lines.values()) >= 2
     choose(suite, "eps", "2/255")

@@ -151,7 +151,7 @@ def test_the_listing_names_what_does_not_belong(board: Board, stored: StoredRow)
 def test_a_row_is_found_by_the_beginning_of_its_id(board: Board, stored: StoredRow, tiny_evidence: Evidence) -> None:
     other = store(board.root, *row_of(tiny_evidence, name="another"))
     assert board.find(stored.id[:8]).id == stored.id and board.find(other.id).row.model.name == "another"
-    with pytest.raises(InputError, match="is one of"):
+    with pytest.raises(InputError, match="row '', expected the first digits"):
         board.find("")
     with pytest.raises(InputError, match="no row 'zz'"):
         board.find("zz")

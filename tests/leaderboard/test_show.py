@@ -12,6 +12,9 @@ from markdown_it import MarkdownIt
 from mtlattack.evaluation.tables import compact_interval, short_number
 from mtlattack.leaderboard.board import Board, StoredRow
 from mtlattack.leaderboard.ledger import STATUSES, read_ledger, statuses
+from mtlattack.leaderboard.pages.lines import rank
+from mtlattack.leaderboard.rows.schema import Interval, Row
+from mtlattack.leaderboard.showing.card import card_fields
 from mtlattack.leaderboard.showing.markdown import code, escape
 from mtlattack.leaderboard.showing.selection import Ranking, Selection, select
 from mtlattack.leaderboard.standings import strongest
@@ -24,6 +27,12 @@ def ranking(board: Board, **wanted: object) -> Ranking:
     rows, last = board.read_all(), statuses(read_ledger(board.ledger))
     (found,) = select(rows, last, Selection(**wanted))  # type: ignore[arg-type]
     return found
+
+
+def without_log_ratios(row: Row) -> Row:
+    """The row with no log loss ratio that is defined."""
+    nothing = Interval(value=None, low=None, high=None)
+    return row.model_copy(update={"attacks": [a.model_copy(update={"log_ratio": nothing}) for a in row.attacks]})
 
 
 def order(board: Board, **wanted: object) -> list[tuple[int | None, str]]:
@@ -45,6 +54,17 @@ def test_the_most_robust_row_stands_first(board: Board, rows: dict[str, StoredRo
     counting = [(1, "strong"), (2, MODEL), (3, "weak")]
     assert order(board) == counting
     assert order(board, withdrawn=True) == [*counting, (None, "best")]
+
+
+def test_equals_share_a_place_and_what_is_undefined_has_none(board: Board, stored: StoredRow) -> None:
+    put(board, stored, variant(stored.row, 1.0, name="equal"))
+    put(board, stored, variant(stored.row, 2.0, name="weak"))
+    undefined = put(board, stored, without_log_ratios(variant(stored.row, name="undefined")))
+    assert order(board) == [(1, "equal"), (1, MODEL), (3, "weak"), (None, "undefined")]
+    # As on the pages.
+    standings = [place.standing for place in ranking(board).places]
+    places = rank(standings, standings[0].eps, None)
+    assert sorted(places.values()) == [1, 1, 3] and undefined.id not in places
 
 
 def test_filters_keep_the_ranks(board: Board, rows: dict[str, StoredRow]) -> None:
@@ -169,6 +189,11 @@ def test_mistakes(board: Board, stored: StoredRow, rows: dict[str, StoredRow]) -
     assert said(stored.id, "--top", 3) == f"{stored.id} is a row: only --eps, --task and --format go with it"
     assert "no row '" in said("f" * 16)
     assert "no leaderboard in" in bad("show", "--board", board.root / "nowhere")
+
+
+def test_a_card_says_none_where_nothing_was_done(board: Board, stored: StoredRow) -> None:
+    fields = dict(card_fields(stored.row))
+    assert (fields["adversarial training"], fields["extra data"], fields["paper"]) == ("none", "none", "–")
 
 
 def test_a_prefix_that_two_rows_have(board: Board, stored: StoredRow) -> None:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from command_toys import bad
 from leaderboard_toys import row_of, store
 
 from mtlattack.cli.leaderboard.status import set_status
@@ -48,12 +49,25 @@ def test_a_disk_that_takes_a_part_of_a_line_takes_none(tmp_path: Path) -> None:
     limits, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 10, limits[1]))
     try:
-        with pytest.raises(OSError):
+        with pytest.raises(InputError, match="cannot write to .*the disk took a part"):
             append(path, event(B, "self-reported"))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, handler)
     assert path.read_bytes() == before
+
+
+def test_a_ledger_that_cannot_be_written(board: Board, stored: StoredRow, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = board.ledger.read_bytes()
+
+    def refuse(path: Path, *arguments: object, **options: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", refuse)
+        mistake = bad("status", stored.id, "retracted", "--by", "somebody", "--board", board.root)
+    assert mistake == f"cannot write to {board.ledger} (Permission denied)"
+    assert board.ledger.read_bytes() == before
 
 
 def test_a_status_is_a_line_more(board: Board, stored: StoredRow, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,17 +11,22 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from command_toys import bad, good
 from leaderboard_toys import MODEL, card_of, row_of, store
 
+from mtlattack.cli.leaderboard.submit import _headline
 from mtlattack.errors import InputError
 from mtlattack.evaluation import Evidence
 from mtlattack.evaluation.environment import describe_model
 from mtlattack.leaderboard.board import Board, StoredRow, read_row
+from mtlattack.leaderboard.charts.lettering import significant
 from mtlattack.leaderboard.evidence import compact
 from mtlattack.leaderboard.evidence.compact import read_compact
 from mtlattack.leaderboard.ledger import Event, append, read_ledger, statuses
 from mtlattack.leaderboard.rows.building import build_row, check_evidence
 from mtlattack.leaderboard.rows.identity import row_document, row_id
+from mtlattack.leaderboard.rows.schema import Interval
+from mtlattack.leaderboard.standings import headline_eps, strongest
 from mtlattack.leaderboard.submitting import submission
 from mtlattack.leaderboard.submitting.declaration import Said, make_card
 from mtlattack.leaderboard.submitting.submission import submit
@@ -228,6 +233,25 @@ def test_a_foreign_model_is_asked_for_all_that_is_missing_at_once(edited: Callab
         "--name", "--licence", "--checkpoint", "--submitter",
     ]  # fmt: skip
     assert "\n" not in str(error.value) and tree(empty.root) == {}
+
+
+def test_an_empty_submitter_is_not_whom_git_names(
+    tiny_run: Path, empty: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mtlattack.cli.leaderboard.submit._git_name", lambda folder: "who git names")
+    assert "still to be said: --submitter" in bad("submit", tiny_run, "--board", empty.root, "--submitter", "")
+    assert "submitter: who git names" in good("submit", tiny_run, "--board", empty.root)
+
+
+def test_the_command_prints_large_numbers_without_exponents(board: Board, stored: StoredRow) -> None:
+    eps = headline_eps(stored.row)
+    arp = Interval(value=-15.2, low=-16.0, high=None)
+    row = stored.row.model_copy(
+        update={"attacks": [attack.model_copy(update={"arp": arp}) for attack in stored.row.attacks]}
+    )
+    lines = _headline(replace(stored, row=row))
+    assert "  average relative performance: −1,520 % [−1,600, –]" in lines
+    assert f"  log loss ratio: {significant(strongest(row, eps).log_ratio.value)} [" in "\n".join(lines)
 
 
 def test_a_foreign_checkpoint_is_hashed_and_not_opened(

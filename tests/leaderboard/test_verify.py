@@ -357,6 +357,7 @@ def test_the_command_disputes_a_forged_row(verify: Command, board: Board, tiny_e
     last = read_ledger(board.ledger)[-1]
     assert (last.row, last.status, last.by) == (stored.id, "disputed", "somebody else")
     assert "fgsm-dgba, log ratio of" in last.note and "2 of 3 images, nonce " in last.note and "torch" in last.note
+    assert "1 attack at linf 4/255; " in last.note
 
 
 def test_verified_is_recorded_once(verify: Command, board: Board, stored: StoredRow) -> None:
@@ -371,7 +372,22 @@ def test_verified_is_recorded_once(verify: Command, board: Board, stored: Stored
     code, out, err = verify(stored.id, "--record", "--by", "somebody else")
     assert (code, out) == (2, "") and "is retracted: neither verified nor disputed" in err
     code, out, err = verify(stored.id, "--record", "--by", "two\nlines")
-    assert code == 2 and board.ledger.read_bytes() == before
+    assert (code, out) == (2, "") and board.ledger.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["", "two\nlines"])
+def test_a_name_is_looked_at_before_anything_is_attacked(
+    verify: Command, board: Board, stored: StoredRow, name: str
+) -> None:
+    code, out, err = verify(stored.id, "--record", "--by", name)
+    assert (code, out) == (2, "") and "event: by: " in err
+    assert [event.status for event in read_ledger(board.ledger)] == ["self-reported"]
+
+
+@pytest.mark.parametrize("eps", ["3", "nan", "4,3"])
+def test_another_eps_is_named_as_it_was_typed(verify: Command, stored: StoredRow, eps: str) -> None:
+    code, out, err = verify(stored.id, "--eps", eps)
+    assert (code, out) == (2, "") and f"no eps {eps[-3:].lstrip('4,')}, expected one of 2, 4" in err
 
 
 def test_a_note_fits_the_ledger_and_names_must(

@@ -9,6 +9,7 @@ import typer
 from mtlattack.attacks import Threat
 from mtlattack.cli.leaderboard.options import BOARD, BoardOption
 from mtlattack.leaderboard.board import Board, StoredRow
+from mtlattack.leaderboard.pages.formats import in_unit
 from mtlattack.leaderboard.rows.schema import Interval
 from mtlattack.leaderboard.standings import headline_eps, strongest
 from mtlattack.leaderboard.submitting.declaration import Said
@@ -37,7 +38,7 @@ def submit_run(
     """
     place = Board(board)
     said = Said(
-        submitter=submitter or _git_name(board),
+        submitter=_git_name(board) if submitter is None else submitter,
         name=name,
         licence=licence,
         layout=layout,
@@ -75,9 +76,9 @@ def _headline(stored: StoredRow) -> list[str]:
         "command": row.environment.command,
     }
     numbers = {
-        "log loss ratio": _text(attack.log_ratio, 1, ""),
-        "average relative performance": _text(attack.arp, 100, " %"),
-        f"worst task, {attack.worst_task}": _text(attack.worst, 100, " %"),
+        "log loss ratio": _text(attack.log_ratio, ""),
+        "average relative performance": _text(attack.arp, "%"),
+        f"worst task, {attack.worst_task}": _text(attack.worst, "%"),
     }
     threat = Threat(row.threat.norm, eps, row.threat.quantized)
     return [
@@ -89,10 +90,9 @@ def _headline(stored: StoredRow) -> list[str]:
     ]
 
 
-def _text(interval: Interval, factor: float, unit: str) -> str:
-    numbers = (interval.value, interval.low, interval.high)
-    value, low, high = ("undefined" if number is None else f"{factor * number:.3g}" for number in numbers)
-    return f"{value}{unit} [{low}, {high}]"
+def _text(interval: Interval, unit: str) -> str:
+    figure = in_unit(interval, unit)
+    return " ".join(filter(None, (figure.text, unit, figure.interval)))
 
 
 def _next_steps(stored: StoredRow, board: Board) -> list[str]:

@@ -5,28 +5,30 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 from torch import nn
 
 from mtlattack.attacks import Threat
-from mtlattack.attacks.threat import in_image_units
-from mtlattack.cli.leaderboard.options import BOARD, BoardOption
+from mtlattack.cli.leaderboard.options import BOARD, BoardOption, board_console
 from mtlattack.data import load_dataset
 from mtlattack.errors import InputError
 from mtlattack.evaluation import load_suite
 from mtlattack.leaderboard.board import Board, StoredRow
 from mtlattack.leaderboard.checking.structure import read_evidence_of
-from mtlattack.leaderboard.ledger import NEXT, append, read_ledger, statuses
+from mtlattack.leaderboard.ledger import NEXT, Event, append, read_ledger, statuses
+from mtlattack.leaderboard.showing.selection import eps_of
 from mtlattack.leaderboard.verifying.belonging import check_checkpoint_of
 from mtlattack.leaderboard.verifying.tolerances import Agreement
 from mtlattack.leaderboard.verifying.verification import IMAGES, Verification, event_of, verify_row
 from mtlattack.models import resolve_model
 from mtlattack.models.zoo import list_models, model_path
+from mtlattack.schemas import validate
 
 # For a row that does not agree; 2 stays for the user's mistakes.
 DISAGREES = 1
+_WIDTH = 140
 
 
 def verify(
@@ -78,7 +80,7 @@ def verify(
         batch_size=batch_size,
         device=device,
     )
-    Console(width=None if Console().is_terminal else 140, highlight=False).print(_render(result, stored))
+    board_console(_WIDTH).print(_render(result, stored))
     if record:
         append(place.ledger, event_of(result, str(by), datetime.now(UTC)))
     if not result.agrees:
@@ -89,6 +91,7 @@ def _check_recordable(board: Board, stored: StoredRow, by: str | None) -> None:
     """Before minutes are spent: that there is a name to record, and a row that can still be verified or disputed."""
     if by is None:
         raise InputError("--record needs --by: who answers for it")
+    validate(Event, {"row": stored.id, "status": "verified", "at": datetime.now(UTC), "by": by}, "event: ")
     before = statuses(read_ledger(board.ledger)).get(stored.id)
     status = None if before is None else before.status
     if "disputed" not in NEXT[status] and "verified" not in NEXT[status]:
@@ -118,9 +121,10 @@ def _levels(text: str | None, stored: StoredRow) -> list[float] | None:
     if text == "all":
         return stored.row.threat.eps
     try:
-        return [in_image_units(float(part), stored.row.threat.norm) for part in text.split(",")]
+        levels = [float(part) for part in text.split(",")]
     except ValueError:
         raise InputError(f"--eps {text!r}, expected numbers like 4,8 (levels of 255), or all") from None
+    return [eps_of(stored.row, level) for level in levels]
 
 
 def _render(result: Verification, stored: StoredRow) -> RenderableType:

@@ -18,7 +18,7 @@ from mtlattack.leaderboard.charts.row_points import (
     keys,
     known,
     name_of,
-    ranked,
+    placed,
 )
 from mtlattack.leaderboard.charts.scales import Scale, by_direction
 from mtlattack.leaderboard.charts.svg import join, panels, picture
@@ -40,7 +40,7 @@ def degree_plot(standings: Sequence[Standing], href: Href) -> Markup:
     Rows of one degree that would cover each other stand beside each other; those of unknown degree at the left.
     Numbers, rows that are left out and `href` are as in `robustness_against_accuracy`.
     """
-    places = [(rank, each) for rank, each in ranked(standings) if known(visible(each.strongest.log_ratio))]
+    places = [(rank, each) for rank, each in placed(standings) if known(visible(each.strongest.log_ratio))]
     values = [value for _, each in places for value in ends(visible(each.strongest.log_ratio))]
     y = by_direction(values, False, worse=_BOX.bottom, better=_BOX.top)
     apart = any(each.stored.row.model.sharing_degree is None for _, each in places)

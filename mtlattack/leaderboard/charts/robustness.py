@@ -19,7 +19,7 @@ from mtlattack.leaderboard.charts.row_points import (
     keys,
     known,
     name_of,
-    ranked,
+    placed,
 )
 from mtlattack.leaderboard.charts.scales import Scale, by_direction
 from mtlattack.leaderboard.charts.svg import join, panels, picture
@@ -48,7 +48,7 @@ def robustness_by_task(standings: Sequence[Standing], metrics: Mapping[str, str]
 
 
 def _panel(standings: Sequence[Standing], task: str, metric: str, href: Href) -> Markup:
-    places = ranked(standings)
+    places = placed(standings)
     quantity = quantity_of(places[0][1].stored.row, task, metric) if places else Quantity(task, metric, "", True)
     found = [
         (rank, each, clean, under)

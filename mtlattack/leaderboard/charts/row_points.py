@@ -11,7 +11,7 @@ from mtlattack.leaderboard.charts.marks import Point, level, marker, ramp, swatc
 from mtlattack.leaderboard.charts.quantities import eps_text
 from mtlattack.leaderboard.charts.scales import Scale, drawable
 from mtlattack.leaderboard.charts.svg import element, label
-from mtlattack.leaderboard.standings import Standing
+from mtlattack.leaderboard.standings import Standing, ranked
 
 NOTE = "numbers: # in the table; bars: 95 % intervals"
 Href = Callable[[Standing], str]
@@ -38,9 +38,10 @@ class Spot:
     title: str
 
 
-def ranked(standings: Sequence[Standing]) -> list[tuple[int, Standing]]:
-    """The rows that count with their places, from 1."""
-    return list(enumerate((standing for standing in standings if standing.counts), 1))
+def placed(standings: Sequence[Standing]) -> list[tuple[int, Standing]]:
+    """The rows that have a place, with it."""
+    places = ranked(standings)
+    return [(places[each.stored.id], each) for each in standings if each.stored.id in places]
 
 
 def ends_on(scale: Scale, interval: Interval) -> Point | None:

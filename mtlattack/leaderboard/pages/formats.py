@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from math import floor, log10
 
 from mtlattack.evaluation.record import Interval
+from mtlattack.leaderboard.charts.lettering import significant
 from mtlattack.leaderboard.rows.units import shown
 
 NOTHING = "–"
 NORMS = {"linf": "ℓ∞", "l2": "ℓ2", "l1": "ℓ1", "l0": "ℓ0", "patch": "patch"}
-_LEAST, _MOST = 1e-4, 1e7
 
 
 @dataclass(frozen=True)
@@ -23,28 +22,15 @@ class Figure:
     high: float | None
 
 
-def number(value: float | None) -> str:
-    """Three significant digits, without an exponent where these are few; `–` for None."""
-    if value is None:
-        return NOTHING
-    rounded = float(f"{value:.3g}")
-    if rounded == 0:
-        return "0"
-    if not _LEAST <= abs(rounded) < _MOST:
-        return f"{rounded:.3g}".replace("-", "−")
-    digits = max(0, 2 - floor(log10(abs(rounded))))
-    return f"{rounded:,.{digits}f}".replace("-", "−")
-
-
 def percent(value: float | None) -> str:
     """A share in per cent, without the sign."""
-    return number(None if value is None else 100 * value)
+    return significant(None if value is None else 100 * value)
 
 
 def in_unit(interval: Interval, unit: str) -> Figure:
     """A row's interval in the unit that people read, see `units`."""
     value, low, high = (None if x is None else shown(x, unit) for x in (interval.value, interval.low, interval.high))
-    return Figure(number(value), brackets(low, high), _kept(value), _kept(low), _kept(high))
+    return Figure(significant(value), brackets(low, high), _kept(value), _kept(low), _kept(high))
 
 
 def change(clean: Interval, attacked: Interval, unit: str) -> Figure:
@@ -55,19 +41,12 @@ def change(clean: Interval, attacked: Interval, unit: str) -> Figure:
 
 def brackets(low: float | None, high: float | None) -> str:
     """`[5.10, 6.30]`; nothing where both are undefined."""
-    return "" if low is None and high is None else f"[{number(low)}, {number(high)}]"
-
-
-def epsilon(eps: float, norm: str) -> str:
-    """`4/255` for l_inf, `10 px` for l0, `1 %` of the area for patches, the number itself for l1 and l2."""
-    if norm == "linf":
-        return f"{float(f'{eps * 255:.6g}'):g}/255"
-    return {"l0": f"{eps:g} px", "patch": f"{100 * eps:g} %"}.get(norm, f"{eps:g}")
+    return "" if low is None and high is None else f"[{significant(low)}, {significant(high)}]"
 
 
 def millions(count: int) -> str:
     """`0.342 M`."""
-    return f"{number(count / 1e6)} M"
+    return f"{significant(count / 1e6)} M"
 
 
 def degree(value: float | None) -> str:
@@ -83,7 +62,7 @@ def counted(count: int, thing: str) -> str:
 def duration(seconds: float) -> str:
     """`43.1 s`, `12 min`, `3.4 h`."""
     if seconds < 120:
-        return f"{number(seconds)} s"
+        return f"{significant(seconds)} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 

@@ -9,7 +9,7 @@ from mtlattack.leaderboard.pages import places
 from mtlattack.leaderboard.pages.formats import NOTHING, Figure, day, degree, duration, millions
 from mtlattack.leaderboard.pages.quantities import TaskMetric, summary_figures
 from mtlattack.leaderboard.rows.schema import AttackEntry, Row
-from mtlattack.leaderboard.standings import Standing, strongest
+from mtlattack.leaderboard.standings import Standing, ranks, strongest
 
 
 @dataclass(frozen=True)
@@ -102,12 +102,12 @@ def attack_named(row: Row, eps: float, name: str | None) -> AttackEntry | None:
 
 def rank(standings: Sequence[Standing], eps: float, name: str | None) -> dict[str, int]:
     """Places by row id, the lowest log loss ratio first, equals on the same; of rows that count."""
-    found: dict[str, float] = {}
+    found: dict[str, float | None] = {}
     for standing in standings:
         attack = attack_named(standing.stored.row, eps, name)
-        if standing.counts and attack is not None and attack.log_ratio.value is not None:
+        if standing.counts and attack is not None:
             found[standing.stored.id] = attack.log_ratio.value
-    return {identity: 1 + sum(other < own for other in found.values()) for identity, own in found.items()}
+    return ranks(found)
 
 
 def views(standings: Sequence[Standing], eps: float, metrics: Sequence[TaskMetric]) -> dict[str, View]:

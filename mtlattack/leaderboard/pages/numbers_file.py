@@ -4,8 +4,9 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from mtlattack.leaderboard.charts.quantities import eps_text
 from mtlattack.leaderboard.pages import places
-from mtlattack.leaderboard.pages.formats import Figure, epsilon
+from mtlattack.leaderboard.pages.formats import Figure
 from mtlattack.leaderboard.pages.lines import FACTS, attack_named, cells, facts, make_line, rank
 from mtlattack.leaderboard.pages.quantities import Quantity, TaskMetric
 from mtlattack.leaderboard.standings import Standing
@@ -27,7 +28,7 @@ def numbers_script(
     first = rows[0]
     document = {
         "suite": key,
-        "levels": [epsilon(eps, first.threat.norm) for eps in levels],
+        "levels": [eps_text(eps, first.threat.norm) for eps in levels],
         "headline": list(levels).index(standings[0].eps),
         "attacks": list(attacks),
         "facts": FACTS,

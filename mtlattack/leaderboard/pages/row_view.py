@@ -1,5 +1,6 @@
 """What stands on a row's page."""
 
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from mtlattack.leaderboard.board import StoredRow
 from mtlattack.leaderboard.charts import eps_curves, transfer_map
+from mtlattack.leaderboard.charts.lettering import significant
+from mtlattack.leaderboard.charts.quantities import eps_text
 from mtlattack.leaderboard.ledger import Event, Status
 from mtlattack.leaderboard.pages import places
 from mtlattack.leaderboard.pages.flags import flag_meaning
@@ -20,10 +23,8 @@ from mtlattack.leaderboard.pages.formats import (
     day,
     degree,
     duration,
-    epsilon,
     millions,
     moment,
-    number,
     size,
 )
 from mtlattack.leaderboard.pages.quantities import (
@@ -39,6 +40,8 @@ from mtlattack.leaderboard.standings import attacks_at, headline_eps, strongest
 from mtlattack.models import file_hash, list_models, model_path
 
 _LINK: TypeAdapter[str] = TypeAdapter(Link)
+# `module:factory` in a command as it was typed; nothing that a shell would read as more than a word.
+_FACTORY = re.compile(r"--model[ =]([A-Za-z0-9_.]+:[A-Za-z0-9_.]+)(?= |$)")
 
 
 @dataclass(frozen=True)
@@ -160,7 +163,7 @@ def row_view(
         summaries=list(SUMMARIES),
         headline=summary_figures(best),
         headline_attack=best.name,
-        headline_eps=epsilon(eps, row.threat.norm),
+        headline_eps=eps_text(eps, row.threat.norm),
         tasks=tasks,
         clean=[metric.clean(row) for metric in tasks],
         metrics=metrics,
@@ -176,15 +179,19 @@ def row_view(
 
 def commands(stored: StoredRow) -> list[str]:
     """What measures the row again, and what compares it with what was submitted; of a model that does not ship the
-    reader has to have the file."""
+    reader has to have the file, and the code of a factory."""
     row = stored.row
     shipped = row.model.name in list_models() and file_hash(model_path(row.model.name)) == row.model.checkpoint_sha256
-    model = shlex.quote(row.model.name) if shipped else "CHECKPOINT.safetensors"
     data = "" if row.data.name == "rooms" else f" --data {shlex.quote(row.data.name)}.h5"
-    checkpoint = "" if shipped else " --checkpoint CHECKPOINT.safetensors"
+    if shipped:
+        run, verify = f" --model {shlex.quote(row.model.name)}", ""
+    elif factory := _FACTORY.search(row.environment.command):
+        run = verify = f" --model {factory[1]} --checkpoint CHECKPOINT"
+    else:
+        run, verify = " --model CHECKPOINT.safetensors", " --checkpoint CHECKPOINT.safetensors"
     return [
-        f"mtlattack run {shlex.quote(row.suite.name)} --model {model}{data}",
-        f"mtlattack leaderboard verify {stored.id}{checkpoint}{data}",
+        f"mtlattack run {shlex.quote(row.suite.name)}{run}{data}",
+        f"mtlattack leaderboard verify {stored.id}{verify}{data}",
     ]
 
 
@@ -235,7 +242,7 @@ def _card(row: Row) -> list[Fact]:
 def _level(row: Row, eps: float, headline: bool, tasks: Sequence[TaskMetric], metrics: Sequence[TaskMetric]) -> Level:
     best = strongest(row, eps)
     lines = [_attack_line(attack, attack is best, tasks, metrics) for attack in attacks_at(row, eps)]
-    text = epsilon(eps, row.threat.norm)
+    text = eps_text(eps, row.threat.norm)
     anchor = "eps-" + "".join(character if character.isalnum() else "-" for character in text)
     return Level(text, anchor, headline, lines, transfer_map(row, eps))
 
@@ -259,7 +266,9 @@ def _cost(row: Row) -> list[Fact]:
     return [
         Fact("forward passes", f"{row.cost.forward_passes:,}", note="an image, all attacks at all ε"),
         Fact("backward passes", f"{row.cost.backward_passes:,}", note="an image"),
-        Fact("time", duration(row.cost.seconds), note=f"{images} images, {number(row.cost.seconds / images)} s each"),
+        Fact(
+            "time", duration(row.cost.seconds), note=f"{images} images, {significant(row.cost.seconds / images)} s each"
+        ),
     ]
 
 

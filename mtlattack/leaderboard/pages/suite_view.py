@@ -8,9 +8,10 @@ from markupsafe import Markup
 from mtlattack.evaluation import list_suites, load_suite
 from mtlattack.leaderboard.board import StoredRow
 from mtlattack.leaderboard.charts import degree_plot, robustness_by_task
+from mtlattack.leaderboard.charts.quantities import eps_text
 from mtlattack.leaderboard.ledger import STATUSES, Event, Status
 from mtlattack.leaderboard.pages import places
-from mtlattack.leaderboard.pages.formats import NORMS, counted, epsilon
+from mtlattack.leaderboard.pages.formats import NORMS, counted
 from mtlattack.leaderboard.pages.lines import Line, View, make_line, views
 from mtlattack.leaderboard.pages.numbers_file import numbers_script
 from mtlattack.leaderboard.pages.quantities import SUMMARIES, Quantity, headline_metrics, task_quantities
@@ -82,8 +83,8 @@ def suite_view(rows: Sequence[StoredRow], last: Mapping[str, Event]) -> SuiteVie
         description=_description(first.suite.name, first.suite.version),
         images=f"{first.data.images} images of {first.data.name} {first.data.split}",
         norm=NORMS[first.threat.norm],
-        eps=epsilon(headline, first.threat.norm),
-        levels=[epsilon(eps, first.threat.norm) for eps in levels],
+        eps=eps_text(headline, first.threat.norm),
+        levels=[eps_text(eps, first.threat.norm) for eps in levels],
         attacks=attacks,
         statuses=_counted([line.status for line, _ in lines]),
         summaries=list(SUMMARIES),

@@ -10,7 +10,7 @@ from mtlattack.evaluation import list_suites
 from mtlattack.leaderboard.board import StoredRow
 from mtlattack.leaderboard.ledger import STATUSES, Event, Status
 from mtlattack.leaderboard.rows.schema import Row
-from mtlattack.leaderboard.standings import Standing, by_suite, stand
+from mtlattack.leaderboard.standings import Standing, by_suite, ranked, stand
 from mtlattack.registry import match_names
 
 Groups = Mapping[tuple[str, int], list[StoredRow]]
@@ -35,7 +35,7 @@ class Selection:
 
 @dataclass(frozen=True)
 class Place:
-    """A row's standing, and its rank among all rows of its suite version that count; None where it does not."""
+    """A row's standing, and its rank among all rows of its suite version that count; None where it has none."""
 
     rank: int | None
     standing: Standing
@@ -125,8 +125,9 @@ def _wanted(groups: Groups, selection: Selection) -> Groups:
 def _rank(group: list[StoredRow], last: Mapping[str, Event], eps: float | None) -> list[Place]:
     """All rows of a suite version that were run at `eps`, with their ranks."""
     wanted = None if eps is None else in_image_units(eps, group[0].row.threat.norm)
-    # Rows that do not count stand last, so the others' places are their ranks.
-    return [Place(rank if s.counts else None, s) for rank, s in enumerate(stand(group, last, wanted), 1)]
+    standings = stand(group, last, wanted)
+    found = ranked(standings)
+    return [Place(found.get(standing.stored.id), standing) for standing in standings]
 
 
 def _is_wanted(place: Place, selection: Selection, models: set[str]) -> bool:

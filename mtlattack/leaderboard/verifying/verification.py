@@ -32,7 +32,7 @@ _LONGEST_NOTE = 2000
 
 @dataclass(frozen=True)
 class Verification:
-    """What came of verifying a row: the nonce, the images that follow from it, and what was compared.
+    """What came of verifying a row: the nonce, the images that follow from it, the threats, and what was compared.
 
     `environment` is what the verifier ran on, as in the plan of any run.
     """
@@ -41,6 +41,7 @@ class Verification:
     nonce: str
     images: list[str]
     of_images: int
+    threats: list[str]
     clean: Agreement
     attacked: list[Agreement]
     environment: dict[str, Any]
@@ -108,6 +109,7 @@ def verify_row(
         nonce=nonce,
         images=picked,
         of_images=len(evidence.ids),
+        threats=list(dict.fromkeys(str(attack.threat) for attack in jobs.values())),
         clean=judge_clean(clean_differences(clean, tasks), len(rows), arithmetic),
         attacked=[
             judge_attack(
@@ -158,11 +160,10 @@ def event_of(verification: Verification, by: str, at: datetime) -> Event:
 def _note(verification: Verification) -> str:
     agreement, environment = verification.farthest, verification.environment
     attacks = dict.fromkeys(each.name for each in verification.attacked)
-    levels = dict.fromkeys(f"{each.eps:.6g}" for each in verification.attacked)
     versions = ", ".join(f"{name} {version}" for name, version in environment["versions"].items())
     return shorten(
         f"{len(verification.images)} of {verification.of_images} images, nonce {verification.nonce}; "
-        f"{len(attacks)} attacks at eps {', '.join(levels)}; "
+        f"{len(attacks)} attack{'' if len(attacks) == 1 else 's'} at {', '.join(verification.threats)}; "
         f"largest share of a tolerance: {agreement.name}, {agreement}; "
         f"on {environment['device']} ({environment['cpu_capability']}), {versions}; attacks: {', '.join(attacks)}",
         _LONGEST_NOTE,

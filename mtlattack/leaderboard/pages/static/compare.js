@@ -122,12 +122,19 @@
     const th = element("th", name, "text first");
     th.scope = "row";
     if (differs) {
-      const sign = element("span", " ≠", "differs-sign");
-      sign.title = "the rows differ";
-      th.append(sign);
+      th.append(signed(" ≠", "differs-sign", "the rows differ"));
     }
     tr.append(th);
     return tr;
+  }
+
+  /** A sign that says what it means, to who points at it and to who hears it. */
+  function signed(text, className, said) {
+    const sign = element("span", text, className);
+    sign.title = said;
+    sign.setAttribute("role", "img");
+    sign.setAttribute("aria-label", said);
+    return sign;
   }
 
   function words(name, texts) {
@@ -148,9 +155,8 @@
       if (known.length > 1 && cell && cell[2] === best && values.some((value) => value !== best)) {
         const settled = known.every((other) => other === cell || apart(cell, other));
         td.className = settled ? "best settled" : "best";
-        const sign = element("span", settled ? "◆ " : "◇ ", "best-sign");
-        sign.title = settled ? "most robust of these, intervals apart" : "most robust of these, but intervals overlap";
-        value.prepend(sign);
+        const said = settled ? "most robust of these, intervals apart" : "most robust of these, but intervals overlap";
+        value.prepend(signed(settled ? "◆ " : "◇ ", "best-sign", said));
       }
       td.append(value);
       if (cell && cell[1]) td.append(element("span", cell[1], "interval"));
