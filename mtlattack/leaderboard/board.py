@@ -123,7 +123,7 @@ def read_row(path: Path) -> StoredRow:
 def _walk(folder: Path, depth: int = 1) -> Iterator[tuple[int, Path, str]]:
     """Depth, path and kind of all that lies under `folder`, three folders deep at most; links are not followed."""
     if depth == 1 and (folder.is_symlink() or not folder.is_dir()):
-        raise InputError(f"{folder} is no folder")
+        raise InputError(f"no rows in {folder}: expected a folder <suite>/<model>/<row id>{ROW_SUFFIX}")
     with os.scandir(folder) as entries:
         found = []
         for entry in entries:

@@ -34,6 +34,7 @@ _LONGEST_NOTE = 2000
 class Verification:
     """What came of verifying a row: the nonce, the images that follow from it, the threats, and what was compared.
 
+    `thorough` is whether every attack of the suite at the headline ε met IMAGES of the images, or all there are;
     `environment` is what the verifier ran on, as in the plan of any run.
     """
 
@@ -42,6 +43,7 @@ class Verification:
     images: list[str]
     of_images: int
     threats: list[str]
+    thorough: bool
     clean: Agreement
     attacked: list[Agreement]
     environment: dict[str, Any]
@@ -110,6 +112,8 @@ def verify_row(
         images=picked,
         of_images=len(evidence.ids),
         threats=list(dict.fromkeys(str(attack.threat) for attack in jobs.values())),
+        thorough=_jobs(stored, evidence, "*", [headline_eps(row)]).keys() <= jobs.keys()
+        and len(rows) >= min(IMAGES, len(evidence.ids)),
         clean=judge_clean(clean_differences(clean, tasks), len(rows), arithmetic),
         attacked=[
             judge_attack(
@@ -145,8 +149,14 @@ def _jobs(stored: StoredRow, evidence: Evidence, globs: Sequence[str], levels: S
 def event_of(verification: Verification, by: str, at: datetime) -> Event:
     """The ledger's line for a verification: `verified` or `disputed`, and a note from which it can be done again.
 
-    InputError for a name that the ledger does not take.
+    InputError for a name that the ledger does not take, and for a row that agrees where too little was looked at to
+    call it verified.
     """
+    if verification.agrees and not verification.thorough:
+        raise InputError(
+            f"row {verification.row} agrees, but `verified` takes every attack at the suite's headline eps on at least "
+            f"{min(IMAGES, verification.of_images)} images: nothing was recorded"
+        )
     document = {
         "row": verification.row,
         "status": "verified" if verification.agrees else "disputed",

@@ -6,6 +6,7 @@ import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -318,6 +319,10 @@ def test_tolerances_follow_strength_images_and_arithmetic(tiny_evidence: Evidenc
     assert not judge_attack("a-b", HEADLINE, attacked_differences(clean, Pair(reported, lost), tasks), 8, BFLOAT16).ok
 
 
+# What `Command` looks at is less.
+WHOLE = ("--images", IMAGES, "--attacks", "*")
+
+
 class Command:
     """`mtlattack leaderboard verify` in this process: exit code, standard output, standard error."""
 
@@ -360,12 +365,22 @@ def test_the_command_disputes_a_forged_row(verify: Command, board: Board, tiny_e
     assert "1 attack at linf 4/255; " in last.note
 
 
+@pytest.mark.parametrize("less", [("--attacks", "*"), ("--images", 3), (*WHOLE, "--eps", 2)])
+def test_verified_takes_more_than_a_glance(
+    less: tuple[object, ...], verify: Command, board: Board, stored: StoredRow
+) -> None:
+    kept = board.ledger.read_bytes()
+    code, out, err = verify(stored.id, "--record", "--by", "somebody else", *less)
+    assert code == 2 and "agrees, but `verified` takes every attack" in err and "agrees with its evidence" in out
+    assert board.ledger.read_bytes() == kept
+
+
 def test_verified_is_recorded_once(verify: Command, board: Board, stored: StoredRow) -> None:
     code, _, err = verify(stored.id, "--record")
     assert code == 2 and "--record needs --by" in err
-    assert verify(stored.id, "--record", "--by", "somebody else")[0] == 0
+    assert verify(stored.id, "--record", "--by", "somebody else", *WHOLE)[0] == 0
     assert [event.status for event in read_ledger(board.ledger)] == ["self-reported", "verified"]
-    code, out, err = verify(stored.id, "--record", "--by", "somebody else")
+    code, out, err = verify(stored.id, "--record", "--by", "somebody else", *WHOLE)
     assert code == 2 and "is verified: status 'verified', expected disputed" in err and "agrees" in out
     append(board.ledger, Event(row=stored.id, status="retracted", at=datetime.now(UTC), by="somebody"))
     before = board.ledger.read_bytes()
@@ -394,10 +409,10 @@ def test_a_note_fits_the_ledger_and_names_must(
     stored: StoredRow, model: MultiTaskNetwork, data: PreparedDataset
 ) -> None:
     result = again(stored, model, data, images=1, attacks=["fgsm-dgba"])
-    many = Verification(**{**vars(result), "attacked": [result.attacked[0]] * 3})
+    many = replace(result, thorough=True, attacked=[result.attacked[0]] * 300)
     assert len(event_of(many, "somebody", datetime.now(UTC)).note) <= 2000
     with pytest.raises(InputError, match="event: by"):
-        event_of(result, "", datetime.now(UTC))
+        event_of(many, "", datetime.now(UTC))
 
 
 def test_a_swapped_checkpoint(verify: Command, stored: StoredRow, tmp_path: Path) -> None:
