@@ -14,6 +14,7 @@ from mtlattack.leaderboard.charts.panel import Panel, panel_of_log_ratio, panel_
 from mtlattack.leaderboard.charts.quantities import ends, eps_mark, eps_text, eps_title, headline, quantity_of
 from mtlattack.leaderboard.charts.scales import EpsScale, Scale, by_direction
 from mtlattack.leaderboard.charts.svg import element, join, line, panels, picture
+from mtlattack.leaderboard.rows.results import task_names
 from mtlattack.leaderboard.rows.schema import AttackEntry, Row
 
 _WIDTH, _HEIGHT = 340.0, 270.0
@@ -29,7 +30,7 @@ def eps_curves(row: Row, metrics: Mapping[str, str] | None = None) -> Markup:
     metric that the row does not have. A value that is null breaks its line.
     """
     chosen = [quantity_of(row, *pair) for pair in (metrics or {}).items()]
-    by_task = {task: headline(row, task) for task in row.tasks} | {each.task: each for each in chosen}
+    by_task = {task: headline(row, task) for task in task_names(row)} | {each.task: each for each in chosen}
     shown = [panel_of_task(row, quantity) for quantity in by_task.values() if quantity is not None]
     shown.append(panel_of_log_ratio(row))
     levels = sorted({attack.eps for attack in row.attacks})

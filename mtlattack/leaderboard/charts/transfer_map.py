@@ -12,6 +12,7 @@ from mtlattack.leaderboard.charts.panel import source_of
 from mtlattack.leaderboard.charts.quantities import eps_text
 from mtlattack.leaderboard.charts.scales import drawable
 from mtlattack.leaderboard.charts.svg import element, join, label, panels, picture
+from mtlattack.leaderboard.rows.results import task_names
 from mtlattack.leaderboard.rows.schema import AttackEntry, Row
 from mtlattack.leaderboard.standings import attacks_at
 
@@ -38,7 +39,7 @@ def transfer_map(row: Row, eps: float) -> Markup:
     if not attacks:
         known = ", ".join(eps_text(level, row.threat.norm) for level in sorted({each.eps for each in row.attacks}))
         raise InputError(f"eps {eps_text(eps, row.threat.norm)} is none of this row's: {known}")
-    tasks = list(row.tasks)
+    tasks = task_names(row)
     single = [attack for attack in attacks if source_of(attack.name) is not None]
     single.sort(key=lambda attack: _place(source_of(attack.name), tasks))
     groups = [group for group in (single, [attack for attack in attacks if attack not in single]) if group]

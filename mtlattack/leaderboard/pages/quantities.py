@@ -4,13 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from mtlattack.evaluation import list_suites, load_suite
 from mtlattack.evaluation.record import Interval
 from mtlattack.evaluation.tables import headline_metric
 from mtlattack.leaderboard.pages.formats import Figure, change, in_unit
 from mtlattack.leaderboard.rows.results import tasks_of
 from mtlattack.leaderboard.rows.schema import AttackEntry, Row
-from mtlattack.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -98,7 +96,7 @@ def task_quantities(metrics: Iterable[TaskMetric]) -> list[Quantity]:
 
 def headline_metrics(row: Row) -> list[TaskMetric]:
     """Of each task the metric that stands for it, in the order of its suite."""
-    tasks = ordered_tasks(row)
+    tasks = tasks_of(row)
     return [metric for metric in all_metrics(row) if metric.metric == headline_metric(tasks[metric.task])]
 
 
@@ -106,17 +104,9 @@ def all_metrics(row: Row) -> list[TaskMetric]:
     """Every metric of every task, in the order of its suite."""
     return [
         TaskMetric(name, metric.name, metric.unit, metric.higher_is_better)
-        for name, task in ordered_tasks(row).items()
+        for name, task in tasks_of(row).items()
         for metric in task.metric_table
     ]
-
-
-def ordered_tasks(row: Row) -> dict[str, Task]:
-    """The row's tasks in the order of its suite, or of their names; InputError for one that is none."""
-    order = list((load_suite(row.suite.name).data_sha256 or {}) if row.suite.name in list_suites() else ())
-    return dict(
-        sorted(tasks_of(row).items(), key=lambda item: (order.index(item[0]) if item[0] in order else 99, item[0]))
-    )
 
 
 def _rest(figure: Figure) -> tuple[str, float | None, float | None, float | None]:

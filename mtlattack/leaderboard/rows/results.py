@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from mtlattack.errors import InputError
+from mtlattack.evaluation import list_suites, load_suite
 from mtlattack.evaluation.change import relative_change
 from mtlattack.evaluation.record import AttackResult, Metrics
 from mtlattack.evaluation.report import number
@@ -14,10 +15,18 @@ from mtlattack.leaderboard.rows.units import shown
 from mtlattack.tasks import Task, task_from_config
 
 
+def task_names(row: Row) -> list[str]:
+    """A row's tasks in the order of its suite; where that is not known in the row's own, which is that of their names once
+    it is stored."""
+    suite = load_suite(row.suite.name) if row.suite.name in list_suites() else None
+    order = [name for name in (suite and suite.data_sha256) or () if name in row.tasks]
+    return list(dict.fromkeys([*order, *row.tasks]))
+
+
 def tasks_of(row: Row) -> dict[str, Task]:
-    """The tasks that a row is about; InputError for a description that makes none."""
+    """The tasks that a row is about, in that order; InputError for a description that makes none."""
     try:
-        return {name: task_from_config(card.config) for name, card in row.tasks.items()}
+        return {name: task_from_config(row.tasks[name].config) for name in task_names(row)}
     except InputError as error:
         raise InputError(f"tasks: {error}") from None
 
