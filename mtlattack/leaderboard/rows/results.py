@@ -16,8 +16,8 @@ from mtlattack.tasks import Task, task_from_config
 
 
 def task_names(row: Row) -> list[str]:
-    """A row's tasks in the order of its suite; where that is not known in the row's own, which is that of their names once
-    it is stored."""
+    """A row's tasks in the order of its suite, or in the row's own where the suite is not known: once stored, that of
+    their names."""
     suite = load_suite(row.suite.name) if row.suite.name in list_suites() else None
     order = [name for name in (suite and suite.data_sha256) or () if name in row.tasks]
     return list(dict.fromkeys([*order, *row.tasks]))
