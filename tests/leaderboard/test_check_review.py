@@ -225,3 +225,16 @@ def test_a_new_row_is_written_in_one_way(board: Board, stored: StoredRow, change
     assert path.stem != stored.id
     found = refusals(board.root)
     assert len(found) == 1 and f"{path.name}: not as the program writes it" in found[0]
+
+
+def test_attacks_that_are_not_the_suites_are_not_computed_with(
+    board: Board, stored: StoredRow, tiny_evidence: Evidence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def more(evidence: Evidence) -> None:
+        evidence.plan["attacks"] += [evidence.plan["attacks"][-1]] * 20
+        evidence.attacked.extend([evidence.attacked[-1]] * 20)
+
+    forge(board, stored, changed(tiny_evidence, more))
+    monkeypatch.setattr("mtlattack.leaderboard.checking.board_check.check_recomputation", lambda case: 1 / 0)
+    found = refusals(board.root)
+    assert len(found) == 1 and "attacks: there are" in found[0]

@@ -19,6 +19,9 @@ from mtlattack.leaderboard.checking.suspicions import check_suspicions
 from mtlattack.leaderboard.ledger import read_content, statuses
 from mtlattack.leaderboard.rows.building import check_evidence
 
+# Where these are not the suite's, a row may be any amount of work.
+_WORK = ("suite", "attacks", "ensembles")
+
 
 def check_board(root: Path, base: Path | None = None, now: datetime | None = None) -> list[Finding]:
     """Everything that is wrong or odd about the board in `root`, in one order wherever it is run.
@@ -84,9 +87,12 @@ class _Check:
         case = Case(path, stored, structure.read_evidence_of(stored))
         # Its plan and circumstances; nothing below meets any that are not of their schema.
         check_evidence(case.evidence)
-        yield from guarded(path, partial(check_recomputation, case))
         if self._enters(stored):
-            yield from guarded(path, partial(check_entering, case, self.now))
+            reasons = list(guarded(path, partial(check_entering, case, self.now)))
+            yield from reasons
+            if any(finding.field.partition(".")[0] in _WORK for finding in reasons):
+                return  # Nothing bounds what it would take to compute, and it stays out anyway.
+        yield from guarded(path, partial(check_recomputation, case))
         yield from guarded(path, partial(check_contradictions, case))
         yield from guarded(path, partial(check_suspicions, case))
         self.facts.append(facts_of(path, stored, case.evidence))
