@@ -146,7 +146,7 @@ def test_a_model_by_a_factory_says_what_it_is(
         (["--sharing-degree", "much"], "sharing-degree"),
         (["--board", "nowhere"], "no leaderboard in nowhere"),
         (["--checkpoint", "nothing.pth"], "no checkpoint file nothing.pth"),
-        (["--supersedes", "0000"], "leaderboard/rows is no folder"),
+        (["--supersedes", "0000"], "no rows in leaderboard/rows: expected a folder"),
     ],
 )
 def test_bad_options_write_nothing(

@@ -29,7 +29,10 @@ def test_a_fitted_attack_is_what_a_plain_fit_makes(
     entry, other = evidence.plan["attacks"]
     assert (entry["forward_passes"], entry["backward_passes"]) == (0, 0) and "fit" not in other
     assert entry["fit"] == {
-        "data": {"name": "rooms", "split": "test", "images": 2, "fingerprint": fit_data.fingerprint()},
+        "data": {
+            "name": "rooms", "split": "test", "images": 2, "fingerprint": fit_data.fingerprint(),
+            "sha256": fit_data.digests(),
+        },
         "batch_size": 16, "forward_passes": 2, "backward_passes": 2,
     }  # fmt: skip
     attack = attacks()[0]
