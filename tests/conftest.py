@@ -10,6 +10,14 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+@pytest.fixture(autouse=True)
+def same_chance() -> None:
+    """Weights that a test draws are the same whatever ran before it, in whichever process."""
+    import torch
+
+    torch.manual_seed(0)
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Folder of real data that is no part of the project; tests that need it are skipped where it is not at hand.
