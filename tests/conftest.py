@@ -4,6 +4,12 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The same examples everywhere and every time; other ones with `--hypothesis-profile explore`.
+settings.register_profile("same", derandomize=True)
+settings.register_profile("explore", derandomize=False)
+settings.load_profile("same")
 
 # Tiny networks gain nothing from threads, and threads that wait for a busy core cost minutes. Set before torch loads,
 # so that processes which tests start have it as well.

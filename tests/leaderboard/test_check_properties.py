@@ -144,9 +144,8 @@ def test_a_plan_changed_with_all_that_follows_is_refused_where_a_suite_says_it(
     found = refusals(board.root)
     suite = {key: value for key, value in honest.plan.items() if key not in FREE}
     differing = [p for p, *_ in differences(suite, {k: v for k, v in forged.plan.items() if k not in FREE})]
-    differing = [p for p in differing if not p.startswith(FREE) and p != "suite.version"]
-    # Another version of the suite only has to stand, not to enter.
-    assert found or not differing or forged.plan["suite"]["version"] != 1, (path, differing)
+    differing = [p for p in differing if not p.startswith(FREE)]
+    assert found or not differing, (path, differing)
 
 
 @examples(12)

@@ -238,3 +238,12 @@ def test_attacks_that_are_not_the_suites_are_not_computed_with(
     monkeypatch.setattr("mtlattack.leaderboard.checking.board_check.check_recomputation", lambda case: 1 / 0)
     found = refusals(board.root)
     assert len(found) == 1 and "attacks: there are" in found[0]
+
+
+@pytest.mark.parametrize(("key", "value"), [("name", "another"), ("version", 7)])
+def test_a_suite_that_nobody_knows_has_no_board(
+    board: Board, stored: StoredRow, tiny_evidence: Evidence, key: str, value: object
+) -> None:
+    forge(board, stored, changed(tiny_evidence, lambda evidence: evidence.plan["suite"].update({key: value})))
+    found = refusals(board.root)
+    assert len(found) == 1 and str(value) in found[0] and "suite" in found[0]

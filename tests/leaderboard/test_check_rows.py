@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from checking_toys import Change, changed, clear, edit, flags, forge, put, refusals
-from leaderboard_toys import row_of, store
+from leaderboard_toys import TINY_SUITE, row_of, store, write_suite
 
 from mtlattack.evaluation import Evidence
 from mtlattack.leaderboard.board import Board, StoredRow
@@ -196,14 +196,15 @@ def test_clocks_run_forward(
 
 
 def test_a_row_of_an_older_suite_version_stands_but_does_not_enter(
-    board: Board, stored: StoredRow, tiny_evidence: Evidence, tmp_path: Any
+    board: Board, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    forge(board, stored, changed(tiny_evidence, lambda e: e.plan["suite"].update(version=7, sha256="0" * 64)))
+    write_suite(tmp_path, TINY_SUITE.replace("version = 1", "version = 2"))
+    monkeypatch.setattr("mtlattack.evaluation.suites.SUITES", tmp_path)
     assert refusals(board.root) == []
     base = tmp_path / "base"
     (base / "rows").mkdir(parents=True)
     found = refusals(board.root, base)
-    assert any("suite.version: suite.version is 7, tiny is at version 1: versions never mix" in t for t in found)
+    assert any("suite.version: suite.version is 1, tiny is at version 2: versions never mix" in t for t in found)
 
 
 def test_a_suite_is_never_read_from_where_the_check_runs(

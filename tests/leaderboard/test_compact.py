@@ -20,6 +20,7 @@ from mtlattack.evaluation import Evidence
 from mtlattack.leaderboard.evidence import compact
 from mtlattack.leaderboard.evidence.compact import MOST_BYTES, pack, read_compact, unpack
 from mtlattack.leaderboard.evidence.sealed import unseal
+from mtlattack.leaderboard.evidence.stacking import stack, unstack
 from mtlattack.tasks import create_task
 
 PACKED = pack(evidence_of())
@@ -275,6 +276,16 @@ def _refused_or_read(data: bytes) -> None:
         return
     # What is read is whole, and can be packed again.
     assert_same(unpack(pack(found), "there"), found)
+
+
+def test_counts_that_no_float32_holds_are_refused() -> None:
+    evidence = evidence_of()
+    arrays = dict(stack(evidence.tasks, [evidence.clean, *evidence.attacked]))
+    name = next(name for name, array in arrays.items() if name.endswith("/counts") and array.size)
+    planes = np.zeros((4, *arrays[name].shape[1:]), np.uint8)
+    planes[0] = planes[3] = 1  # 2²⁴ + 1
+    with pytest.raises(InputError, match=f"{name} has values that are no float32"):
+        unstack(arrays | {name: planes}, evidence.tasks, len(evidence.attacked) + 1, len(evidence.ids))
 
 
 def test_a_file_is_read_where_it_is_one(tmp_path: Path) -> None:

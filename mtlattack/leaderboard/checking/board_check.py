@@ -9,7 +9,7 @@ from mtlattack.leaderboard.board import LEDGER, ROWS, Board, Listing, StoredRow
 from mtlattack.leaderboard.checking import comparison, events, history, structure
 from mtlattack.leaderboard.checking.comparison import Facts, Order, facts_of
 from mtlattack.leaderboard.checking.contradictions import check_contradictions
-from mtlattack.leaderboard.checking.entering import check_entering, is_current
+from mtlattack.leaderboard.checking.entering import check_entering, is_past
 from mtlattack.leaderboard.checking.events import Line
 from mtlattack.leaderboard.checking.findings import Finding, guarded
 from mtlattack.leaderboard.checking.history import Base
@@ -27,8 +27,9 @@ def check_board(root: Path, base: Path | None = None, now: datetime | None = Non
     """Everything that is wrong or odd about the board in `root`, in one order wherever it is run.
 
     With a `base`, the board as it stands, also what of it was changed; the rules of entry then go for the rows that are
-    new, else for those of the suites that ship today. `now` is what the clock says. Nothing submitted is executed, no
-    link is followed, and nothing larger than a board's files is read. InputError where there are no such folders.
+    new, else for all but those of earlier versions of today's suites. `now` is what the clock says. Nothing that was
+    submitted is executed, no link is followed, and nothing larger than a board's files is read. InputError where there
+    are no such folders.
     """
     check = _Check(Board(root), None if base is None else Board(base), now or datetime.now(UTC))
     return sorted(set(check.run()), key=lambda finding: finding.order)
@@ -98,7 +99,7 @@ class _Check:
         self.facts.append(facts_of(path, stored, case.evidence))
 
     def _enters(self, stored: StoredRow) -> bool:
-        return is_current(stored.row) if self.base is None else stored.id not in self.base.rows
+        return not is_past(stored.row) if self.base is None else stored.id not in self.base.rows
 
     def _check_ledger(self) -> Iterator[Finding]:
         known = {structure.relative(self.board, path): path.stem for path in self.listing.rows}

@@ -13,10 +13,9 @@ from mtlattack.leaderboard.rows.identity import row_document
 from mtlattack.leaderboard.rows.schema import SCHEMA_VERSION, Row
 
 
-def is_current(row: Row) -> bool:
-    """Whether its suite ships today in the row's version."""
-    name = row.suite.name
-    return name in list_suites() and load_suite(name).version == row.suite.version
+def is_past(row: Row) -> bool:
+    """Whether it is of an earlier version of a suite that ships: such rows stand, though none enters any more."""
+    return row.suite.name in list_suites() and row.suite.version < load_suite(row.suite.name).version
 
 
 def check_entering(case: Case, now: datetime) -> Iterator[Finding]:

@@ -127,7 +127,7 @@ def _statistics(
     for plane in counts[-2::-1]:
         whole *= 256
         whole += plane
-    values[..., mask] = whole
+    values[..., mask] = _narrow(f"{place}/counts", whole)
     return values
 
 
