@@ -45,8 +45,8 @@ def show(
     format: Annotated[Format, typer.Option(help="How to print.")] = Format.TABLE,
 ) -> None:
     """Print how the rows of each suite version stand against each other, the most robust first; or one row."""
-    found, events = Board(board), read_ledger(Board(board).ledger)
-    rows = found.read_all()
+    found = Board(board)
+    events, rows = read_ledger(found.ledger), found.read_all()
     if what is not None and _is_row(what, rows):
         if version is not None or status or model != "*" or all or top is not None:
             raise InputError(f"{what} is a row: only --eps, --task and --format go with it")

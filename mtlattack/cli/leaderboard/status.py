@@ -1,7 +1,6 @@
 """`mtlattack leaderboard status`: what became of a row, for those who keep the board."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -33,4 +32,4 @@ def set_status(
         check_succession(stored, new.row)
         event["successor"] = new.id
     append(place.ledger, validate(Event, event, "status: "))
-    print(f"{stored.id} {stored.row.model.name}: {status}, in {Path(place.ledger)}")
+    print(f"{stored.id} {stored.row.model.name}: {status}, in {place.ledger}")

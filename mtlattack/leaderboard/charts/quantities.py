@@ -7,11 +7,11 @@ from mtlattack.evaluation import Interval
 from mtlattack.evaluation.tables import HEADLINES
 from mtlattack.leaderboard.charts.lettering import significant
 from mtlattack.leaderboard.charts.scales import drawable
+from mtlattack.leaderboard.rows.results import NOTHING, interval_of
 from mtlattack.leaderboard.rows.schema import AttackEntry, Metrics, Row
-from mtlattack.leaderboard.rows.units import shown
+from mtlattack.leaderboard.rows.units import shown_interval
 from mtlattack.tasks.registry import TASKS
 
-NOTHING = Interval(value=None, low=None, high=None)
 # Of tasks that are not known here.
 _UNITS = {"1": "", "rad": "°", "m": "m", "1/m": "1/m"}
 _EPS = {"linf": (255, "ε in 1/255"), "l0": (1, "ε, pixels"), "patch": (100, "ε, % of the area")}
@@ -40,9 +40,7 @@ class Quantity:
         return self._of(attack.metrics)
 
     def _of(self, metrics: Metrics) -> Interval:
-        found = metrics.get(self.task, {}).get(self.metric, NOTHING)
-        value, low, high = (None if x is None else shown(x, self.unit) for x in (found.value, found.low, found.high))
-        return visible(Interval(value=value, low=low, high=high))
+        return visible(shown_interval(interval_of(metrics, self.task, self.metric), self.unit))
 
 
 def quantity_of(row: Row, task: str, metric: str) -> Quantity:

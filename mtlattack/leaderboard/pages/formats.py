@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from mtlattack.evaluation.record import Interval
 from mtlattack.leaderboard.charts.lettering import significant
-from mtlattack.leaderboard.rows.units import shown
+from mtlattack.leaderboard.rows.units import shown_interval
 
 NOTHING = "–"
 NORMS = {"linf": "ℓ∞", "l2": "ℓ2", "l1": "ℓ1", "l0": "ℓ0", "patch": "patch"}
@@ -29,7 +29,8 @@ def percent(value: float | None) -> str:
 
 def in_unit(interval: Interval, unit: str) -> Figure:
     """A row's interval in the unit that people read, see `units`."""
-    value, low, high = (None if x is None else shown(x, unit) for x in (interval.value, interval.low, interval.high))
+    found = shown_interval(interval, unit)
+    value, low, high = found.value, found.low, found.high
     return Figure(significant(value), brackets(low, high), _kept(value), _kept(low), _kept(high))
 
 

@@ -1,14 +1,14 @@
 """What a table has columns for: the numbers over all tasks, and of each task the metric that stands for it."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from mtlattack.evaluation.record import Interval
 from mtlattack.evaluation.tables import headline_metric
 from mtlattack.leaderboard.pages.formats import Figure, change, in_unit
-from mtlattack.leaderboard.rows.results import tasks_of
-from mtlattack.leaderboard.rows.schema import AttackEntry, Row
+from mtlattack.leaderboard.rows.results import interval_of, tasks_of
+from mtlattack.leaderboard.rows.schema import AttackEntry, Metrics, Row
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,9 @@ class TaskMetric:
         """Clean → attacked."""
         return change(self._of(row.clean), self._of(attack.metrics), self.unit)
 
-    def _of(self, metrics: Mapping[str, Mapping[str, Interval]]) -> Interval:
-        return metrics.get(self.task, {}).get(self.metric, _UNKNOWN)
+    def _of(self, metrics: Metrics) -> Interval:
+        return interval_of(metrics, self.task, self.metric)
 
-
-_UNKNOWN = Interval(value=None, low=None, high=None)
 
 SUMMARIES = (
     Quantity("log", "log loss ratio", "", "low", "mean of log(L′/L) over images and tasks: no task can dominate"),
@@ -76,7 +74,7 @@ SUMMARIES = (
 def summary_figures(attack: AttackEntry) -> list[Figure]:
     """In the order of `SUMMARIES`."""
     worst = in_unit(attack.worst, "%")
-    named = Figure(f"{attack.worst_task.replace('_', ' ')} {worst.text}", *_rest(worst))
+    named = replace(worst, text=f"{attack.worst_task.replace('_', ' ')} {worst.text}")
     return [in_unit(attack.log_ratio, ""), in_unit(attack.loss_change, "%"), in_unit(attack.arp, "%"), named]
 
 
@@ -107,7 +105,3 @@ def all_metrics(row: Row) -> list[TaskMetric]:
         for name, task in tasks_of(row).items()
         for metric in task.metric_table
     ]
-
-
-def _rest(figure: Figure) -> tuple[str, float | None, float | None, float | None]:
-    return figure.interval, figure.value, figure.low, figure.high

@@ -65,14 +65,14 @@ def suite_view(rows: Sequence[StoredRow], last: Mapping[str, Event]) -> SuiteVie
     first = rows[0].row
     levels = sorted({eps for stored in rows for eps in stored.row.threat.eps})
     headline = headline_eps(first)
-    standings = _all_standing(rows, last, headline)
+    at_headline = stand(rows, last, headline)
+    standings = _all_standing(rows, last, at_headline)
     attacks = list(dict.fromkeys(attack.name for stored in rows for attack in stored.row.attacks))
     metrics = headline_metrics(first)
-    quantities = [*SUMMARIES, *task_quantities(metrics)]
+    tasks = task_quantities(metrics)
     key = places.suite_key(first.suite.name, first.suite.version)
     shown = views(standings, headline, metrics)
     lines = [(make_line(standing), shown.get(standing.stored.id)) for standing in standings]
-    at_headline = stand(rows, last, headline)
     return SuiteView(
         name=first.suite.name,
         version=first.suite.version,
@@ -88,19 +88,18 @@ def suite_view(rows: Sequence[StoredRow], last: Mapping[str, Event]) -> SuiteVie
         attacks=attacks,
         statuses=_counted([line.status for line, _ in lines]),
         summaries=list(SUMMARIES),
-        tasks=task_quantities(metrics),
+        tasks=tasks,
         lines=lines,
         accuracy=robustness_by_task(at_headline, {each.task: each.metric for each in metrics}, _href),
         degrees=degree_plot(at_headline, _href),
-        script=numbers_script(key, standings, levels, attacks, quantities, metrics),
+        script=numbers_script(key, standings, levels, attacks, [*SUMMARIES, *tasks], metrics),
     )
 
 
-def _all_standing(rows: Sequence[StoredRow], last: Mapping[str, Event], headline: float) -> list[Standing]:
+def _all_standing(rows: Sequence[StoredRow], last: Mapping[str, Event], at_headline: list[Standing]) -> list[Standing]:
     """Also rows without the headline ε, which stand by their own and below."""
-    standings = stand(rows, last, headline)
-    there = {standing.stored.id for standing in standings}
-    return standings + stand([stored for stored in rows if stored.id not in there], last)
+    there = {standing.stored.id for standing in at_headline}
+    return at_headline + stand([stored for stored in rows if stored.id not in there], last)
 
 
 def _href(standing: Standing) -> str:

@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mtlattack.evaluation.record import Interval
-from mtlattack.leaderboard.rows.results import tasks_of
+from mtlattack.leaderboard.rows.results import interval_of, tasks_of
 from mtlattack.leaderboard.rows.schema import AttackEntry, Row
 from mtlattack.tasks import Metric, Task
 
 CLEAN, ALL_TASKS = "clean", "all"
-_NOTHING = Interval(value=None, low=None, high=None)
 
 # Name, unit, and whether a higher one means that the model is better off; None where it says nothing of that.
 _SUMMARIES = (("arp", True), ("loss_change", False), ("log_ratio", False), ("worst", True))
@@ -62,7 +61,7 @@ def numbers_of(row: Row) -> list[Number]:
 
 def _clean(row: Row, tasks: dict[str, Task]) -> Iterator[Number]:
     for name, metric in _metrics_of(tasks):
-        interval = row.clean.get(name, {}).get(metric.name, _NOTHING)
+        interval = interval_of(row.clean, name, metric.name)
         yield _of_metric(row, Place(0, CLEAN, name, metric.name), metric, interval)
     for name in tasks:
         loss = row.clean_losses.get(name)
@@ -71,7 +70,7 @@ def _clean(row: Row, tasks: dict[str, Task]) -> Iterator[Number]:
 
 def _metrics(row: Row, attack: AttackEntry, tasks: dict[str, Task]) -> Iterator[Number]:
     for name, metric in _metrics_of(tasks):
-        interval = attack.metrics.get(name, {}).get(metric.name, _NOTHING)
+        interval = interval_of(attack.metrics, name, metric.name)
         yield _of_metric(row, Place(attack.eps, attack.name, name, metric.name), metric, interval)
 
 
@@ -94,7 +93,7 @@ def _metrics_of(tasks: dict[str, Task]) -> Iterator[tuple[str, Metric]]:
 
 
 def _of_metric(row: Row, place: Place, metric: Metric, interval: Interval) -> Number:
-    clean = row.clean.get(place.task, {}).get(metric.name, _NOTHING).value
+    clean = interval_of(row.clean, place.task, metric.name).value
     unit = row.tasks[place.task].metrics[metric.name].unit
     return Number(place, unit, metric.unit, metric.higher_is_better, clean, interval)
 

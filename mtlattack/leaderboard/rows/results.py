@@ -7,12 +7,14 @@ import numpy as np
 from mtlattack.errors import InputError
 from mtlattack.evaluation import list_suites, load_suite
 from mtlattack.evaluation.change import relative_change
-from mtlattack.evaluation.record import AttackResult, Metrics
+from mtlattack.evaluation.record import AttackResult, Interval, Metrics
 from mtlattack.evaluation.report import number
 from mtlattack.leaderboard.rows.schema import AttackEntry, Row
 from mtlattack.leaderboard.rows.schema import Metrics as Intervals
 from mtlattack.leaderboard.rows.units import shown
 from mtlattack.tasks import Task, task_from_config
+
+NOTHING = Interval(value=None, low=None, high=None)
 
 
 def task_names(row: Row) -> list[str]:
@@ -29,6 +31,11 @@ def tasks_of(row: Row) -> dict[str, Task]:
         return {name: task_from_config(row.tasks[name].config) for name in task_names(row)}
     except InputError as error:
         raise InputError(f"tasks: {error}") from None
+
+
+def interval_of(metrics: Intervals, task: str, metric: str) -> Interval:
+    """What a row has of a metric; all null where it has nothing."""
+    return metrics.get(task, {}).get(metric, NOTHING)
 
 
 def clean_of(row: Row, tasks: Mapping[str, Task]) -> Metrics:
@@ -61,8 +68,8 @@ def _shown(metrics: Intervals, tasks: Mapping[str, Task]) -> Metrics:
 
 
 def _value(metrics: Intervals, task: str, metric: str, unit: str) -> float | None:
-    interval = metrics.get(task, {}).get(metric)
-    return None if interval is None or interval.value is None else shown(interval.value, unit)
+    value = interval_of(metrics, task, metric).value
+    return None if value is None else shown(value, unit)
 
 
 def _relative(clean: float | None, value: float | None, higher_is_better: bool) -> float | None:

@@ -8,6 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mtlattack.evaluation.record import Interval
+
 SiUnit = Literal["1", "m", "1/m", "rad"]
 
 
@@ -32,6 +34,12 @@ UNITS: Mapping[str, Unit] = {
 def to_si(values: NDArray[np.float64], unit: str) -> NDArray[np.float64]:
     """Values in a task's unit as a row holds them."""
     return values * UNITS[unit].factor
+
+
+def shown_interval(interval: Interval, unit: str) -> Interval:
+    """A row's interval in the task's own unit."""
+    value, low, high = (None if x is None else shown(x, unit) for x in (interval.value, interval.low, interval.high))
+    return Interval(value=value, low=low, high=high)
 
 
 def shown(value: float, unit: str) -> float:

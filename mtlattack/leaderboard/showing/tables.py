@@ -16,9 +16,9 @@ from mtlattack.evaluation.tables import (
     short_number,
     short_title,
 )
-from mtlattack.leaderboard.rows.results import tasks_of
+from mtlattack.leaderboard.rows.results import interval_of, tasks_of
 from mtlattack.leaderboard.rows.schema import Metrics, Row
-from mtlattack.leaderboard.rows.units import shown
+from mtlattack.leaderboard.rows.units import shown_interval
 from mtlattack.leaderboard.showing.markdown import code, escape
 from mtlattack.leaderboard.showing.selection import Place, Ranking
 from mtlattack.tasks import Metric, Task
@@ -157,9 +157,7 @@ def _columns(ranking: Ranking, only: str | None) -> list[tuple[str, Task, Metric
 
 
 def _shown(metrics: Metrics, task: str, metric: Metric) -> str:
-    interval = metrics.get(task, {}).get(metric.name)
-    value = None if interval is None or interval.value is None else shown(interval.value, metric.unit)
-    return short_number(value)
+    return short_number(shown_interval(interval_of(metrics, task, metric.name), metric.unit).value)
 
 
 def _table(ranking: Ranking) -> Table:
