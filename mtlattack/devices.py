@@ -1,4 +1,6 @@
-"""Which devices there are."""
+"""Which devices there are, and what memory they have left."""
+
+import gc
 
 import torch
 
@@ -39,6 +41,13 @@ def multiplies_bfloat16(device: torch.device) -> bool:
 def is_out_of_memory(error: Exception) -> bool:
     """Whether an error says that the device has no memory left; only CUDA has a class of its own for it."""
     return isinstance(error, torch.cuda.OutOfMemoryError) or any(phrase in str(error) for phrase in _NO_MEMORY)
+
+
+def release_memory(device: torch.device) -> None:
+    """Hand what nobody uses any longer back to a CUDA device; torch keeps it for itself otherwise."""
+    if device.type == "cuda":
+        gc.collect()  # What a CUDA graph held lies in cycles.
+        torch.cuda.empty_cache()
 
 
 def _present(available: dict[str, bool]) -> str:

@@ -6,13 +6,14 @@ from statistics import median
 from typing import Literal
 
 from flops import Convolution
-from memory import ATTACK, FLOOR, T_BACKWARD
+from memory import ATTACK, ATTACK16, FLOOR, T_BACKWARD
 from report import Goal, Line
 from timing import Spread, ratio
 from workload import Case, Workload
 
 FORWARD, FLOOR16 = "forward", "floor bf16"
 PGD, PLAIN, SEARCH16, APGD, SIGNSUM = "pgd-dgba", "pgd-dgba plain", "pgd-dgba bf16", "apgd-dgba", "pgd-signsum"
+FLOOR_GRAPHED, PGD_GRAPHED = "floor graphed", "pgd-dgba graphed"
 OWN_PASSES, CONVOLUTION, BOUND = "own passes", "convolution", "FLOP bound"
 _TASKS = (3, 5)
 _PEAK = "peak memory "
@@ -60,19 +61,23 @@ TIMES = (
     Comparison(FLOOR, BOUND),
     Comparison(FORWARD, FLOOR),
     Comparison(FLOOR16, FLOOR),
+    # On a CUDA device only.
+    Comparison(FLOOR, FLOOR_GRAPHED),
+    Comparison(PGD, PGD_GRAPHED),
 )
 # What the times would be if time were operations: says where a goal is out of a network's reach.
 FLOPS = (Comparison(T_BACKWARD, FLOOR, what="FLOPs "), Comparison(SIGNSUM, FLOOR, what="FLOPs "))
 PEAKS = (
     Comparison(ATTACK, T_BACKWARD, "≤", (0.35, 0.35), (0.35, 0.35), only_at=(256, 256), what=_PEAK),
+    Comparison(ATTACK16, T_BACKWARD, what=_PEAK),
     Comparison(ATTACK, FLOOR, "≤", (1.25, 1.25), (1.25, 1.25), what=_PEAK),
 )
 
 
 def contestants(workload: Workload, few: int) -> dict[str, Contestant]:
-    """All of them, by name."""
+    """All of them, by name; those that replay CUDA graphs where the device has such."""
     steps, prepared, search = workload.case.steps, workload.prepared, workload.search
-    return {
+    field = {
         FLOOR: Contestant(workload.floor(prepared, steps), steps),
         PGD: Contestant(workload.attack("pgd-dgba", prepared, steps), steps),
         APGD: Contestant(workload.attack("apgd-dgba", prepared, steps), steps),
@@ -84,6 +89,10 @@ def contestants(workload: Workload, few: int) -> dict[str, Contestant]:
         T_BACKWARD: Contestant(workload.t_backward(few), few),
         CONVOLUTION: Contestant(Convolution(workload.device), 1),
     }
+    if workload.device.type == "cuda":
+        field[FLOOR_GRAPHED] = Contestant(workload.floor(workload.graphed, steps), steps)
+        field[PGD_GRAPHED] = Contestant(workload.attack("pgd-dgba", workload.graphed, steps), steps)
+    return field
 
 
 def countable(workload: Workload) -> dict[str, Callable[[], object]]:
@@ -103,7 +112,8 @@ def compare_times(case: Case, seconds: Mapping[str, Sequence[float]], flops: Map
         OWN_PASSES: [a + b / case.steps for a, b in zip(floor, forward, strict=True)],
         BOUND: [flops[FLOOR] / (Convolution.flops / c) for c in convolution],
     }
-    pairs = ((comparison, all_seconds[comparison.name], all_seconds[comparison.over]) for comparison in TIMES)
+    there = [comparison for comparison in TIMES if {comparison.name, comparison.over} <= all_seconds.keys()]
+    pairs = ((comparison, all_seconds[comparison.name], all_seconds[comparison.over]) for comparison in there)
     lines = [comparison.line(case, ratio(own, other), _ms(other)) for comparison, own, other in pairs]
     base = f"{flops[FLOOR] / 1e9:.1f} GFLOP"
     return [*lines, *(x.line(case, Spread.of([flops[x.name] / flops[x.over]]), base) for x in FLOPS)]

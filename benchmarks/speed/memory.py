@@ -19,11 +19,12 @@ from workload import Case, Workload
 
 from mtlattack.errors import InputError
 
-FLOOR, ATTACK, T_BACKWARD = "floor", "apgd-dgba", "T-backward"
+FLOOR, ATTACK, ATTACK16, T_BACKWARD = "floor", "apgd-dgba", "apgd-dgba bf16", "T-backward"
 # As few steps as show the peak: APGD holds the most once it has a best point and a point before this one.
 WORKS: dict[str, Callable[[Workload], Callable[[], object]]] = {
     FLOOR: lambda workload: workload.floor(workload.prepared, 1),
     ATTACK: lambda workload: workload.attack("apgd-dgba", workload.prepared, 3),
+    ATTACK16: lambda workload: workload.attack("apgd-dgba", workload.prepared, 3, workload.search),
     T_BACKWARD: lambda workload: workload.t_backward(1),
 }
 

@@ -91,6 +91,7 @@ CONTESTANTS = (
     Contestant("torchattacks PGD", "pgd", _torchattacks_pgd),
     Contestant("foolbox LinfPGD", "pgd", _foolbox_pgd),
     Contestant("mtlattack apgd-total", "apgd", _ours("apgd-total")),
+    Contestant("mtlattack decay-total", "apgd", _ours("decay-total")),
     Contestant("APGD as published", "apgd", _ours("apgd-total", halve_steadily=False)),
     Contestant("torchattacks APGD", "apgd", _torchattacks_apgd, surplus=1),
     Contestant("adv-lib APGD", "apgd", _adv_lib_apgd, surplus=1),
@@ -103,9 +104,9 @@ TIMED = (
 )
 
 
-def ours_of(kind: str) -> Contestant:
-    """Our attack of a kind, which its peers are held against."""
-    return next(contestant for contestant in CONTESTANTS if contestant.kind == kind and contestant.ours)
+def ours_of(kind: str) -> list[Contestant]:
+    """Our attacks of a kind, which its peers are held against, in time the first alone."""
+    return [contestant for contestant in CONTESTANTS if contestant.kind == kind and contestant.ours]
 
 
 def peer_versions() -> dict[str, str]:

@@ -26,8 +26,8 @@ class Timing:
     highest: float  # L/S of any point that a peer visited
 
     def over_ours(self, contestant: Contestant) -> Spread:
-        """Time of a contestant over that of our attack of its kind, each round by itself."""
-        return ratio(self.seconds[contestant.name], self.seconds[ours_of(contestant.kind).name])
+        """Time of a contestant over that of our first attack of its kind, each round by itself."""
+        return ratio(self.seconds[contestant.name], self.seconds[ours_of(contestant.kind)[0].name])
 
 
 @dataclass(frozen=True)
@@ -49,13 +49,18 @@ class Strength:
     error: float  # of the cross entropy at the clean images, relative
     seed: int
 
+    def leads(self) -> list[tuple[Contestant, Contestant, Lead]]:
+        """Each of ours, each of theirs of its kind, and the lead of ours."""
+        rivals = [theirs for theirs in CONTESTANTS if not theirs.ours]
+        return [(ours, theirs, self.lead(ours, theirs)) for theirs in rivals for ours in ours_of(theirs.kind)]
+
     def relative(self, contestant: Contestant) -> float:
         """Mean summed loss over the mean clean one."""
         return float(self.losses[contestant.name].mean() / self.clean.mean())
 
-    def lead(self, contestant: Contestant) -> Lead:
+    def lead(self, ours: Contestant, theirs: Contestant) -> Lead:
         """Ours − theirs in units of the mean clean loss, with a 95 % bootstrap interval over the images, paired."""
-        difference = self.losses[ours_of(contestant.kind).name] - self.losses[contestant.name]
+        difference = self.losses[ours.name] - self.losses[theirs.name]
         weights = resampling_weights(len(self.clean), RESAMPLES, self.seed)
         values = (weights @ difference) / (weights @ self.clean)
         low, high = np.quantile(values[1:], [0.025, 0.975])

@@ -7,13 +7,13 @@ from statistics import median
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from peer_attacks import CONTESTANTS, TIMED, Contestant
+from peer_attacks import CONTESTANTS, TIMED
 from peer_measures import Strength, Timing
 from rich.table import Table
 
 from mtlattack.figures import save_figure
 
-GOAL = {"time over ours": "≥ 1 for every peer", "apgd, ours − theirs": "> 0 for every peer"}
+GOAL = {"time over ours": "≥ 1 for every peer", "summed loss, ours − theirs, APGD": "> 0 for every peer"}
 
 
 def render_time(timings: Mapping[str, Timing]) -> Table:
@@ -37,18 +37,18 @@ def render_time(timings: Mapping[str, Timing]) -> Table:
 
 
 def render_strength(strength: Strength) -> Table:
-    """One row a contestant; losses in units of the mean clean one."""
+    """One row a contestant, then one for each of ours against each of theirs; in units of the mean clean loss."""
     table = Table(title=f"Summed loss at equal gradient passes, {len(strength.clean)} images, clean = 1")
     table.add_column("attack", no_wrap=True)
-    for column in ("mean loss", "ours − theirs", "95 %"):
+    for column in ("mean", "95 %"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     for contestant in CONTESTANTS:
-        cells = [contestant.name, f"{strength.relative(contestant):.3f}"]
-        if not contestant.ours:
-            lead = strength.lead(contestant)
-            cells += [f"{lead.value:+.3f}", f"{lead.low:+.3f} to {lead.high:+.3f}", _compare(lead.low, lead.high)]
-        table.add_row(*cells)
+        table.add_row(contestant.name, f"{strength.relative(contestant):.3f}")
+    table.add_section()
+    for ours, theirs, lead in strength.leads():
+        name = f"{ours.name} − {theirs.name}"
+        table.add_row(name, f"{lead.value:+.3f}", f"{lead.low:+.3f} to {lead.high:+.3f}", _compare(lead.low, lead.high))
     return table
 
 
@@ -57,7 +57,7 @@ def plot(timings: Mapping[str, Timing], strength: Strength, path: Path) -> None:
     figure = Figure(figsize=(12, 4), layout="constrained")
     FigureCanvasAgg(figure)
     left, right = figure.subplots(1, 2, width_ratios=[3, 2])
-    timed, rivals = ([c for c in contestants if not c.ours] for contestants in (TIMED, CONTESTANTS))
+    timed = [contestant for contestant in TIMED if not contestant.ours]
     for i, (case, timing) in enumerate(timings.items()):
         spreads = [timing.over_ours(contestant) for contestant in timed]
         medians = [spread.median for spread in spreads]
@@ -65,22 +65,31 @@ def plot(timings: Mapping[str, Timing], strength: Strength, path: Path) -> None:
         places = [place + (i - (len(timings) - 1) / 2) * 0.2 for place in range(len(spreads))]
         left.errorbar(places, medians, whiskers, fmt="o", capsize=4, label=case)
     left.legend(fontsize=8, frameon=False)
-    _finish(left, timed, 1, "time / ours\n(above 1: ours is faster)")
-    leads = [strength.lead(contestant) for contestant in rivals]
-    values = [lead.value for lead in leads]
-    right.errorbar(
-        range(len(leads)), values, [[i.value - i.low for i in leads], [i.high - i.value for i in leads]],
-        fmt="s", capsize=4, color="C4",
-    )  # fmt: skip
-    _finish(right, rivals, 0, "summed loss: ours − theirs, clean = 1\n(above 0: ours is stronger)")
+    _finish(left, [c.name for c in timed], 1, "time / ours\n(above 1: ours is faster)")
+    _plot_leads(right, strength)
     save_figure(figure, path, dpi=110)
 
 
-def _finish(axis: Axes, contestants: Sequence[Contestant], parity: float, label: str) -> None:
+def _plot_leads(axis: Axes, strength: Strength) -> None:
+    """One colour for each of ours, a place for each of theirs."""
+    leads = strength.leads()
+    rivals = list(dict.fromkeys(theirs.name for _, theirs, _ in leads))
+    for i, name in enumerate(dict.fromkeys(ours.name for ours, _, _ in leads)):
+        mine = [(rivals.index(theirs.name), lead) for ours, theirs, lead in leads if ours.name == name]
+        places = [place + 0.15 * (i - 1) for place, _ in mine]
+        whiskers = [[lead.value - lead.low for _, lead in mine], [lead.high - lead.value for _, lead in mine]]
+        axis.errorbar(
+            places, [lead.value for _, lead in mine], whiskers, fmt="s", capsize=4, color=f"C{i + 4}", label=name
+        )
+    axis.legend(fontsize=8, frameon=False)
+    _finish(axis, rivals, 0, "summed loss: ours − theirs, clean = 1\n(above 0: ours is stronger)")
+
+
+def _finish(axis: Axes, names: Sequence[str], parity: float, label: str) -> None:
     axis.axhline(parity, color="black", linestyle="--", linewidth=1)
-    axis.set_xticks(range(len(contestants)), [c.name.replace(" ", "\n", 2) for c in contestants])
+    axis.set_xticks(range(len(names)), [name.replace(" ", "\n", 2) for name in names])
     axis.set(ylabel=label)
-    axis.set_xlim(-0.5, len(contestants) - 0.5)
+    axis.set_xlim(-0.5, len(names) - 0.5)
     axis.grid(axis="y", alpha=0.3)
 
 

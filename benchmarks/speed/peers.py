@@ -83,7 +83,7 @@ def _strength_document(strength: Strength) -> dict[str, Any]:
         "highest": strength.highest,
         "cross_entropy_error": strength.error,
         "mean_over_clean": {c.name: strength.relative(c) for c in CONTESTANTS},
-        "ours_minus_theirs": {c.name: asdict(strength.lead(c)) for c in CONTESTANTS if not c.ours},
+        "leads": [{"ours": a.name, "theirs": b.name, **asdict(lead)} for a, b, lead in strength.leads()],
     }
 
 

@@ -11,7 +11,14 @@ from torch import Tensor
 
 from mtlattack.attacks import create_attack
 from mtlattack.errors import InputError, UnknownNameError
-from mtlattack.models import MultiTaskNetwork, PreparedModel, create_network, lower_precision, prepare_for_attack
+from mtlattack.models import (
+    GraphedModel,
+    MultiTaskNetwork,
+    PreparedModel,
+    create_network,
+    lower_precision,
+    prepare_for_attack,
+)
 from mtlattack.tasks import EdgeTexture, Segmentation, Task, create_task, list_tasks
 from mtlattack.tasks.registry import TASKS
 from mtlattack.training.recipes import load_recipe
@@ -61,7 +68,7 @@ class Workload:
     """The network of a case in eval mode, its prepared copies, one batch, and the things to do with them.
 
     Models are made when they are first asked for: `plain` as anyone would have it, its parameters wanting gradients;
-    `prepared` in float32; `search` in bfloat16.
+    `prepared` in float32; `search` in bfloat16; `graphed`, on a CUDA device alone.
     """
 
     def __init__(self, case: Case) -> None:
@@ -86,7 +93,12 @@ class Workload:
         """The prepared model with weights in bfloat16."""
         return lower_precision(self.prepared)
 
-    def floor(self, model: torch.nn.Module, passes: int) -> Callable[[], None]:
+    @cached_property
+    def graphed(self) -> GraphedModel:
+        """The prepared model with its passes on the batch recorded as CUDA graphs, whether that pays or not."""
+        return GraphedModel(self.prepared, self.images)
+
+    def floor(self, model: torch.nn.Module | GraphedModel, passes: int) -> Callable[[], None]:
         """So many forward passes, each with one input gradient of the summed losses."""
 
         def run() -> None:
@@ -116,7 +128,7 @@ class Workload:
         return run
 
     def attack(
-        self, name: str, model: torch.nn.Module, steps: int, search: PreparedModel | None = None
+        self, name: str, model: torch.nn.Module | GraphedModel, steps: int, search: PreparedModel | None = None
     ) -> Callable[[], Tensor]:
         """A whole attack of so many steps; `search` gives the gradients if given."""
         attack = create_attack(name, eps=EPS, steps=steps, seed=self.case.seed)
@@ -127,7 +139,7 @@ class Workload:
         size = 2.5 * EPS / 20
         return lambda: t_backward_pgd(self.plain, self.images, self.targets, eps=EPS, step_size=size, steps=steps)
 
-    def _losses(self, model: torch.nn.Module, images: Tensor) -> list[Tensor]:
+    def _losses(self, model: torch.nn.Module | GraphedModel, images: Tensor) -> list[Tensor]:
         """One number a task, summed over the images; one forward pass."""
         predictions = model(images)
         return [task.loss(predictions[name], self.targets[name]).sum() for name, task in self.plain.tasks.items()]

@@ -1,4 +1,4 @@
-"""Per-image norms that neither overflow nor lose small gradients."""
+"""Arithmetic image by image: choices, and norms that neither overflow nor lose small gradients."""
 
 import torch
 from torch import Tensor
@@ -7,6 +7,13 @@ from torch import Tensor
 def per_image(values: Tensor) -> Tensor:
     """One number an image, `[B]`, shaped to meet images `[B, C, H, W]`: `[B, 1, 1, 1]`."""
     return values.view(-1, 1, 1, 1)
+
+
+def choose(first: Tensor, images: Tensor, others: Tensor) -> Tensor:
+    """`images` where `first` `[B]` is true, else `others`, all `[B, C, H, W]` and finite."""
+    # By a product: torch.where takes three times as long on a CPU.
+    weight = per_image(first.to(images.dtype))
+    return torch.addcmul(others * (1 - weight), images, weight)
 
 
 def norm(values: Tensor, order: float) -> Tensor:

@@ -36,6 +36,9 @@ def run(
     limit: Annotated[int | None, typer.Option(help="Only the first so many images, of these.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Images at a time.")] = None,
     precision: Annotated[str, typer.Option(help="Of the gradients: float32, bfloat16 or auto.")] = "float32",
+    cuda_graphs: Annotated[
+        bool, typer.Option("--cuda-graphs", help="Replay passes as CUDA graphs where that is faster; untried on a GPU.")
+    ] = False,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps; default: the best there is.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of the random starts.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run; default: runs/<suite>-<model>.")] = None,
@@ -75,6 +78,7 @@ def run(
         name=name,
         suite={"name": chosen.name, "version": chosen.version, "sha256": chosen.sha256, "overrides": overrides},
         precision=precision,  # type: ignore[arg-type]
+        cuda_graphs=cuda_graphs,
         batch_size=chosen.batch_size,
         device=device,
         seed=chosen.seed,

@@ -4,7 +4,8 @@ import warnings
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from mtlattack.attacks import create_aggregator
 from mtlattack.attacks.objective import Objective
@@ -13,7 +14,9 @@ from mtlattack.data import Batch
 from mtlattack.devices import is_out_of_memory, multiplies_bfloat16
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.evaluation.model import Model
-from mtlattack.models import PreparedModel, lower_precision, prepare_for_attack
+from mtlattack.models import GraphedModel, PreparedModel, graph_where_it_pays, lower_precision, prepare_for_attack
+from mtlattack.models.graphed import Record, record_on_cuda
+from mtlattack.models.reach import how_to_reach, out_of_reach
 
 Precision = Literal["float32", "bfloat16", "auto"]
 # Share of equal gradient signs below which attacks in bfloat16 are known to lose strength (trained networks: 95 %).
@@ -25,17 +28,23 @@ class Preparation:
     """`judge` computes in float32 and gives every number; `search` gives gradients, and may be the same.
 
     `description` holds what can change a number; `sign_agreement` is that of the two models' gradients, if measured.
+    `speed_ups` say by role how many times as fast a pass is as a CUDA graph, None where it is none, if asked for.
     """
 
     judge: Model
     search: Model
     description: dict[str, Any]
     sign_agreement: float | None = None
+    speed_ups: dict[str, float | None] | None = None
 
     @property
     def low(self) -> bool:
         """Whether the search has a precision of its own."""
         return self.search is not self.judge
+
+    def release_graphs(self) -> bool:
+        """Go on without CUDA graphs, so that their memory is free again; whether there were any."""
+        return any([model.release() for model in (self.judge, self.search) if isinstance(model, GraphedModel)])
 
 
 def check_precision(precision: str) -> None:
@@ -69,12 +78,39 @@ def prepare(model: Model, batch: Batch, precision: str) -> Preparation:
         if precision == "auto":
             return float32
         reason = " ".join(str(error).split())
-        raise InputError(f"{type(model).__name__} cannot compute in bfloat16: {reason}") from error
+        left = how_to_reach(out_of_reach(judge.model, batch.images.device, torch.bfloat16))
+        raise InputError(f"{type(model).__name__} cannot compute in bfloat16: {reason}{left}") from error
     if agreement < _LEAST_AGREEMENT:
         if precision == "auto":
             return replace(float32, sign_agreement=agreement)
         warnings.warn(f"only {agreement:.0%} of gradient signs agree between bfloat16 and float32", stacklevel=2)
     return Preparation(judge, search, description | {"search": "bfloat16"}, agreement)
+
+
+def check_cuda_graphs(device: torch.device) -> None:
+    """InputError for a device that has none."""
+    if device.type != "cuda":
+        raise InputError(f"cuda_graphs needs a CUDA device, the run is on {device}")
+
+
+def with_graphs(prepared: Preparation, images: Tensor, size: int, record: Record = record_on_cuda) -> Preparation:
+    """The same, with CUDA graphs where they pay for batches of `size` images `[B, 3, H, W]`, of which some are given.
+
+    A callable that is no module stays as it is, with a warning.
+    """
+    batch = images[torch.arange(size, device=images.device) % len(images)]
+    judge, judging = _graph(prepared.judge, batch, record)
+    search, searching = _graph(prepared.search, batch, record) if prepared.low else (judge, judging)
+    return replace(prepared, judge=judge, search=search, speed_ups={"judge": judging, "search": searching})
+
+
+def _graph(model: Model, batch: Tensor, record: Record) -> tuple[Model, float | None]:
+    if not isinstance(model, PreparedModel):
+        warnings.warn(f"the model is a {type(model).__name__}, no nn.Module: no CUDA graph of it", stacklevel=3)
+        return model, None
+    layout = torch.channels_last if model.channels_last else torch.contiguous_format
+    graphed, speed_up = graph_where_it_pays(model, batch.contiguous(memory_format=layout), record)
+    return graphed, None if speed_up is None else round(speed_up, 2)
 
 
 def gradient_agreement(model: PreparedModel, search: PreparedModel, batch: Batch) -> float:

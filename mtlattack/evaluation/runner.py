@@ -12,7 +12,7 @@ import torch
 
 from mtlattack.attacks import Attack, Result
 from mtlattack.data import Batch, PreparedDataset, join_batches, read_ahead
-from mtlattack.devices import choose_device, is_out_of_memory
+from mtlattack.devices import choose_device, is_out_of_memory, release_memory
 from mtlattack.errors import InputError
 from mtlattack.evaluation.ensembles import expand
 from mtlattack.evaluation.environment import circumstances
@@ -21,7 +21,14 @@ from mtlattack.evaluation.fitting import fitted
 from mtlattack.evaluation.measuring import measure
 from mtlattack.evaluation.model import Model
 from mtlattack.evaluation.plan import make_plan
-from mtlattack.evaluation.preparation import Precision, Preparation, check_precision, prepare
+from mtlattack.evaluation.preparation import (
+    Precision,
+    Preparation,
+    check_cuda_graphs,
+    check_precision,
+    prepare,
+    with_graphs,
+)
 from mtlattack.evaluation.trust.calls import compare_calls
 from mtlattack.progress import progress_bar
 
@@ -40,6 +47,7 @@ def evaluate(
     name: str | None = None,
     suite: Mapping[str, Any] | None = None,
     precision: Precision = "float32",
+    cuda_graphs: bool = False,
     batch_size: int = 16,
     device: str | None = None,
     seed: int = 0,
@@ -53,8 +61,10 @@ def evaluate(
     (`fresh` starts anew instead). `name`, `suite` and `seed` only stand in the record. Attacks take their gradients in
     `precision`: `auto` is bfloat16 where that is fast and agrees with float32 on the first images. Losses and
     statistics are computed in float32 on the final images. A batch that the device has no memory for is done in halves.
-    InputError if `path` holds another run, labels and tasks do not fit, or the model predicts something that is not
-    finite; what is measured by then is kept.
+    With `cuda_graphs` passes on whole batches are replayed as CUDA graphs where these give the same and are faster; the
+    evidence's environment says how much. Not run on a GPU by us yet. InputError if `path` holds another run, labels and
+    tasks do not fit, the device has no CUDA graphs, or the model predicts something that is not finite; what is
+    measured by then is kept.
     """
     check_precision(precision)
     if batch_size < 1:
@@ -62,6 +72,8 @@ def evaluate(
     if not len(data):
         raise InputError(f"{data.split} of {data.name} has no images to attack")
     chosen = choose_device(device)
+    if cuda_graphs:
+        check_cuda_graphs(chosen)
     if data.tasks != dict(model.tasks):
         raise InputError(
             f"the data gives labels for {', '.join(data.tasks)}, the model predicts {', '.join(model.tasks)}"
@@ -76,11 +88,14 @@ def evaluate(
         model, data, jobs, fit_data=fit_data, name=name, suite=suite, ensembles=ensembles, preparation=prepared,
         batch_size=batch_size, device=chosen, seed=seed,
     )  # fmt: skip
-    environment = circumstances() | {
+    environment: dict[str, Any] = circumstances() | {
         "precision_asked": precision,
         "sign_agreement": prepared.sign_agreement,
         "calls": compare_calls(prepared.judge, first.images[:batch_size].to(chosen)),
     }
+    if cuda_graphs:  # After the calls: they are compared without TF32, which a recording would hold on to.
+        prepared = with_graphs(prepared, first.images.to(chosen), min(batch_size, len(data)))
+        environment["cuda_graphs"] = prepared.speed_ups
     if path is not None:
         file = _open_or_create(Path(path), plan, environment, data.ids, fresh)
         return _Run(prepared, file, jobs, plan).finish(data, fit_data, chosen)
@@ -106,7 +121,7 @@ class _Run:
         """Do what is not done yet."""
         done = self.file.done()
         self.jobs = [
-            (name, attack and (attack if done[name].all() else fitted(attack, self.prepared, fit_data, device)))
+            (name, attack and (attack if done[name].all() else self._fitted(attack, fit_data, device)))
             for name, attack in self.jobs
         ]
         todo = {
@@ -130,6 +145,16 @@ class _Run:
                         bar.advance(images)
         return self.file.read()
 
+    def _fitted(self, attack: Attack, data: PreparedDataset, device: torch.device) -> Attack:
+        """The attack as it can be run; CUDA graphs make room if they must."""
+        try:
+            return fitted(attack, self.prepared, data, device)
+        except Exception as error:
+            if not is_out_of_memory(error) or not self.prepared.release_graphs():
+                raise
+        _free(device, "to fit beside CUDA graphs: going on without these")
+        return fitted(attack, self.prepared, data, device)
+
     def _in_portions(self, job: str, attack: Attack | None, batch: Batch, start: int, finished: int) -> Iterator[int]:
         """One job on the rest of a batch: as a whole, or as many images at a time as the device had memory for so far.
 
@@ -142,18 +167,22 @@ class _Run:
                 yield len(portion.ids)
 
     def _fits(self, job: str, attack: Attack | None, batch: Batch, start: int) -> bool:
-        """Do the job, or halve what is taken to fit."""
+        """Do the job, or else drop the CUDA graphs, or if there are none, halve what is taken to fit."""
+        images, device = len(batch.ids), batch.images.device
         try:
             self._do(job, attack, batch, start)
             return True
         except Exception as error:
-            if not is_out_of_memory(error) or len(batch.ids) == 1:
+            if not is_out_of_memory(error):
                 raise
-            device = batch.images.device
-        self.fitting = len(batch.ids) // 2
-        warnings.warn(f"{device} has no memory for {len(batch.ids)} images: going on with {self.fitting}", stacklevel=2)
-        if device.type == "cuda":
-            torch.cuda.empty_cache()
+            dropped = self.prepared.release_graphs()
+            if images == 1 and not dropped:
+                raise
+        if dropped:
+            _free(device, f"for {images} images beside CUDA graphs: going on without these")
+        else:
+            self.fitting = images // 2
+            _free(device, f"for {images} images: going on with {self.fitting}")
         return False
 
     def _do(self, job: str, attack: Attack | None, batch: Batch, start: int) -> None:
@@ -170,6 +199,12 @@ class _Run:
             raise InputError(f"{attack or CLEAN} on images {batch.ids[0]} to {batch.ids[-1]}: {error}") from None
         rows = slice(start, start + len(batch.ids))
         self.file.write(job, rows, measured, seconds=time.perf_counter() - started)
+
+
+def _free(device: torch.device, what: str) -> None:
+    """Say what there was no memory for, and free what is no longer used."""
+    release_memory(device)
+    warnings.warn(f"{device} has no memory {what}", stacklevel=3)
 
 
 def _open_or_create(

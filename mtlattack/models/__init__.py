@@ -4,6 +4,7 @@ from mtlattack.models.checkpoints import file_hash, load_checkpoint, read_descri
 from mtlattack.models.counts import Counts, count_network, count_stages
 from mtlattack.models.creating import create_network, sketch_network
 from mtlattack.models.enumeration import count_trees
+from mtlattack.models.graphed import GraphedModel, graph_where_it_pays
 from mtlattack.models.layouts import (
     NAMED_LAYOUTS,
     Layout,
@@ -24,6 +25,7 @@ from mtlattack.models.zoo import create_model, list_models, model_path
 __all__ = [
     "NAMED_LAYOUTS",
     "Counts",
+    "GraphedModel",
     "Layout",
     "MultiTaskNetwork",
     "NetworkConfig",
@@ -36,6 +38,7 @@ __all__ = [
     "create_model",
     "create_network",
     "file_hash",
+    "graph_where_it_pays",
     "layout_at",
     "layout_index",
     "layout_name",

@@ -65,17 +65,17 @@ class MultiTaskNetwork(NormalisingModule, ABC):
             raise InputError(f"a network predicts each task once, got {', '.join(task.name for task in tasks)}")
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """Predictions by task, at the images' own size."""
+        """Predictions by task, in the images' own size and type."""
         size = (images.shape[-2], images.shape[-1])
         paths = self.features(self.normalise(images))
-        return {name: self.heads[name](paths[name], size) for name in self.tasks}
+        return {name: self.heads[name](paths[name], size).to(images.dtype) for name in self.tasks}
 
     def shared_features(self, images: Tensor) -> Tensor:
-        """The deepest feature `[B, C, h, w]` that all tasks share, in the weights' type; what follows it does not run.
+        """The deepest feature `[B, C, h, w]` that all tasks share; what follows it does not run.
 
         InputError for a network that shares none.
         """
-        return self.deepest_shared(self.normalise(images))
+        return self.deepest_shared(self.normalise(images)).to(images.dtype)
 
     @abstractmethod
     def features(self, x: Tensor) -> dict[str, list[Tensor]]:

@@ -2,20 +2,22 @@
 
 import copy
 import warnings
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
 
+from mtlattack.chance import same_chance
 from mtlattack.devices import is_out_of_memory
 from mtlattack.errors import InputError
 from mtlattack.models.folding import fold_batch_norms
-from mtlattack.models.normalisation import NormalisingModule
+from mtlattack.models.frozen import freeze_layers
+from mtlattack.models.normalisation import cast_weights, normalising_parts
+from mtlattack.models.reach import how_to_reach, out_of_reach
 from mtlattack.tasks import Task
 
 # Of the largest value that a task predicts: folding changes the last bits, a fold gone wrong much more.
-_TOLERANCE = 1e-4
+TOLERANCE = 1e-4
 _CHECKED_IMAGES = 2
 
 
@@ -28,7 +30,10 @@ class PreparedModel(nn.Module):
     def __init__(self, model: nn.Module, *, folded: int, channels_last: bool, dtype: torch.dtype) -> None:
         super().__init__()
         self.model, self.folded, self.channels_last, self.dtype = model, folded, channels_last, dtype
+        # What normalises by itself takes float32 and rounds afterwards.
+        self._image_type = torch.float32 if normalising_parts(model) else dtype
         self.eval().requires_grad_(False)
+        freeze_layers(model)
 
     @property
     def tasks(self) -> Mapping[str, Task]:
@@ -59,8 +64,7 @@ class PreparedModel(nn.Module):
     def _laid_out(self, images: Tensor) -> Tensor:
         """The images in the layout and type that the model takes."""
         x = images.contiguous(memory_format=torch.channels_last if self.channels_last else torch.contiguous_format)
-        # A module that normalises by itself takes float32 and rounds afterwards.
-        return x if isinstance(self.model, NormalisingModule) else x.to(self.dtype)
+        return x.to(self._image_type)
 
 
 def prepare_for_attack(model: nn.Module, images: Tensor) -> PreparedModel:
@@ -69,7 +73,7 @@ def prepare_for_attack(model: nn.Module, images: Tensor) -> PreparedModel:
     Float32, eval mode, no parameter with a gradient, batch norm folded where torch.fx can follow the model,
     channels-last. The copy must predict for the first of the images and their negatives what the model predicts, shared
     features included; where it does not, it is made without folding, then without channels-last, with a warning. The
-    caller's model stays as it is.
+    caller's model stays as it is. InputError for a model that fails as parts of it cannot be moved, which it names.
     """
 
     def plain() -> nn.Module:
@@ -79,7 +83,7 @@ def prepare_for_attack(model: nn.Module, images: Tensor) -> PreparedModel:
 
     images = torch.cat([images[:_CHECKED_IMAGES], 1 - images[:_CHECKED_IMAGES]])
     reference = PreparedModel(plain(), folded=0, channels_last=False, dtype=torch.float32)
-    expected = _predict(reference, images)
+    expected = _expected(reference, images)
     for make, what in ((_folded, "its batch norms are folded"), (_channels_last, "it is laid out channels-last")):
         prepared, reason = _try(make, plain(), expected, images)
         if prepared is not None:
@@ -91,14 +95,12 @@ def prepare_for_attack(model: nn.Module, images: Tensor) -> PreparedModel:
 def lower_precision(prepared: PreparedModel, dtype: torch.dtype = torch.bfloat16) -> PreparedModel:
     """A copy whose weights are cast to `dtype` once; images and predictions stay float32.
 
-    Several times as fast where the hardware multiplies in this type. A foreign model may fail in it when called.
+    Several times as fast where the hardware multiplies in this type. Of a module with parts that normalise images by
+    themselves only these are cast, and the rest stays float32. A foreign model may fail in it when called.
     """
     with torch.inference_mode(False):
         twin = copy.deepcopy(prepared.model)
-        if isinstance(twin, NormalisingModule):
-            twin.cast_weights(dtype)
-        else:
-            twin.to(dtype)
+        cast_weights(twin, dtype)
     return PreparedModel(twin, folded=prepared.folded, channels_last=prepared.channels_last, dtype=dtype)
 
 
@@ -120,28 +122,41 @@ def _try(
     """What `make` makes of a copy if that predicts as expected, or nothing, and what the model did instead."""
     try:
         # A trace runs the model's code, which may draw random numbers.
-        with torch.inference_mode(False), _same_chance(images.device):
+        with torch.inference_mode(False), same_chance(images.device):
             prepared = make(twin)
         predictions = _predict(prepared, images)
     except Exception as error:  # whatever a foreign module raises when its parts are replaced
         if is_out_of_memory(error):
             raise
         return None, f"raises {type(error).__name__} ({' '.join(str(error).split())})"
-    same = predictions.keys() == expected.keys() and all(_close(predictions[n], expected[n]) for n in expected)
+    same = predictions.keys() == expected.keys() and all(are_close(predictions[n], expected[n]) for n in expected)
     return (prepared, "") if same else (None, "predicts otherwise")
 
 
-def _close(value: Tensor, expected: Tensor) -> bool:
+def _expected(reference: PreparedModel, images: Tensor) -> dict[str, Tensor]:
+    """What a copy predicts that is moved and no more; InputError where it fails over what could not be moved."""
+    try:
+        return _predict(reference, images)
+    except Exception as error:  # whatever a foreign module raises
+        left = out_of_reach(reference.model, images.device, reference.dtype)
+        if is_out_of_memory(error) or not left:
+            raise
+        name, reason = type(reference.model).__name__, " ".join(str(error).split())
+        raise InputError(f"{name} fails on {images.device} in float32: {reason}{how_to_reach(left)}") from error
+
+
+def are_close(value: Tensor, expected: Tensor, tolerance: float = TOLERANCE) -> bool:
+    """Whether no value differs by more than a share of the largest expected one; NaN equals NaN."""
     largest = expected.nan_to_num(0, 0, 0).abs().amax()
     return value.shape == expected.shape and torch.allclose(
-        value, expected, rtol=0, atol=_TOLERANCE * float(largest), equal_nan=True
+        value, expected, rtol=0, atol=tolerance * float(largest), equal_nan=True
     )
 
 
 def _predict(model: PreparedModel, images: Tensor) -> dict[str, Tensor]:
     # In TF32 a prediction is off by more than a fold gone wrong might be.
     exact = torch.backends.cudnn.flags(enabled=torch.backends.cudnn.enabled, allow_tf32=False)
-    with torch.inference_mode(False), torch.no_grad(), exact, _same_chance(images.device):
+    with torch.inference_mode(False), torch.no_grad(), exact, same_chance(images.device):
         # One by one: nobody has said yet how many fit into memory.
         predictions = [model(image) | _encode(model, image) for image in images.split(1)]
     return {name: torch.cat([one[name] for one in predictions]) for name in predictions[0]}
@@ -155,11 +170,3 @@ def _encode(model: PreparedModel, images: Tensor) -> dict[str, Tensor]:
         if is_out_of_memory(error):
             raise
         return {}
-
-
-@contextmanager
-def _same_chance(device: torch.device) -> Iterator[None]:
-    """Inside, random numbers are the same each time, so that a model that draws some can be compared with itself."""
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        torch.manual_seed(0)
-        yield

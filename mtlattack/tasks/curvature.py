@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
+from mtlattack.tasks.base import is_finite
 from mtlattack.tasks.registry import TASKS
 from mtlattack.tasks.regression import Regression
 
@@ -26,4 +26,5 @@ class PrincipalCurvature(Regression):
         return 2
 
     def valid(self, target: Tensor) -> Tensor:
-        return torch.isfinite(target).all(1)
+        first, second = is_finite(target).unbind(1)
+        return first & second

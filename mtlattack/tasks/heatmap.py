@@ -3,24 +3,23 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
-from mtlattack.tasks.base import check_aligned
+from mtlattack.tasks.base import check_aligned, is_finite
 from mtlattack.tasks.registry import TASKS
-from mtlattack.tasks.regression import Regression, known
+from mtlattack.tasks.regression import Regression
 
 
 class Heatmap(Regression):
     """L1; predictions `[B, 1, H, W]`, targets `[B, H, W]` in [0, 1], a target that is not finite is invalid."""
 
     def valid(self, target: Tensor) -> Tensor:
-        return torch.isfinite(target)
+        return is_finite(target)
 
     def similarity(self, prediction: Tensor, target: Tensor) -> Tensor:
         """Cosine of (p, 1 − p) and (t, 1 − t), p cut to [0, 1]: as if both were probabilities."""
         check_aligned(self, prediction, target)
-        true = known(prediction, target, self.valid(target))[:, 0].clamp(0, 1)
+        true = self.known(target).clamp(0, 1)
         guess = prediction[:, 0].clamp(0, 1)
         lengths = (_square_length(guess) * _square_length(true)).sqrt()
         return (guess * true + (1 - guess) * (1 - true)) / lengths

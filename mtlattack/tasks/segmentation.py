@@ -60,19 +60,18 @@ class Segmentation(Task):
 
     def statistics(self, prediction: Tensor, target: Tensor) -> Tensor:
         check_aligned(self, prediction, target)
-        valid = target != self.ignore
-        predicted = torch.where(valid, prediction.argmax(1), self.classes)
-        actual = torch.where(valid, target, self.classes)
-        hit = torch.where(predicted == actual, actual, self.classes)
-        tp, n_predicted, n_actual = (self._count(labels) for labels in (hit, predicted, actual))
-        pixels = valid.sum((1, 2)).unsqueeze(1)
-        return torch.cat([pixels, tp, n_predicted - tp, n_actual - tp], 1).float()
+        # As `argmax`, the first of equals; on a CPU in half its time.
+        predicted = prediction.max(1).indices
+        valid = (target != self.ignore).long()
+        actual = target * valid
+        hit = (predicted == actual) * valid
+        tp, n_predicted, n_actual = map(self._count, (actual, predicted, actual), (hit, valid, valid))
+        return torch.cat([n_actual.sum(1, keepdim=True), tp, n_predicted - tp, n_actual - tp], 1).float()
 
-    def _count(self, labels: Tensor) -> Tensor:
-        """Pixels of each class in each image, `[B, classes]`; the label `classes` is dropped."""
-        counts = labels.new_zeros(labels.shape[0], self.classes + 1)
-        flat = labels.flatten(1)
-        return counts.scatter_add_(1, flat, torch.ones_like(flat))[:, :-1]
+    def _count(self, labels: Tensor, counting: Tensor) -> Tensor:
+        """Pixels of each class in each image, `[B, classes]`, where `counting` is 1 and not 0."""
+        counts = labels.new_zeros(labels.shape[0], self.classes)
+        return counts.scatter_add_(1, labels.flatten(1), counting.flatten(1))
 
     def metrics(self, statistics_sum: NDArray[np.floating[Any]]) -> dict[str, NDArray[np.float64]]:
         tp, fp, fn = np.split(np.asarray(statistics_sum, np.float64)[..., 1:], 3, axis=-1)

@@ -13,6 +13,7 @@ from scipy.optimize import minimize
 from mtlattack.attacks import Threat, create_attack
 from mtlattack.attacks.balls.patch import patch_size
 from mtlattack.attacks.noise import Noise
+from mtlattack.attacks.norms import choose
 from mtlattack.errors import InputError
 
 SIZES = {
@@ -270,3 +271,12 @@ def test_optimum_of_a_linear_model(norm, eps, name, options, reached):
     if norm in ("l0", "patch") and reached > 0.99:
         changed = result[result != images]
         assert ((changed == 0) | (changed == 1)).all()
+
+
+@many
+@given(seeds, st.sampled_from([1e-38, 1.0, 3e38]))
+def test_each_image_is_chosen_whole_and_to_the_last_bit(seed: int, scale: float) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    images, others = (scale * (2 * torch.rand(5, 3, 4, 4, generator=generator) - 1) for _ in range(2))
+    first = torch.rand(5, generator=generator) < 0.5
+    assert torch.equal(choose(first, images, others), torch.where(first.view(-1, 1, 1, 1), images, others))

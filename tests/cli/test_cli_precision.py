@@ -46,3 +46,8 @@ def test_auto_says_what_it_chose(
     assert (LINE in cli.good(*command, "--precision", "auto")) == fast
     assert record_of("out").search_precision == chosen
     assert read_evidence("out/evidence.h5").environment["precision_asked"] == "auto"
+
+
+def test_cuda_graphs_need_a_cuda_device(cli: CommandLine, command: list[object]) -> None:
+    assert cli.bad(*command, "--cuda-graphs") == "cuda_graphs needs a CUDA device, the run is on cpu"
+    assert not Path("out").exists()

@@ -7,7 +7,7 @@ from sync_toys import Waits
 from torch import Tensor, nn
 
 from mtlattack.errors import InputError
-from mtlattack.evaluation import measure
+from mtlattack.evaluation import measure, measuring
 from mtlattack.evaluation.measuring import DIAGNOSTICS
 from mtlattack.tasks import Depth, Segmentation, Task, create_task, list_tasks
 
@@ -101,6 +101,44 @@ def test_a_single_value_that_is_not_finite_is_named(task: str, value: float) -> 
     images, targets = batch_of(3)
     with pytest.raises(InputError, match=f"^the model's prediction of {task} is not finite$"):
         measure(Echo(TASKS, spoil=task, value=value), images, targets, images)
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("images", [1, 5])
+def test_sizes_of_perturbations_are_float64_sums_over_planes(images: int, layout: torch.memory_format) -> None:
+    clean, targets = batch_of(images, seed=2)
+    clean[0, :, 0, 0], clean[:, 1] = 1e-45, 0.0
+    changed = clean + 0.05 * torch.randn(clean.shape, generator=torch.Generator().manual_seed(3))
+    changed = torch.where(torch.rand(images, 1, 8, 9, generator=torch.Generator().manual_seed(4)) < 0.5, clean, changed)
+    changed[0, :, 0, 0], changed[-1, :, 1] = 0.0, clean[-1, :, 1]
+    delta = (changed.double() - clean.double()).abs()
+    flat = delta.flatten(1)
+    pixels = delta.amax(1).count_nonzero((1, 2)).double()
+    expected = torch.stack([flat.amax(1), flat.norm(dim=1), flat.sum(1), pixels], 1)
+    laid_out = changed.contiguous(memory_format=layout), clean.contiguous(memory_format=layout)
+    before = [x.clone() for x in laid_out]
+    measured = measure(Echo({"depth": Depth()}), laid_out[0], targets, laid_out[1])
+    np.testing.assert_array_equal(measured.perturbation, expected)
+    wide = [x.double() for x in laid_out]
+    np.testing.assert_array_equal(measuring._norms(*wide), expected)
+    assert all(torch.equal(x, y) for x, y in zip([*laid_out, *wide], [*before, *before], strict=True))
+
+
+def test_predictions_of_several_precisions_and_layouts_are_measured_together() -> None:
+    class Mixed(Echo):
+        def forward(self, images: Tensor) -> dict[str, Tensor]:
+            predictions = super().forward(images.contiguous(memory_format=torch.channels_last))
+            types = (torch.float32, torch.bfloat16, torch.float16, torch.float64)
+            return {name: x.to(types[k % 4]) for k, (name, x) in enumerate(predictions.items())}
+
+    images, targets = batch_of(3)
+    measured, predictions = measure(Mixed(TASKS), images, targets, images), Mixed(TASKS).eval()(images)
+    for column, (name, task) in enumerate(TASKS.items()):
+        losses = task.loss(predictions[name].float(), targets[name])
+        np.testing.assert_array_equal(measured.losses[:, column], losses)
+    for name in TASKS:
+        with pytest.raises(InputError, match=f"^the model's prediction of {name} is not finite$"):
+            measure(Mixed(TASKS, spoil=name), images, targets, images)
 
 
 def test_predictions_of_a_lower_precision_are_measured_in_float32() -> None:

@@ -41,8 +41,14 @@ def pgd(steps: int = 2) -> Attack:
     return create_attack("pgd-dgba", eps=EPS, steps=steps)
 
 
+def decoded(network: MultiTaskNetwork, x: Tensor) -> dict[str, Tensor]:
+    """What a network makes of images that are normalised already."""
+    paths = network.features(x)
+    return {name: head(paths[name], (x.shape[-2], x.shape[-1])) for name, head in network.heads.items()}
+
+
 class Stubborn(nn.Module):
-    """Multiplies by a matrix that stays float32 whatever its weights are cast to."""
+    """Multiplies by a matrix, once the image is normalised, that stays float32 whatever the weights are cast to."""
 
     def __init__(self, network: MultiTaskNetwork) -> None:
         super().__init__()
@@ -50,20 +56,19 @@ class Stubborn(nn.Module):
         self.matrix = [torch.eye(3)]
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        predictions: dict[str, Tensor] = self.network((images.movedim(1, -1) @ self.matrix[0]).movedim(-1, 1))
-        return predictions
+        x = self.network.normalise(images).movedim(1, -1) @ self.matrix[0]
+        return decoded(self.network, x.movedim(-1, 1))
 
 
 class Rough(nn.Module):
-    """So wavy in its images that those in bfloat16, three digits, end up on another slope."""
+    """So wavy in its normalised images that those in bfloat16, three digits, end up on another slope."""
 
     def __init__(self, network: MultiTaskNetwork) -> None:
         super().__init__()
         self.network, self.tasks = network, network.tasks
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        predictions: dict[str, Tensor] = self.network(0.5 + 0.5 * torch.sin(1000 * images))
-        return predictions
+        return decoded(self.network, torch.sin(300 * self.network.normalise(images)))
 
 
 class Bare:
@@ -206,6 +211,7 @@ def test_bfloat16_on_a_model_that_cannot(trained: MultiTaskNetwork, rooms: Prepa
     with pytest.raises(InputError, match="^Stubborn cannot compute in bfloat16: .*(dtype|type)") as caught:
         evaluate(Stubborn(trained), rooms, [pgd()], precision="bfloat16", path=tmp_path / "evidence.h5")
     assert "\n" not in str(caught.value) and not list(tmp_path.iterdir())
+    assert "; left behind: matrix[0] (" in str(caught.value)
 
 
 def test_bfloat16_warns_where_signs_disagree(trained: MultiTaskNetwork, rooms: PreparedDataset) -> None:

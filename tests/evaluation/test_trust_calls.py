@@ -95,6 +95,11 @@ def test_looking_leaves_no_trace(trained: MultiTaskNetwork, batch: Batch) -> Non
     assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
 
 
+def test_what_chance_does_to_a_model_is_the_same_in_every_run(trained: MultiTaskNetwork, batch: Batch) -> None:
+    found = [compare_calls(Noisy(trained), batch.images) for _ in range(2)]
+    assert found[0] is not None and found[0]["again"] > TOLERANCE and found[0] == found[1]
+
+
 @pytest.mark.parametrize("error", [RuntimeError("no"), torch.OutOfMemoryError("out of memory"), KeyError("depth")])
 def test_a_model_that_fails_is_left_to_the_run(error: Exception) -> None:
     class Failing(Shaken):

@@ -254,6 +254,15 @@ def test_the_callers_random_numbers_go_on_as_if_nothing_had_happened(make: type[
     assert torch.equal(torch.get_rng_state(), before)
 
 
+def test_no_other_device_is_seeded(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(seed: int) -> None:
+        raise AssertionError("torch.manual_seed seeds all devices that there are")
+
+    model = Noisy()
+    monkeypatch.setattr(torch, "manual_seed", refuse)
+    assert prepare_for_attack(model, random_images()).folded == 1
+
+
 # --- inference mode
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from mtlattack.attacks.balls import Ball
-from mtlattack.attacks.norms import per_image
+from mtlattack.attacks.norms import choose, per_image
 from mtlattack.attacks.objective import Objective
 from mtlattack.attacks.steps.base import Best
 from mtlattack.attacks.steps.registry import STEPS
@@ -52,15 +52,15 @@ class APGD(TrackedRule):
             previous = score
             score, gradient = objective.gradient(points)
             rises += score > previous
-            best_gradient = torch.where(per_image(score > best.score), gradient, best_gradient)
+            best_gradient = choose(score > best.score, gradient, best_gradient)
             best.offer(points, score)
             if k in checkpoints:
                 few_rises = rises < _RISES * (k - checkpoint)
                 stuck = best.score == best_at_checkpoint
                 halved = few_rises | ~halved & (stuck | self.halve_steadily)
                 step = torch.where(halved, step / 2, step)
-                points = torch.where(per_image(halved), best.points, points)
-                gradient = torch.where(per_image(halved), best_gradient, gradient)
+                points = choose(halved, best.points, points)
+                gradient = choose(halved, best_gradient, gradient)
                 score = torch.where(halved, best.score, score)
                 checkpoint, best_at_checkpoint, rises = k, best.score, torch.zeros_like(rises)
         return closed(objective, best, _next(ball, points, before, gradient, step))

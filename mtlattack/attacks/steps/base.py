@@ -10,7 +10,7 @@ from torch import Tensor
 from mtlattack.attacks.balls import Ball
 from mtlattack.attacks.cost import Cost
 from mtlattack.attacks.noise import Noise
-from mtlattack.attacks.norms import per_image
+from mtlattack.attacks.norms import choose
 from mtlattack.attacks.objective import Objective
 from mtlattack.attacks.options import check_positive, check_whole
 
@@ -66,5 +66,5 @@ class Best:
     def offer(self, points: Tensor, score: Tensor) -> None:
         """Take the points `[B, 3, H, W]` of those images whose `score` `[B]` is higher than any before."""
         better = score > self.score
-        self.points = torch.where(per_image(better), points, self.points)
+        self.points = choose(better, points, self.points)
         self.score = torch.where(better, score, self.score)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from mtlattack.attacks.guard import undisturbed
+from mtlattack.chance import same_chance
 from mtlattack.evaluation.model import Model
 from mtlattack.evaluation.trust.run import Finished, Sighting
 
@@ -21,19 +22,20 @@ def compare_calls(model: Model, images: Tensor) -> dict[str, Any] | None:
 
     `again` and `alone` are the largest differences, each in units of what the task's predictions range over; `alone` is
     None for a single image. `without_gradient` names the tasks whose prediction has none in the first image. None where
-    the model fails, which is for the run to say. In eval mode, without TF32; three to five forward passes, T backward.
+    the model fails, which is for the run to say. In eval mode, without TF32, and random numbers that start anew are the
+    same in every run; three to five forward passes, T backward.
     """
     images = images[:_BATCH]
     exact = torch.backends.cudnn.flags(enabled=torch.backends.cudnn.enabled, allow_tf32=False)
     try:
-        with torch.inference_mode(), undisturbed(model), exact, _own_chance(images.device):
+        with torch.inference_mode(), undisturbed(model), exact, same_chance(images.device):
             first, second = _call(model, images), _call(model, images)
             singly = [_call(model, image) for image in images[:_ALONE].split(1)] if len(images) > 1 else []
         again = _difference(first, second, first)
         batched = {name: values[:_ALONE] for name, values in first.items()}
         apart = {name: torch.cat([one[name] for one in singly]) for name in first} if singly else None
         alone = None if apart is None else _difference(apart, batched, first)
-        with torch.inference_mode(False), torch.enable_grad(), undisturbed(model), _own_chance(images.device):
+        with torch.inference_mode(False), torch.enable_grad(), undisturbed(model), same_chance(images.device):
             blind = _without_gradient(model, images[:1])
     except Exception:  # whatever a foreign model raises, lack of memory too: the first batch will meet it again
         return None
@@ -92,8 +94,3 @@ def _difference(one: dict[str, Tensor], other: dict[str, Tensor], whole: dict[st
         size = (one[name] - other[name]).abs().amax()
         differences.append(torch.where(size > 0, size / span, 0.0))
     return float(torch.stack(differences).amax())
-
-
-def _own_chance(device: torch.device) -> Any:
-    """Random numbers drawn inside change nothing outside."""
-    return torch.random.fork_rng([device] if device.type == "cuda" else [])

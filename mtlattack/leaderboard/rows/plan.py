@@ -120,3 +120,5 @@ class Circumstances(Part):
     precision_asked: Name
     sign_agreement: Share | None
     calls: Calls | None
+    # Only of a run that was asked for them.
+    cuda_graphs: dict[Literal["judge", "search"], Nonnegative | None] | None = None
