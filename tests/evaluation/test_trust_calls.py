@@ -1,5 +1,6 @@
 """What a model's calls say of it: rounding is no dependence, and looking at a model leaves no trace."""
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -88,7 +89,7 @@ def test_a_prediction_that_no_gradient_comes_through_is_named(
 
 
 def test_looking_leaves_no_trace(trained: MultiTaskNetwork, batch: Batch) -> None:
-    model = Noisy(trained).train()
+    model = Noisy(copy.deepcopy(trained)).train()  # The network is shared by all tests.
     before, state = torch.get_rng_state(), {name: value.clone() for name, value in model.state_dict().items()}
     compare_calls(model, batch.images)
     assert torch.equal(torch.get_rng_state(), before) and model.training
