@@ -12,7 +12,7 @@ from mtlattack.attacks.attack import Result
 from mtlattack.attacks.balls import Ball
 from mtlattack.attacks.cost import Cost
 from mtlattack.attacks.noise import Noise
-from mtlattack.attacks.norms import choose, norm, per_image
+from mtlattack.attacks.norms import norm, overwrite, per_image
 from mtlattack.attacks.objective import Objective
 from mtlattack.attacks.options import ThreatError, check_positive, check_whole
 from mtlattack.attacks.problem import Problem
@@ -140,7 +140,7 @@ class _Smallest:
 
     def __init__(self, ball: Ball, threshold: float) -> None:
         self._images, self._threshold = ball.images, threshold
-        self.points = ball.images
+        self.points = ball.images.clone()
         nothing = torch.zeros_like(ball.images[:, 0, 0, 0])
         self._size, self._reached, self.passes = nothing, nothing - math.inf, nothing.bool()
 
@@ -149,7 +149,7 @@ class _Smallest:
         size, passes = norm(points - self._images, math.inf), reached >= self._threshold
         smaller = passes & (~self.passes | (size < self._size))
         better = torch.where(self.passes, smaller, passes | (reached > self._reached))
-        self.points = choose(better, points, self.points)
+        overwrite(self.points, better, points)
         self._size = torch.where(better, size, self._size)
         self._reached = torch.where(better, reached, self._reached)
         self.passes = self.passes | passes

@@ -13,7 +13,7 @@ from scipy.optimize import minimize
 from mtlattack.attacks import Threat, create_attack
 from mtlattack.attacks.balls.patch import patch_size
 from mtlattack.attacks.noise import Noise
-from mtlattack.attacks.norms import choose
+from mtlattack.attacks.norms import overwrite
 from mtlattack.errors import InputError
 
 SIZES = {
@@ -275,8 +275,10 @@ def test_optimum_of_a_linear_model(norm, eps, name, options, reached):
 
 @many
 @given(seeds, st.sampled_from([1e-38, 1.0, 3e38]))
-def test_each_image_is_chosen_whole_and_to_the_last_bit(seed: int, scale: float) -> None:
+def test_images_are_overwritten_whole_and_to_the_last_bit(seed: int, scale: float) -> None:
     generator = torch.Generator().manual_seed(seed)
     images, others = (scale * (2 * torch.rand(5, 3, 4, 4, generator=generator) - 1) for _ in range(2))
     first = torch.rand(5, generator=generator) < 0.5
-    assert torch.equal(choose(first, images, others), torch.where(first.view(-1, 1, 1, 1), images, others))
+    expected = torch.where(first.view(-1, 1, 1, 1), others, images)
+    overwrite(images, first, others)
+    assert torch.equal(images, expected)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from mtlattack.attacks.balls import Ball
-from mtlattack.attacks.norms import choose, per_image
+from mtlattack.attacks.norms import overwrite, per_image
 from mtlattack.attacks.objective import Objective
 from mtlattack.attacks.steps.base import Best
 from mtlattack.attacks.steps.registry import STEPS
@@ -42,7 +42,7 @@ class APGD(TrackedRule):
         before = points
         objective.begin(self.steps)
         score, gradient = objective.gradient(points)
-        best, best_gradient = Best(points, score), gradient
+        best, best_gradient = Best(points, score), gradient.clone()
         step = torch.full_like(score, self.first_step(ball.radius))
         rises = torch.zeros_like(score)
         checkpoint, halved, best_at_checkpoint = 0, torch.zeros_like(score, dtype=torch.bool), score
@@ -52,15 +52,16 @@ class APGD(TrackedRule):
             previous = score
             score, gradient = objective.gradient(points)
             rises += score > previous
-            best_gradient = choose(score > best.score, gradient, best_gradient)
+            overwrite(best_gradient, score > best.score, gradient)
             best.offer(points, score)
             if k in checkpoints:
                 few_rises = rises < _RISES * (k - checkpoint)
                 stuck = best.score == best_at_checkpoint
                 halved = few_rises | ~halved & (stuck | self.halve_steadily)
                 step = torch.where(halved, step / 2, step)
-                points = choose(halved, best.points, points)
-                gradient = choose(halved, best_gradient, gradient)
+                overwrite(points, halved, best.points)
+                gradient = gradient.clone()  # An aggregator may remember the one that it gave.
+                overwrite(gradient, halved, best_gradient)
                 score = torch.where(halved, best.score, score)
                 checkpoint, best_at_checkpoint, rises = k, best.score, torch.zeros_like(rises)
         return closed(objective, best, _next(ball, points, before, gradient, step))

@@ -10,7 +10,7 @@ from torch import Tensor
 from mtlattack.attacks.balls import Ball
 from mtlattack.attacks.cost import Cost
 from mtlattack.attacks.noise import Noise
-from mtlattack.attacks.norms import choose
+from mtlattack.attacks.norms import overwrite
 from mtlattack.attacks.objective import Objective
 from mtlattack.attacks.options import check_positive, check_whole
 
@@ -61,10 +61,10 @@ class Best:
     """The best point of each image over several runs."""
 
     def __init__(self, points: Tensor, score: Tensor) -> None:
-        self.points, self.score = points, score
+        self.points, self.score = points.clone(), score
 
     def offer(self, points: Tensor, score: Tensor) -> None:
         """Take the points `[B, 3, H, W]` of those images whose `score` `[B]` is higher than any before."""
         better = score > self.score
-        self.points = choose(better, points, self.points)
+        overwrite(self.points, better, points)
         self.score = torch.where(better, score, self.score)
