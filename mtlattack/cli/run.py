@@ -37,7 +37,7 @@ def run(
     batch_size: Annotated[int | None, typer.Option(help="Images at a time.")] = None,
     precision: Annotated[str, typer.Option(help="Of the gradients: float32, bfloat16 or auto.")] = "float32",
     cuda_graphs: Annotated[
-        bool, typer.Option("--cuda-graphs", help="Replay passes as CUDA graphs where that is faster; untried on a GPU.")
+        bool, typer.Option("--cuda-graphs", help="Replay passes as CUDA graphs where that is faster.")
     ] = False,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps; default: the best there is.")] = None,
     seed: Annotated[int | None, typer.Option(help="Of the random starts.")] = None,

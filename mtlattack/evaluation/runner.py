@@ -61,10 +61,10 @@ def evaluate(
     (`fresh` starts anew instead). `name`, `suite` and `seed` only stand in the record. Attacks take their gradients in
     `precision`: `auto` is bfloat16 where that is fast and agrees with float32 on the first images. Losses and
     statistics are computed in float32 on the final images. A batch that the device has no memory for is done in halves.
-    With `cuda_graphs` passes on whole batches are replayed as CUDA graphs where these give the same and are faster; the
-    evidence's environment says how much. Not run on a GPU by us yet. InputError if `path` holds another run, labels and
-    tasks do not fit, the device has no CUDA graphs, or the model predicts something that is not finite; what is
-    measured by then is kept.
+    With `cuda_graphs` passes on whole batches are replayed as CUDA graphs where these give the same, up to rounding,
+    and are faster: the evidence's environment says how much when the run began. InputError if `path` holds another run,
+    labels and tasks do not fit, the device has no CUDA graphs, or the model predicts something that is not finite; what
+    is measured by then is kept.
     """
     check_precision(precision)
     if batch_size < 1:

@@ -10,7 +10,9 @@ from timm.layers.norm_act import BatchNormAct2d
 from torch import fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-_CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
+from mtlattack.models.frozen import FrozenConv2d, FrozenConvTranspose2d
+
+_CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d, FrozenConv2d, FrozenConvTranspose2d)
 _BATCH_NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm, BatchNormAct2d)
 
 

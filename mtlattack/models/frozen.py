@@ -17,11 +17,12 @@ def freeze_layers(model: nn.Module) -> None:
     """Make every plain convolution and ReLU of a model, in place, one that keeps no large map for its backward pass.
 
     Predictions and gradients stay the same to the last bit. Exact types only: a subclass may compute something else.
-    The modules stay the same objects, with their parameters, hooks and places; where a weight wants a gradient they
-    work as before.
+    The modules stay the same objects, with their parameters, hooks and places. A convolution whose weights want a
+    gradient, and every layer under autocast, works as before. Not for the transforms of `torch.func`.
     """
     for module in model.modules():
-        module.__class__ = _FROZEN.get(type(module), type(module))
+        if type(module) in _FROZEN:
+            module.__class__ = _FROZEN[type(module)]
 
 
 class _Convolution(torch.autograd.Function):
@@ -36,7 +37,7 @@ class _Convolution(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         (weight,) = ctx.saved_tensors
-        # Never written or read: torch asks for the input to know its shape and layout.
+        # Torch asks for the input to know its shape and layout; no value of it goes into the result.
         unread = gradient.new_empty_strided(ctx.shape, ctx.strides)
         wanted = [True, False, False]
         found, _, _ = torch.ops.aten.convolution_backward(gradient, unread, weight, None, *ctx.options, wanted)
@@ -84,10 +85,13 @@ class FrozenConvTranspose2d(nn.ConvTranspose2d):
 
 
 class FrozenReLU(nn.ReLU):
-    """A ReLU behind which no weight wants a gradient."""
+    """max(x, 0)."""
 
     def forward(self, input: Tensor) -> Tensor:
-        return _Rectification.apply(input, self.inplace) if _spares(input) else super().forward(input)
+        # In place on a leaf is torch's to refuse.
+        if not _spares(input) or (self.inplace and input.is_leaf):
+            return super().forward(input)
+        return _Rectification.apply(input, self.inplace)
 
 
 _FROZEN: dict[type[nn.Module], type[nn.Module]] = {
@@ -101,6 +105,7 @@ def _spares(x: Tensor, *parameters: Tensor | None) -> bool:
     """Whether a backward pass is to come that would keep the large map `x`, and wants no gradient of the parameters."""
     return (
         torch.is_grad_enabled()
+        and not torch.is_autocast_enabled(x.device.type)  # It would cast weights without the backward pass knowing.
         and x.requires_grad
         and x.numel() >= _LARGE
         and not any(parameter is not None and parameter.requires_grad for parameter in parameters)

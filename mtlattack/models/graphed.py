@@ -41,7 +41,8 @@ class GraphedModel:
     """A prepared model, recorded for images of the shape, type and device of `images` `[B, 3, H, W]`.
 
     Other images, and shared features, go through the prepared model as it is. Gradients are those of the images alone,
-    in as many backward passes as one likes, in any order; there are no gradients of gradients.
+    in as many backward passes as one likes, in any order; there are no gradients of gradients. A backward pass of one
+    task replays the heads of all, with zeros: attacks that need T gradients gain less than others.
     """
 
     def __init__(self, prepared: PreparedModel, images: Tensor, record: Record = record_on_cuda) -> None:
@@ -165,10 +166,12 @@ def graph_where_it_pays(
 def _try(prepared: PreparedModel, images: Tensor, record: Record) -> tuple[GraphedModel | None, float | None, str]:
     """The graphed model and its speed-up if it is worth having, or nothing, and what went wrong, if anything did."""
     try:
-        graphed = GraphedModel(prepared, images, record)
+        with same_chance(images.device):
+            graphed = GraphedModel(prepared, images, record)
         if not _alike(graphed, prepared, images):
             return None, None, "gives other predictions or gradients"
-        speed_up = _speed_up(graphed, prepared, images)
+        with same_chance(images.device):
+            speed_up = _speed_up(graphed, prepared, images)
         return (graphed, speed_up, "") if speed_up >= _LEAST_SPEED_UP else (None, None, "")
     except Exception as error:  # whatever a model does that cannot be recorded
         return None, None, f"raises {type(error).__name__} ({' '.join(str(error).split())})"

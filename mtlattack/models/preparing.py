@@ -24,7 +24,8 @@ _CHECKED_IMAGES = 2
 class PreparedModel(nn.Module):
     """A frozen copy of a model: float32 images `[B, 3, H, W]` in [0, 1] → float32 predictions by task.
 
-    `folded` counts the batch norms that went into convolutions; `dtype` is what it computes in.
+    `model` is taken over: its parameters want no gradient from now on, and its layers keep less of a pass than plain
+    ones (`freeze_layers`). `folded` counts the batch norms that went into convolutions; `dtype` is what it computes in.
     """
 
     def __init__(self, model: nn.Module, *, folded: int, channels_last: bool, dtype: torch.dtype) -> None:

@@ -25,7 +25,7 @@ def out_of_reach(module: nn.Module, device: torch.device, dtype: torch.dtype) ->
 def how_to_reach(names: list[str]) -> str:
     """What to do about them, behind the message of an error; nothing where there are none."""
     advice = "Module.to reaches modules in an nn.ModuleList or nn.ModuleDict and registered buffers"
-    return f"; left behind: {', '.join(names)} ({advice})" if names else ""
+    return f"; perhaps because of what stayed behind: {', '.join(names)} ({advice})" if names else ""
 
 
 def _held(part: nn.Module) -> Iterator[tuple[str, nn.Module | Tensor]]:

@@ -99,7 +99,7 @@ def sum_of_image(values: Tensor) -> Tensor:
 
 
 def is_finite(values: Tensor) -> Tensor:
-    """As `torch.isfinite`, on a CPU in a quarter of its time: in place floats compare to floats and not to bools."""
+    """As `torch.isfinite`, by arithmetic on floats, which takes a CPU a quarter of the time."""
     return (values * 0.0).eq_(0).bool()
 
 

@@ -19,11 +19,8 @@ class PositiveRegression(Regression):
     """L1; predictions `[B, 1, H, W]` and targets `[B, H, W]` in one unit, targets ≤ 0 or not finite are invalid."""
 
     def valid(self, target: Tensor) -> Tensor:
-        return self.known(target).bool()
-
-    def known(self, target: Tensor) -> Tensor:
-        """The target with 0 where it is invalid."""
-        return super().known(target).clamp_min(0)
+        # As a cast: a comparison takes four times as long on a CPU.
+        return target.nan_to_num(0, 0, 0).clamp_min(0).bool()
 
 
 class Distance(PositiveRegression):
@@ -45,13 +42,11 @@ class Distance(PositiveRegression):
     def statistics_names(self) -> tuple[str, ...]:
         return ("pixels", "abs_sum", "rel_sum", "square_sum", "inliers1", "inliers2", "inliers3")
 
-    def _more_columns(self, prediction: Tensor, target: Tensor, error: Tensor, valid: Tensor) -> list[Tensor]:
-        true = torch.where(valid, target, 1.0)
-        # 0 and not −0, so that its ratio is inf; so are those of invalid pixels, of which nothing may be right.
-        guess = torch.where(valid, prediction[:, 0], 0.0).clamp_min(0) + 0.0
+    def _more_columns(self, prediction: Tensor, target: Tensor, error: Tensor) -> list[Tensor]:
+        true = torch.where(self.valid(target), target, 1.0)
+        guess = prediction[:, 0].clamp_min(0) + 0.0  # 0 and not −0, so that its ratio is inf.
         ratio = torch.maximum(guess / true, true / guess)
-        # In place: floats compare to 0.0 and 1.0, which a CPU does four times as fast as to bools.
-        return [error / true, error**2, *(ratio.clone().le_(limit) for limit in _RATIOS)]
+        return [error / true, error**2, *(ratio <= limit for limit in _RATIOS)]
 
     def metrics(self, statistics_sum: NDArray[np.floating[Any]]) -> dict[str, NDArray[np.float64]]:
         pixels, absolute, relative, square, *inliers = np.moveaxis(np.asarray(statistics_sum, np.float64), -1, 0)
@@ -91,8 +86,8 @@ class InverseDepth(PositiveRegression):
     def statistics_names(self) -> tuple[str, ...]:
         return ("pixels", "abs_sum", "rel_sum")
 
-    def _more_columns(self, prediction: Tensor, target: Tensor, error: Tensor, valid: Tensor) -> list[Tensor]:
-        return [error / torch.where(valid, target, 1.0)]
+    def _more_columns(self, prediction: Tensor, target: Tensor, error: Tensor) -> list[Tensor]:
+        return [error / torch.where(self.valid(target), target, 1.0)]
 
     def metrics(self, statistics_sum: NDArray[np.floating[Any]]) -> dict[str, NDArray[np.float64]]:
         pixels, absolute, relative = np.moveaxis(np.asarray(statistics_sum, np.float64), -1, 0)

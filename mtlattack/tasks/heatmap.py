@@ -7,7 +7,7 @@ from torch import Tensor
 
 from mtlattack.tasks.base import check_aligned, is_finite
 from mtlattack.tasks.registry import TASKS
-from mtlattack.tasks.regression import Regression
+from mtlattack.tasks.regression import Regression, known
 
 
 class Heatmap(Regression):
@@ -19,7 +19,7 @@ class Heatmap(Regression):
     def similarity(self, prediction: Tensor, target: Tensor) -> Tensor:
         """Cosine of (p, 1 − p) and (t, 1 − t), p cut to [0, 1]: as if both were probabilities."""
         check_aligned(self, prediction, target)
-        true = self.known(target).clamp(0, 1)
+        true = known(prediction, target, self.valid(target))[:, 0].clamp(0, 1)
         guess = prediction[:, 0].clamp(0, 1)
         lengths = (_square_length(guess) * _square_length(true)).sqrt()
         return (guess * true + (1 - guess) * (1 - true)) / lengths

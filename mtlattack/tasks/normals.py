@@ -100,16 +100,22 @@ def _cross_length(a: Tensor, b: Tensor) -> Tensor:
 
 def _planes(vectors: Tensor) -> Tensor:
     """Vectors `[B, 3, H, W]` with each component in a plane of its own, over which a CPU sums in half the time."""
-    return vectors if vectors.is_contiguous() else _Planes.apply(vectors)  # type: ignore[no-untyped-call]
+    mixed = vectors.is_contiguous(memory_format=torch.channels_last) and not vectors.is_contiguous()
+    return _Planes.apply(vectors) if mixed else vectors  # type: ignore[no-untyped-call]
 
 
 class _Planes(torch.autograd.Function):
     """`contiguous`, but the gradient has the layout of the vectors: what a head makes of it depends on that."""
 
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx: Any, vectors: Tensor) -> Tensor:
-        ctx.shape, ctx.strides = vectors.shape, vectors.stride()
+    def forward(vectors: Tensor) -> Tensor:
         return vectors.contiguous()
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+        ctx.shape, ctx.strides = inputs[0].shape, inputs[0].stride()
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:

@@ -65,7 +65,8 @@ class Segmentation(Task):
         valid = (target != self.ignore).long()
         actual = target * valid
         hit = (predicted == actual) * valid
-        tp, n_predicted, n_actual = map(self._count, (actual, predicted, actual), (hit, valid, valid))
+        tp = self._count(actual, hit)
+        n_predicted, n_actual = self._count(predicted, valid), self._count(actual, valid)
         return torch.cat([n_actual.sum(1, keepdim=True), tp, n_predicted - tp, n_actual - tp], 1).float()
 
     def _count(self, labels: Tensor, counting: Tensor) -> Tensor:

@@ -211,7 +211,7 @@ def test_bfloat16_on_a_model_that_cannot(trained: MultiTaskNetwork, rooms: Prepa
     with pytest.raises(InputError, match="^Stubborn cannot compute in bfloat16: .*(dtype|type)") as caught:
         evaluate(Stubborn(trained), rooms, [pgd()], precision="bfloat16", path=tmp_path / "evidence.h5")
     assert "\n" not in str(caught.value) and not list(tmp_path.iterdir())
-    assert "; left behind: matrix[0] (" in str(caught.value)
+    assert "; perhaps because of what stayed behind: matrix[0] (" in str(caught.value)
 
 
 def test_bfloat16_warns_where_signs_disagree(trained: MultiTaskNetwork, rooms: PreparedDataset) -> None:

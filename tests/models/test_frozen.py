@@ -158,6 +158,39 @@ def test_other_types_and_shapes_are_left_alone() -> None:
         assert torch.equal(gradients[0][0], gradients[1][0])
 
 
+def test_under_autocast_layers_work_as_before() -> None:
+    plain, light = pair(stack)
+    x = torch.randn(2, 8, 16, 16)
+    with torch.autocast("cpu", torch.bfloat16):
+        found, expected = gradient(light, x), gradient(plain, x)
+    assert found[0].dtype == torch.bfloat16
+    assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
+
+
+def test_a_leaf_is_not_overwritten() -> None:
+    x = torch.randn(1, 2, 4, 4, requires_grad=True)
+    before = x.detach().clone()
+    for layer in pair(partial(nn.ReLU, inplace=True)):
+        with pytest.raises(RuntimeError, match="leaf"):
+            layer(x)
+        assert torch.equal(x, before)
+
+
+def test_what_another_branch_needs_is_not_overwritten_unseen() -> None:
+    for layer in pair(partial(nn.ReLU, inplace=True)):
+        x = torch.randn(1, 2, 4, 4, requires_grad=True)
+        y = x * 1
+        other = y.square()
+        with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+            (layer(y) + other).sum().backward()
+
+
+def test_a_frozen_network_can_be_prepared_again() -> None:
+    network = tiny_network()
+    freeze_layers(network)
+    assert prepare_for_attack(network, random_images()).folded > 0
+
+
 def test_layers_stay_the_same_objects_with_their_hooks() -> None:
     calls: list[str] = []
     convolution = nn.Conv2d(3, 4, 3)

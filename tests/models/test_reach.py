@@ -71,7 +71,8 @@ def test_a_list_of_what_is_registered_too_leaves_nothing_behind() -> None:
 
 def test_only_where_something_is_left_behind_there_is_advice() -> None:
     assert how_to_reach([]) == ""
-    assert how_to_reach(["a[0]", "b"]).startswith("; left behind: a[0], b (") and "nn.ModuleList" in how_to_reach(["a"])
+    advice = how_to_reach(["a[0]", "b"])
+    assert advice.startswith("; perhaps because of what stayed behind: a[0], b (") and "nn.ModuleList" in advice
 
 
 # --- models that use them
@@ -94,7 +95,7 @@ def test_another_device_names_what_it_cannot_reach(name: str, wrapped: bool) -> 
         prepare_for_attack(model, random_images().to(META))
     said = str(caught.value)
     assert said.startswith(f"{type(model).__name__} fails on meta in float32: ") and "\n" not in said
-    assert f"; left behind: {place} (Module.to reaches" in said
+    assert f"; perhaps because of what stayed behind: {place} (Module.to reaches" in said
 
 
 def test_on_their_own_device_they_are_no_error() -> None:

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from task_toys import INVALID, POSITIVE, TASKS, random_pair
 from torch import Tensor
 
-from mtlattack.tasks import Segmentation, Task
+from mtlattack.tasks import Depth, Segmentation, Task
 from mtlattack.tasks.base import is_finite
 
 CASES: dict[str, Task] = TASKS | {"segmentation of 20": Segmentation(20), "segmentation without 1": Segmentation(5, 1)}
@@ -194,3 +194,43 @@ def test_finite_is_what_torch_calls_finite(dtype):
     before = values.clone()
     assert torch.equal(is_finite(values), torch.isfinite(values))
     assert torch.equal(values.nan_to_num(-1), before.nan_to_num(-1))
+
+
+class Signed(Depth):
+    """A user's own: heights, which may be negative, and a number that marks what is unknown."""
+
+    def valid(self, target: Tensor) -> Tensor:
+        return target.isfinite() & (target < 1e30)
+
+
+def test_a_task_with_another_idea_of_what_is_valid_is_taken_at_its_word():
+    task, generator = Signed(), torch.Generator().manual_seed(0)
+    prediction, target = (torch.randn(*shape, generator=generator) for shape in ((2, 1, 4, 5), (2, 4, 5)))
+    target[0, 0, :3] = torch.tensor([_NAN, 1e31, -_INF])
+    valid = torch.isfinite(target) & (target < 1e30)
+    error = torch.where(valid, (prediction[:, 0] - target).abs(), 0.0)
+    torch.testing.assert_close(task.loss(prediction, target), error.sum((1, 2)) / valid.sum((1, 2)))
+    torch.testing.assert_close(task.statistics(prediction, target)[:, 1], error.sum((1, 2)))
+    assert task.similarity(prediction, target).isfinite().all()
+
+
+def test_one_normal_for_a_whole_image_has_a_gradient():
+    task = TASKS["normals"]
+    _, target = random_pair("normals", 2)
+    vector = torch.randn(4, 3, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    gradients = [
+        torch.autograd.grad(task.loss(form(vector[:, :, None, None].expand_as(target)), target).sum(), vector)[0]
+        for form in (lambda spread: spread, Tensor.contiguous)
+    ]
+    assert gradients[0].any()
+    torch.testing.assert_close(*gradients)
+
+
+@pytest.mark.parametrize("case", [name for name in TASKS if name != "segmentation"])
+def test_torch_func_gives_the_same_gradient(case):
+    task = TASKS[case]
+    prediction, target = random_pair(case, 2)
+    prediction = prediction.contiguous(memory_format=torch.channels_last).requires_grad_()
+    (expected,) = torch.autograd.grad(task.loss(prediction, target).sum(), prediction)
+    found = torch.func.grad(lambda x: task.loss(x, target).sum())(prediction.detach())
+    assert torch.equal(found, expected)

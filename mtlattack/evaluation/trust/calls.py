@@ -22,8 +22,8 @@ def compare_calls(model: Model, images: Tensor) -> dict[str, Any] | None:
 
     `again` and `alone` are the largest differences, each in units of what the task's predictions range over; `alone` is
     None for a single image. `without_gradient` names the tasks whose prediction has none in the first image. None where
-    the model fails, which is for the run to say. In eval mode, without TF32, and random numbers that start anew are the
-    same in every run; three to five forward passes, T backward.
+    the model fails, which is for the run to say. In eval mode, without TF32, with random numbers seeded alike in every
+    run; three to five forward passes, T backward.
     """
     images = images[:_BATCH]
     exact = torch.backends.cudnn.flags(enabled=torch.backends.cudnn.enabled, allow_tf32=False)
