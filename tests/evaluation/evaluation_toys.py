@@ -105,3 +105,13 @@ def hand_evidence(
     ids = [f"{i:04d}" for i in range(len(clean.losses))]
     by_name = {task.name: task for task in tasks}
     return Evidence(plan, {"started": "now"}, ids, by_name, clean, [attacked[config["name"]] for config in configs])
+
+
+def assert_equal(evidence: Evidence, expected: Evidence) -> None:
+    """Every number of two runs to the last bit."""
+    pairs = zip([evidence.clean, *evidence.attacked], [expected.clean, *expected.attacked], strict=True)
+    for one, other in pairs:
+        np.testing.assert_array_equal(one.losses, other.losses)
+        np.testing.assert_array_equal(one.perturbation, other.perturbation)
+        for name, values in one.statistics.items():
+            np.testing.assert_array_equal(values, other.statistics[name])

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from evaluation_toys import PREPARING, Fickle, tiny_network
+from evaluation_toys import PREPARING, Fickle, assert_equal, tiny_network
 from torch import Tensor, nn
 
 from mtlattack.attacks import create_attack
@@ -84,15 +84,6 @@ def collected(run: Callable[[], Evidence]) -> tuple[Evidence, list[str]]:
 
 def warning(images: int, then: int) -> str:
     return f"cpu has no memory for {images} images: going on with {then}"
-
-
-def assert_equal(evidence: Evidence, expected: Evidence) -> None:
-    pairs = zip([evidence.clean, *evidence.attacked], [expected.clean, *expected.attacked], strict=True)
-    for one, other in pairs:
-        np.testing.assert_array_equal(one.losses, other.losses)
-        np.testing.assert_array_equal(one.perturbation, other.perturbation)
-        for name, values in one.statistics.items():
-            np.testing.assert_array_equal(values, other.statistics[name])
 
 
 # --- halving
