@@ -6,7 +6,7 @@ from statistics import median
 from typing import Literal
 
 from flops import Convolution
-from memory import ATTACK, ATTACK16, FLOOR, T_BACKWARD
+from memory import ATTACK, ATTACK16, FLOOR, KEEPING, T_BACKWARD
 from report import Goal, Line
 from timing import Spread, ratio
 from workload import Case, Workload
@@ -61,6 +61,7 @@ TIMES = (
     Comparison(FLOOR, BOUND),
     Comparison(FORWARD, FLOOR),
     Comparison(FLOOR16, FLOOR),
+    Comparison(FLOOR, KEEPING),
     # On a CUDA device only.
     Comparison(FLOOR, FLOOR_GRAPHED),
     Comparison(PGD, PGD_GRAPHED),
@@ -70,6 +71,7 @@ FLOPS = (Comparison(T_BACKWARD, FLOOR, what="FLOPs "), Comparison(SIGNSUM, FLOOR
 PEAKS = (
     Comparison(ATTACK, T_BACKWARD, "≤", (0.35, 0.35), (0.35, 0.35), only_at=(256, 256), what=_PEAK),
     Comparison(ATTACK16, T_BACKWARD, what=_PEAK),
+    Comparison(FLOOR, KEEPING, what=_PEAK),
     Comparison(ATTACK, FLOOR, "≤", (1.25, 1.25), (1.25, 1.25), what=_PEAK),
 )
 
@@ -84,6 +86,7 @@ def contestants(workload: Workload, few: int) -> dict[str, Contestant]:
         SEARCH16: Contestant(workload.attack("pgd-dgba", prepared, steps, search), steps),
         FORWARD: Contestant(workload.forward(prepared, few), few),
         FLOOR16: Contestant(workload.floor(search, few), few),
+        KEEPING: Contestant(workload.floor_keeping_all(few), few),
         SIGNSUM: Contestant(workload.attack("pgd-signsum", prepared, few), few),
         PLAIN: Contestant(workload.attack("pgd-dgba", workload.plain, few), few),
         T_BACKWARD: Contestant(workload.t_backward(few), few),

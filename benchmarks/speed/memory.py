@@ -19,10 +19,12 @@ from workload import Case, Workload
 
 from mtlattack.errors import InputError
 
-FLOOR, ATTACK, ATTACK16, T_BACKWARD = "floor", "apgd-dgba", "apgd-dgba bf16", "T-backward"
+FLOOR, KEEPING, ATTACK, ATTACK16 = "floor", "floor keeping all", "apgd-dgba", "apgd-dgba bf16"
+T_BACKWARD = "T-backward"
 # As few steps as show the peak: APGD holds the most once it has a best point and a point before this one.
 WORKS: dict[str, Callable[[Workload], Callable[[], object]]] = {
     FLOOR: lambda workload: workload.floor(workload.prepared, 1),
+    KEEPING: lambda workload: workload.floor_keeping_all(1),
     ATTACK: lambda workload: workload.attack("apgd-dgba", workload.prepared, 3),
     ATTACK16: lambda workload: workload.attack("apgd-dgba", workload.prepared, 3, workload.search),
     T_BACKWARD: lambda workload: workload.t_backward(1),

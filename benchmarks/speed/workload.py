@@ -1,9 +1,11 @@
 """What is measured: a named network, untrained, on one batch of random images and labels, and what runs on it."""
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, ClassVar
+from unittest.mock import patch
 
 import torch
 from t_backward import t_backward_pgd
@@ -16,6 +18,7 @@ from mtlattack.models import (
     MultiTaskNetwork,
     PreparedModel,
     create_network,
+    frozen,
     lower_precision,
     prepare_for_attack,
 )
@@ -105,6 +108,16 @@ class Workload:
             for _ in range(passes):
                 image = self.images.detach().requires_grad_()
                 torch.autograd.grad(self._losses(model, image), [image])
+
+        return run
+
+    def floor_keeping_all(self, passes: int) -> Callable[[], None]:
+        """The floor of the prepared model, every map kept for the backward pass as torch's own layers keep it."""
+        floor = self.floor(self.prepared, passes)
+
+        def run() -> None:
+            with patch.object(frozen, "_LARGE", sys.maxsize):
+                floor()
 
         return run
 
