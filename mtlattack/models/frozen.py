@@ -105,8 +105,13 @@ def _spares(x: Tensor, *parameters: Tensor | None) -> bool:
     """Whether a backward pass is to come that would keep the large map `x`, and wants no gradient of the parameters."""
     return (
         torch.is_grad_enabled()
-        and not torch.is_autocast_enabled(x.device.type)  # It would cast weights without the backward pass knowing.
+        and not _is_autocast(x.device.type)
         and x.requires_grad
         and x.numel() >= _LARGE
         and not any(parameter is not None and parameter.requires_grad for parameter in parameters)
     )
+
+
+def _is_autocast(device: str) -> bool:
+    """Whether torch casts weights by itself, of which the backward pass would not know."""
+    return torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)
