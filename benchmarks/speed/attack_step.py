@@ -15,7 +15,20 @@ from contestants import compare_peaks, compare_times, contestants, countable
 from flops import Convolution, count_flops
 from memory import WORKS, check_available, peak_bytes
 from report import Line, plot, show, started, write_json
-from script import parse_size
+from script import (
+    NETWORKS,
+    SIZES,
+    TASK_COUNTS,
+    BatchSize,
+    Device,
+    JsonPath,
+    Networks,
+    Seed,
+    Sizes,
+    TaskCounts,
+    Threads,
+    parse_size,
+)
 from timing import interleave
 from workload import Case, Workload
 
@@ -25,22 +38,18 @@ from mtlattack.progress import Bar, progress_bar
 
 
 def main(
-    network: Annotated[list[str], typer.Option(help="resnet34, resnet34-atrous or zoo; repeatable.")] = [  # noqa: B006
-        "resnet34",
-        "resnet34-atrous",
-        "zoo",
-    ],
-    tasks: Annotated[list[int], typer.Option(help="Number of tasks; repeatable.")] = [3, 5],  # noqa: B006
-    size: Annotated[list[str], typer.Option(help="HEIGHTxWIDTH; repeatable.")] = ["120x160", "256x256"],  # noqa: B006
-    batch: Annotated[int, typer.Option(min=1, help="Images in the batch.")] = 4,
+    network: Networks = NETWORKS,
+    tasks: TaskCounts = TASK_COUNTS,
+    size: Sizes = SIZES,
+    batch: BatchSize = 4,
     steps: Annotated[int, typer.Option(min=1, help="K, the steps of an attack.")] = 20,
     few: Annotated[int, typer.Option(min=1, help="Steps of what costs the same at every step.")] = 2,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds that count, after one to warm up.")] = 7,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads (torch's default).")] = None,
-    seed: Annotated[int, typer.Option(help="Of weights, batch and attacks.")] = 0,
+    device: Device = "cpu",
+    threads: Threads = None,
+    seed: Seed = 0,
     memory: Annotated[bool, typer.Option(help="Measure peak memory too.")] = True,
-    json_path: Annotated[Path | None, typer.Option("--json", help="Where to write every number.")] = None,
+    json_path: JsonPath = None,
     plot_path: Annotated[Path | None, typer.Option("--plot", help="Where to draw the picture.")] = None,
 ) -> None:
     """Time attacks against the floor, the FLOP bound and the T-backward formulation, interleaved; compare peaks."""

@@ -4,15 +4,25 @@ Run as `python benchmarks/speed/peaks.py`; see README.md beside it.
 """
 
 from itertools import product
-from pathlib import Path
-from typing import Annotated
 
 import torch
-import typer
 from contestants import compare_peaks
 from memory import WORKS, check_available, peak_bytes
 from report import show, started, write_json
-from script import parse_size
+from script import (
+    NETWORKS,
+    SIZES,
+    TASK_COUNTS,
+    BatchSize,
+    Device,
+    JsonPath,
+    Networks,
+    Seed,
+    Sizes,
+    TaskCounts,
+    Threads,
+    parse_size,
+)
 from workload import Case
 
 from mtlattack.cli.script import run_script
@@ -21,18 +31,14 @@ from mtlattack.progress import progress_bar
 
 
 def main(
-    network: Annotated[list[str], typer.Option(help="resnet34, resnet34-atrous or zoo; repeatable.")] = [  # noqa: B006
-        "resnet34",
-        "resnet34-atrous",
-        "zoo",
-    ],
-    tasks: Annotated[list[int], typer.Option(help="Number of tasks; repeatable.")] = [3, 5],  # noqa: B006
-    size: Annotated[list[str], typer.Option(help="HEIGHTxWIDTH; repeatable.")] = ["120x160", "256x256"],  # noqa: B006
-    batch: Annotated[int, typer.Option(min=1, help="Images in the batch.")] = 4,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads (torch's default).")] = None,
-    seed: Annotated[int, typer.Option(help="Of weights, batch and attacks.")] = 0,
-    json_path: Annotated[Path | None, typer.Option("--json", help="Where to write every number.")] = None,
+    network: Networks = NETWORKS,
+    tasks: TaskCounts = TASK_COUNTS,
+    size: Sizes = SIZES,
+    batch: BatchSize = 4,
+    device: Device = "cpu",
+    threads: Threads = None,
+    seed: Seed = 0,
+    json_path: JsonPath = None,
 ) -> None:
     """Compare the peaks of attacks, the floor and the T-backward formulation."""
     chosen = choose_device(device)
