@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from mtlattack.evaluation import Evidence
-from mtlattack.evaluation.change import Change, measure_change, resampling_weights, weighted_metrics
-from mtlattack.evaluation.report import BOOTSTRAP_SEED, RESAMPLES, interval
+from mtlattack.analysis.change import Change, measure_change, resampling_weights, weighted_metrics
+from mtlattack.analysis.report import BOOTSTRAP_SEED, RESAMPLES, interval
+from mtlattack.evidence import Evidence
 
 REFERENCE = "apgd-dgba"
 AGGREGATES = ("loss_change", "log_ratio", "arp", "worst")

@@ -154,7 +154,7 @@ class PreparedDataset(TorchDataset[Batch]):
 
 def open_prepared(path: Path) -> h5py.File:
     """Open a prepared file for reading; InputError says what is wrong with it."""
-    return open_hdf5(path, "data", format=FORMAT, version=FORMAT_VERSION)
+    return open_hdf5(path, "data", format=FORMAT, versions=[FORMAT_VERSION])
 
 
 def loader(

@@ -10,15 +10,16 @@ from typing import Any
 
 import torch
 
+from mtlattack.analysis import Run
 from mtlattack.attacks import Attack, Result
 from mtlattack.data import Batch, PreparedDataset, join_batches, read_ahead
 from mtlattack.devices import choose_device, is_out_of_memory, release_memory
 from mtlattack.errors import InputError
-from mtlattack.evaluation.ensembles import expand
+from mtlattack.evaluation.calls import compare_calls
 from mtlattack.evaluation.environment import circumstances
-from mtlattack.evaluation.evidence import CLEAN, Evidence, EvidenceFile, job_names
 from mtlattack.evaluation.fitting import fitted
-from mtlattack.evaluation.measuring import measure
+from mtlattack.evaluation.judging import measure
+from mtlattack.evaluation.members import expand
 from mtlattack.evaluation.model import Model
 from mtlattack.evaluation.plan import make_plan
 from mtlattack.evaluation.preparation import (
@@ -29,7 +30,7 @@ from mtlattack.evaluation.preparation import (
     prepare,
     with_graphs,
 )
-from mtlattack.evaluation.trust.calls import compare_calls
+from mtlattack.evidence import CLEAN, EvidenceFile, job_names
 from mtlattack.progress import progress_bar
 
 # So many are looked at when a model is prepared, and by `precision="auto"`.
@@ -52,7 +53,7 @@ def evaluate(
     device: str | None = None,
     seed: int = 0,
     fresh: bool = False,
-) -> Evidence:
+) -> Run:
     """Attack `model` on every image of `data` and measure what became of each task.
 
     Attacks that are fitted on images first, `universal`, are fitted on `fit_data`, or else on `data`; which it was
@@ -117,7 +118,7 @@ class _Run:
         channels_last = prepared.description.get("channels_last")
         self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
 
-    def finish(self, data: PreparedDataset, fit_data: PreparedDataset, device: torch.device) -> Evidence:
+    def finish(self, data: PreparedDataset, fit_data: PreparedDataset, device: torch.device) -> Run:
         """Do what is not done yet."""
         done = self.file.done()
         self.jobs = [
@@ -143,7 +144,7 @@ class _Run:
                     finished = int(done[name][start : start + len(batch.ids)].sum())
                     for images in self._in_portions(name, attack, batch, start, finished):
                         bar.advance(images)
-        return self.file.read()
+        return Run.of(self.file.read())
 
     def _fitted(self, attack: Attack, data: PreparedDataset, device: torch.device) -> Attack:
         """The attack as it can be run; CUDA graphs make room if they must."""

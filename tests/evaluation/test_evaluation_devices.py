@@ -6,7 +6,7 @@ from device_toys import CPU, META, MixedDevicesError, OneDevice
 from torch import Tensor, nn
 
 from mtlattack.evaluation import measure
-from mtlattack.evaluation.measuring import DIAGNOSTICS, NORMS
+from mtlattack.evidence import DIAGNOSTICS, NORMS
 from mtlattack.tasks import Segmentation, Task, create_task, list_tasks
 
 TASKS: dict[str, Task] = {

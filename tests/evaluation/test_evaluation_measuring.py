@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from mtlattack.errors import InputError
 from mtlattack.evaluation import measure, measuring
-from mtlattack.evaluation.measuring import DIAGNOSTICS
+from mtlattack.evidence import DIAGNOSTICS
 from mtlattack.tasks import Depth, Segmentation, Task, create_task, list_tasks
 
 TASKS: dict[str, Task] = {

@@ -11,17 +11,19 @@ import pytest
 import torch
 from evaluation_toys import hand_evidence, outcome, random_outcome
 
+from mtlattack.analysis import read_run
+from mtlattack.analysis.ablation import ablation
+from mtlattack.analysis.change import LOSS_FLOOR, measure_change, weighted_metrics
+from mtlattack.analysis.record import AttackResult
+from mtlattack.analysis.tables import notes, render_text, to_markdown
 from mtlattack.attacks import Attack, Standard, create_attack, list_attacks
 from mtlattack.attacks.standard import Member
 from mtlattack.data import Batch, PreparedDataset
 from mtlattack.errors import InputError
-from mtlattack.evaluation import Evidence, load_suite, measure, read_evidence
 from mtlattack.evaluation import evaluate as evaluate_anywhere
-from mtlattack.evaluation.ablation import ablation
-from mtlattack.evaluation.change import LOSS_FLOOR, measure_change, weighted_metrics
-from mtlattack.evaluation.ensembles import expand
-from mtlattack.evaluation.record import AttackResult
-from mtlattack.evaluation.tables import notes, render_text, to_markdown
+from mtlattack.evaluation import load_suite, measure
+from mtlattack.evaluation.members import expand
+from mtlattack.evidence import Evidence
 from mtlattack.models import MultiTaskNetwork, prepare_for_attack
 from mtlattack.tasks import EdgeTexture, Keypoints2D, TaskMap
 
@@ -181,7 +183,7 @@ def test_run_leaves_members_and_goes_on(network: MultiTaskNetwork, data: Prepare
     record = evaluate(network, data, attacks, path=path).report().record
     names = [member.name for member in standard().members(list(network.tasks))]  # type: ignore[attr-defined]
     assert [r.name for r in record.attacks] == ["fgsm-total", *names, "standard"]
-    assert read_evidence(path).report().record == record
+    assert read_run(path).report().record == record
     assert evaluate(network, data, attacks, path=path).report().record == record
     for other in ([attacks[1], *standard().members(list(network.tasks))], [standard()]):  # type: ignore[attr-defined]
         with pytest.raises(InputError, match="holds another run"):

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
+from mtlattack.analysis import Interval
+from mtlattack.analysis.tables import HEADLINES
 from mtlattack.errors import UnknownNameError
-from mtlattack.evaluation import Interval
-from mtlattack.evaluation.tables import HEADLINES
 from mtlattack.leaderboard.charts.lettering import significant
 from mtlattack.leaderboard.charts.scales import drawable
 from mtlattack.leaderboard.rows.results import NOTHING, interval_of

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from mtlattack.evaluation.record import Interval
-from mtlattack.evaluation.tables import headline_metric
+from mtlattack.analysis.record import Interval
+from mtlattack.analysis.tables import headline_metric
 from mtlattack.leaderboard.pages.formats import Figure, change, in_unit
 from mtlattack.leaderboard.rows.results import interval_of, tasks_of
 from mtlattack.leaderboard.rows.schema import AttackEntry, Metrics, Row

@@ -8,8 +8,9 @@ from typing import Any
 
 from mtlattack.canonical import canonical_json
 from mtlattack.errors import InputError, UnknownNameError
-from mtlattack.evaluation import Evidence, Suite, list_suites, load_suite
-from mtlattack.evaluation.ensembles import expand
+from mtlattack.evaluation import Suite, list_suites, load_suite
+from mtlattack.evaluation.members import expand
+from mtlattack.evidence import Evidence
 from mtlattack.leaderboard.rows.building import check_evidence
 from mtlattack.leaderboard.rows.plan import Plan, PlannedSuite
 from mtlattack.tasks import Task

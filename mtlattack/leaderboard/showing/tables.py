@@ -6,8 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from mtlattack.errors import UnknownNameError
-from mtlattack.evaluation.tables import (
+from mtlattack.analysis.tables import (
     WIDTH,
     compact_interval,
     compact_number,
@@ -16,6 +15,7 @@ from mtlattack.evaluation.tables import (
     short_number,
     short_title,
 )
+from mtlattack.errors import UnknownNameError
 from mtlattack.leaderboard.rows.results import interval_of, tasks_of
 from mtlattack.leaderboard.rows.schema import Metrics, Row
 from mtlattack.leaderboard.rows.units import shown_interval

@@ -14,8 +14,9 @@ from typing import Any
 from mtlattack.attacks import Attack
 from mtlattack.data import PreparedDataset, load_dataset
 from mtlattack.errors import InputError, UnknownNameError
-from mtlattack.evaluation import Evidence, Model, evaluate, load_suite
-from mtlattack.evaluation.ensembles import expand
+from mtlattack.evaluation import Model, evaluate, load_suite
+from mtlattack.evaluation.members import expand
+from mtlattack.evidence import Evidence
 from mtlattack.leaderboard.board import StoredRow
 from mtlattack.leaderboard.ledger import Event
 from mtlattack.leaderboard.rows.entry import check_entry
