@@ -39,11 +39,13 @@ class Change:
     log_ratio: Array
 
 
-def weighted_metrics(outcome: Outcome, tasks: Mapping[str, Task], weights: Array) -> dict[str, dict[str, Array]]:
-    """Metrics by task and name, `[R]` each, from the weighted sums of the images' statistics."""
+def weighted_metrics(
+    statistics: Mapping[str, Array], tasks: Mapping[str, Task], weights: Array
+) -> dict[str, dict[str, Array]]:
+    """Metrics by task and name, `[R]` each, from sums of the images' statistics `[N, S]` under `weights` `[R, N]`."""
     # An error sum that overflowed leaves its metric undefined.
     with np.errstate(invalid="ignore", over="ignore"):
-        found = {name: task.metrics(weights @ outcome.statistics[name]) for name, task in tasks.items()}
+        found = {name: task.metrics(weights @ statistics[name]) for name, task in tasks.items()}
     return {
         name: {metric: np.where(np.isfinite(values), values, np.nan) for metric, values in metrics.items()}
         for name, metrics in found.items()
@@ -55,7 +57,7 @@ def measure_change(
     weights: Array,
 ) -> Change:  # fmt: skip
     """Compare an attacked run with the clean one, image by image the same, under `weights` `[R, N]`."""
-    metrics = weighted_metrics(attacked, tasks, weights)
+    metrics = weighted_metrics(attacked.statistics, tasks, weights)
     relative = {
         name: {
             metric.name: relative_change(

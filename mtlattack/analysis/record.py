@@ -5,9 +5,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 FORMAT = "mtlattack-record"
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
-Metrics = dict[str, dict[str, float | None]]
 
 
 class _Part(BaseModel):
@@ -22,6 +21,29 @@ class Interval(_Part):
     high: float | None
 
 
+Metrics = dict[str, dict[str, float | None]]
+Intervals = dict[str, dict[str, Interval]]
+
+
+class Skill(_Part):
+    """How much better than the best constant answer the predictions are: 1 perfect, 0 no better than a constant."""
+
+    tasks: dict[str, Interval] = Field(description="by the task's headline metric; below 0 where a constant is better")
+    mean: Interval = Field(description="over tasks of max(0, skill)")
+    worst: Interval = Field(description="the least over tasks of max(0, skill)")
+    worst_task: str | None = Field(description="which that is; null where no task has a defined skill")
+
+
+class RobustSkill(_Part):
+    """The skill that the attack leaves which leaves the least, in one threat."""
+
+    norm: str
+    eps: float = Field(description="in image units: pixels are in [0, 1]")
+    quantized: bool
+    attack: str
+    skill: Skill
+
+
 class AttackResult(_Part):
     """What one attack at one ε did."""
 
@@ -32,6 +54,8 @@ class AttackResult(_Part):
     forward_passes: int = Field(description="for each image")
     backward_passes: int = Field(description="for each image")
     metrics: Metrics = Field(description="by task and metric")
+    intervals: Intervals = Field(default_factory=dict, description="of the metrics, in the same units")
+    skill: Skill | None = Field(None, description="null for evidence without a constant answer: format 2 and before")
     relative: Metrics = Field(description="(value − clean)/|clean|, negative is worse")
     task_change: dict[str, float | None] = Field(description="mean relative change over a task's metrics")
     arp: Interval = Field(description="average relative performance: mean of task_change")
@@ -69,8 +93,8 @@ class Record(_Part):
     """One run: what was attacked, with what, on what, and the results."""
 
     format: Literal["mtlattack-record"] = "mtlattack-record"
-    # Version 1 knew neither flags, gaps nor the norms l_1 and l_0.
-    format_version: Literal[1, 2] = 2
+    # Version 1 knew neither flags, gaps nor the norms l_1 and l_0; version 2 no skill and no intervals of metrics.
+    format_version: Literal[1, 2, 3] = 3
     suite: dict[str, Any] | None = Field(description="name and version; null for a run outside a suite")
     model: dict[str, Any] = Field(description="name, SHA-256 of the weights, number of parameters")
     data: dict[str, Any] = Field(description="name, split, images, SHA-256 of ids, images and labels")
@@ -83,7 +107,10 @@ class Record(_Part):
     bootstrap: dict[str, int] = Field(description="resamples and seed of the intervals")
     environment: dict[str, Any] = Field(description="versions, device, dtype, threads, command, time of start")
     clean: Metrics
+    clean_intervals: Intervals = Field(default_factory=dict, description="of the clean metrics")
     clean_losses: dict[str, float | None] = Field(description="mean loss by task")
+    clean_skill: Skill | None = Field(None, description="without attack; null as for an attack")
+    robust_skill: list[RobustSkill] = Field(default_factory=list, description="one a threat, in the attacks' order")
     attacks: list[AttackResult]
     flags: list[Flag] = Field(default_factory=list, description="reasons not to trust a number")
     checked: list[str] = Field(default_factory=list, description="flags that could be looked for in this run")
