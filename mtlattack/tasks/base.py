@@ -68,7 +68,7 @@ class Task(ABC):
 
     @property
     def headline(self) -> str:
-        """Name of the metric that stands for the task where there is room for one only: the first, unless it says so."""
+        """Name of the metric that stands for the task where there is room for one: by default the first."""
         return self.metric_table[0].name
 
     @property

@@ -44,4 +44,5 @@ def _distinct(
             size = len(keys)
         key, size = key * len(values) + codes, size * len(values)
     _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
-    return rows[first], np.bincount(inverse, counts, len(first))
+    sums: NDArray[np.float64] = np.bincount(inverse, counts, len(first)).astype(np.float64)
+    return rows[first], sums
