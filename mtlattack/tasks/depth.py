@@ -11,6 +11,7 @@ from torch import Tensor
 from mtlattack.tasks.base import Metric, divide
 from mtlattack.tasks.registry import TASKS
 from mtlattack.tasks.regression import Regression
+from mtlattack.tasks.tally import Tally, weighted_median
 
 _RATIOS = (1.25, 1.25**2, 1.25**3)
 
@@ -33,14 +34,22 @@ class Distance(PositiveRegression):
         Metric("abs_error", "m", False),
         Metric("rel_error", "", False),
         Metric("rmse", "m", False),
-        Metric("delta1", "%", True),
-        Metric("delta2", "%", True),
-        Metric("delta3", "%", True),
+        Metric("delta1", "%", True, 100.0),
+        Metric("delta2", "%", True, 100.0),
+        Metric("delta3", "%", True, 100.0),
     )
+
+    @property
+    def headline(self) -> str:
+        return "rel_error"
 
     @property
     def statistics_names(self) -> tuple[str, ...]:
         return ("pixels", "abs_sum", "rel_sum", "square_sum", "inliers1", "inliers2", "inliers3")
+
+    def _median(self, tally: Tally) -> float:
+        true = tally.values[:, 0]
+        return weighted_median(true, tally.counts / true)
 
     def _more_columns(self, prediction: Tensor, target: Tensor, error: Tensor) -> list[Tensor]:
         true = torch.where(self.valid(target), target, 1.0)
@@ -73,6 +82,10 @@ class DepthEuclidean(Distance):
 
     kind: ClassVar[str] = "depth_euclidean"
 
+    @property
+    def short_title(self) -> str:
+        return "eucl. depth"
+
 
 @TASKS.register("inverse_depth")
 @dataclass(frozen=True)
@@ -81,6 +94,10 @@ class InverseDepth(PositiveRegression):
 
     kind: ClassVar[str] = "inverse_depth"
     metric_table: ClassVar[tuple[Metric, ...]] = (Metric("abs_error", "1/m", False), Metric("rel_error", "", False))
+
+    @property
+    def short_title(self) -> str:
+        return "inv. depth"
 
     @property
     def statistics_names(self) -> tuple[str, ...]:
