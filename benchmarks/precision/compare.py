@@ -59,7 +59,7 @@ def within_goal(measured: dict[str, Any]) -> bool:
 
 
 def _changes(evidence: Evidence, weights: NDArray[np.float64]) -> list[Change]:
-    clean = weighted_metrics(evidence.clean, evidence.tasks, weights)
+    clean = weighted_metrics(evidence.clean.statistics, evidence.tasks, weights)
     return [measure_change(evidence.clean, clean, outcome, evidence.tasks, weights) for outcome in evidence.attacked]
 
 

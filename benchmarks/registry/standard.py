@@ -66,7 +66,7 @@ def main(
 def _compare(evidence: Evidence, rivals: int) -> dict[str, Any]:
     """Aggregates of `standard` and its rivals, the paired differences, and what each member adds."""
     weights = resampling_weights(len(evidence.ids), RESAMPLES, BOOTSTRAP_SEED)
-    clean = weighted_metrics(evidence.clean, evidence.tasks, weights)
+    clean = weighted_metrics(evidence.clean.statistics, evidence.tasks, weights)
     (ensemble,) = evidence.plan["ensembles"]
     members = [evidence.attacked[place] for place in ensemble["members"]]
     ours = ensemble_change(evidence.clean, clean, members, evidence.tasks, weights)

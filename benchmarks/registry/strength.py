@@ -35,7 +35,7 @@ def strengths(evidence: Mapping[str, Evidence]) -> list[dict[str, Any]]:
 
 def _change(evidence: Evidence) -> Change:
     weights = resampling_weights(len(evidence.ids), RESAMPLES, BOOTSTRAP_SEED)
-    clean = weighted_metrics(evidence.clean, evidence.tasks, weights)
+    clean = weighted_metrics(evidence.clean.statistics, evidence.tasks, weights)
     return measure_change(evidence.clean, clean, evidence.attacked[0], evidence.tasks, weights)
 
 

@@ -29,7 +29,7 @@ def ablation(evidence: Evidence, ensemble: Mapping[str, Any]) -> dict[str, Contr
     """By the names of the members of one of `evidence.plan["ensembles"]`; empty if there is only one."""
     places = ensemble["members"]
     weights = resampling_weights(len(evidence.ids), RESAMPLES, BOOTSTRAP_SEED)
-    clean_metrics = weighted_metrics(evidence.clean, evidence.tasks, weights)
+    clean_metrics = weighted_metrics(evidence.clean.statistics, evidence.tasks, weights)
 
     def change(members: list[int]) -> Change:
         outcomes = [evidence.attacked[place] for place in members]

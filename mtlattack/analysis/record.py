@@ -8,7 +8,6 @@ FORMAT = "mtlattack-record"
 FORMAT_VERSION = 3
 
 
-
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -1,6 +1,6 @@
 """The report: evidence → record, and the record as tables."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,10 +9,14 @@ from numpy.typing import NDArray
 
 from mtlattack.analysis.change import Array, Change, bounds, measure_change, resampling_weights, weighted_metrics
 from mtlattack.analysis.ensembles import ensemble_change, shares
-from mtlattack.analysis.record import AttackResult, Interval, Metrics, Record
+from mtlattack.analysis.record import AttackResult, Interval, Intervals, Metrics, Record, RobustSkill, Skill
+from mtlattack.analysis.skill import constant_metrics, measure_skill
+from mtlattack.analysis.summaries import SKILL
 from mtlattack.analysis.tables import render_text
 from mtlattack.analysis.trust import Finished, Job, raise_flags
 from mtlattack.evidence import DIAGNOSTICS, NORMS, Evidence, Outcome
+
+Arrays = Mapping[str, Mapping[str, Array]]
 
 RESAMPLES = 1000
 BOOTSTRAP_SEED = 0
@@ -20,12 +24,14 @@ BOOTSTRAP_SEED = 0
 
 @dataclass(frozen=True)
 class Analysis:
-    """What evidence says under each resample of its images: the clean metrics, the attacks (jobs), and the ensembles'
-    changes in the plan's order; every number is `[1 + RESAMPLES]`, the images as they are first."""
+    """What evidence says under each resample of its images: the clean metrics, those of the best constant answers
+    (None where the evidence has none), the attacks (jobs), and the ensembles' changes in the plan's order; every number
+    is `[1 + RESAMPLES]`, the images as they are first."""
 
     evidence: Evidence
     weights: Array
     clean_metrics: dict[str, dict[str, Array]]
+    constant: Arrays | None
     jobs: list[Job]
     ensembles: list[Change]
 
@@ -33,7 +39,7 @@ class Analysis:
 def analyse(evidence: Evidence) -> Analysis:
     """Everything that a record's numbers and intervals come from, computed from the evidence alone."""
     weights = resampling_weights(len(evidence.ids), RESAMPLES, BOOTSTRAP_SEED)
-    clean_metrics = weighted_metrics(evidence.clean, evidence.tasks, weights)
+    clean_metrics = weighted_metrics(evidence.clean.statistics, evidence.tasks, weights)
     jobs = [
         Job(planned, outcome, measure_change(evidence.clean, clean_metrics, outcome, evidence.tasks, weights))
         for planned, outcome in zip(evidence.plan["attacks"], evidence.attacked, strict=True)
@@ -42,7 +48,7 @@ def analyse(evidence: Evidence) -> Analysis:
         ensemble_change(evidence.clean, clean_metrics, _members(ensemble, evidence)[1], evidence.tasks, weights)
         for ensemble in evidence.plan.get("ensembles", [])
     ]
-    return Analysis(evidence, weights, clean_metrics, jobs, ensembles)
+    return Analysis(evidence, weights, clean_metrics, constant_metrics(evidence, weights), jobs, ensembles)
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,10 @@ def to_record(analysis: Analysis) -> Record:
         name: number(_valid_mean(evidence.clean.losses[:, i], evidence.clean.statistics[name][:, 0] > 0))
         for i, name in enumerate(tasks)
     }
+    attacks = [
+        *(_attack_result(job, analysis) for job in analysis.jobs),
+        *(_ensemble_result(ensemble, change, analysis) for ensemble, change in ensembles),
+    ]
     return Record(
         suite=plan["suite"],
         model=plan["model"],
@@ -83,27 +93,46 @@ def to_record(analysis: Analysis) -> Record:
         bootstrap={"resamples": RESAMPLES, "seed": BOOTSTRAP_SEED},
         environment=evidence.environment | plan["environment"],
         clean=_first(analysis.clean_metrics),
+        clean_intervals=_intervals(analysis.clean_metrics),
         clean_losses=losses,
-        attacks=[
-            *map(_attack_result, analysis.jobs),
-            *(_ensemble_result(ensemble, change, evidence) for ensemble, change in ensembles),
-        ],
+        clean_skill=_skill(analysis.clean_metrics, analysis),
+        robust_skill=robust_skill(attacks),
+        attacks=attacks,
         flags=flags,
         checked=checked,
     )
 
 
-def _attack_result(job: Job) -> AttackResult:
+def robust_skill(attacks: Iterable[AttackResult]) -> list[RobustSkill]:
+    """For each threat, in the order in which these first occur, the skill that the attack leaves which leaves the least
+    (the first of equals); nothing for a threat where no attack has a defined skill."""
+    least: dict[tuple[str, float, bool], AttackResult] = {}
+    for result in attacks:
+        threat = (result.norm, result.eps, bool(result.config.get("quantized", False)))
+        value = SKILL.of(result).value
+        if value is not None:
+            known = least.setdefault(threat, result)
+            if value < (SKILL.of(known).value or 0):
+                least[threat] = result
+    return [
+        RobustSkill(norm=norm, eps=eps, quantized=quantized, attack=result.name, skill=result.skill)
+        for (norm, eps, quantized), result in least.items()
+        if result.skill is not None
+    ]
+
+
+def _attack_result(job: Job, analysis: Analysis) -> AttackResult:
     noted = dict(zip(DIAGNOSTICS, job.outcome.diagnostics.mean(0), strict=True))
-    result = _result(job.config, [job.planned], [job.outcome], job.change)
+    result = _result(job.config, [job.planned], [job.outcome], job.change, analysis)
     return result.model_copy(update={"gap": number(noted["gap"]), "found": number(noted["found"])})
 
 
-def _ensemble_result(ensemble: Mapping[str, Any], change: Change, evidence: Evidence) -> AttackResult:
+def _ensemble_result(ensemble: Mapping[str, Any], change: Change, analysis: Analysis) -> AttackResult:
     """Of the members' evidence alone."""
+    evidence = analysis.evidence
     planned, outcomes = _members(ensemble, evidence)
     names = [member["config"]["name"] for member in planned]
-    result = _result({**ensemble, "members": names}, planned, outcomes, change)
+    result = _result({**ensemble, "members": names}, planned, outcomes, change, analysis)
     chosen = zip(names, shares(evidence.clean, outcomes, evidence.tasks), strict=True)
     members = {name: {key: number(share) for key, share in taken.items()} for name, taken in chosen}
     return result.model_copy(update={"members": members})
@@ -116,8 +145,9 @@ def _members(ensemble: Mapping[str, Any], evidence: Evidence) -> tuple[list[Any]
 
 
 def _result(
-    config: Mapping[str, Any], planned: Sequence[Mapping[str, Any]], outcomes: Sequence[Outcome], change: Change
-) -> AttackResult:
+    config: Mapping[str, Any], planned: Sequence[Mapping[str, Any]], outcomes: Sequence[Outcome], change: Change,
+    analysis: Analysis,
+) -> AttackResult:  # fmt: skip
     """What was planned and came out, of one attack or of the members of one together."""
     task_change = {name: number(values[0]) for name, values in change.tasks.items()}
     largest = dict(zip(NORMS, np.max([outcome.perturbation.max(0) for outcome in outcomes], 0), strict=True))
@@ -129,6 +159,8 @@ def _result(
         forward_passes=sum(member["forward_passes"] for member in planned),
         backward_passes=sum(member["backward_passes"] for member in planned),
         metrics=_first(change.metrics),
+        intervals=_intervals(change.metrics),
+        skill=_skill(change.metrics, analysis),
         relative=_first(change.relative),
         task_change=task_change,
         arp=interval(change.arp),
@@ -150,6 +182,23 @@ def interval(values: NDArray[np.float64]) -> Interval:
     """A value with its 95 % interval, from `[1 + resamples]`: the images as they are stand first."""
     low, high = bounds(values)
     return Interval(value=number(values[0]), low=number(low), high=number(high))
+
+
+def _intervals(metrics: Arrays) -> Intervals:
+    return {task: {name: interval(values) for name, values in named.items()} for task, named in metrics.items()}
+
+
+def _skill(metrics: Arrays, analysis: Analysis) -> Skill | None:
+    """Of predictions with these metrics, `[R]` each; None for evidence without a constant answer."""
+    if analysis.constant is None:
+        return None
+    skill = measure_skill(metrics, analysis.constant, analysis.evidence.tasks)
+    return Skill(
+        tasks={name: interval(values) for name, values in skill.tasks.items()},
+        mean=interval(skill.mean),
+        worst=interval(skill.worst),
+        worst_task=skill.worst_task,
+    )
 
 
 def _first(values: dict[str, dict[str, NDArray[np.float64]]]) -> Metrics:

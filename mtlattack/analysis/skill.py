@@ -1,7 +1,7 @@
 """Skill: how much better than the best constant answer a prediction is, 1 perfect, 0 no better than a constant.
 
-It ranks models because it cannot be bought: a model that says the same of every image has none to lose and none to show,
-a monotone change of the logits changes nothing, and no task counts for more than its share.
+It ranks models because it cannot be bought: one that says the same of every image has none, a monotone change of the
+logits changes nothing, and no task counts for more than its share.
 """
 
 from collections.abc import Mapping

@@ -2,48 +2,20 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from mtlattack.analysis.record import AttackResult, Flag, Interval, Metrics, Record
+from mtlattack.analysis.summaries import SUMMARIES, Summary
 from mtlattack.attacks import Threat
 from mtlattack.tasks import Metric, Task, task_from_config
 
 WIDTH = 100
 # The longest name that leaves room for five tasks within these columns.
 _LONGEST_NAME = "apgd-single:segmentation"
-# The metric that stands for a task where there is room for one only; all of them are in the record.
-HEADLINES = {"segmentation": "miou", "depth": "rel_error", "depth_euclidean": "rel_error", "normals": "angle_mean"}
-_SHORT_TITLES = {
-    "depth_euclidean": "eucl. depth",
-    "edge_texture": "edges",
-    "inverse_depth": "inv. depth",
-    "keypoints2d": "keypoints",
-    "principal_curvature": "curvature",
-    "segmentation": "segment.",
-}
-
-
-@dataclass(frozen=True)
-class Summary:
-    """One of the four numbers that sum up an attack: where it is kept, and whether a strong attack makes it small."""
-
-    title: str
-    of: Callable[[AttackResult], Interval]
-    strong_is_low: bool
-    percent: bool
-
-
-SUMMARIES = (
-    Summary("arp %", lambda r: r.arp, True, True),
-    Summary("loss change %", lambda r: r.loss_change, False, True),
-    Summary("log loss ratio", lambda r: r.log_ratio, False, False),
-    Summary("worst task %", lambda r: r.worst, True, True),
-)
 
 
 def render(record: Record) -> RenderableType:
@@ -153,16 +125,6 @@ def compact_interval(interval: Interval, *, percent: bool) -> str:
     return f"{value} [{low},{high}]"
 
 
-def headline_metric(task: Task) -> str:
-    """Name of the metric that stands for the task."""
-    return HEADLINES.get(task.kind, task.metric_table[0].name)
-
-
-def short_title(task: Task) -> str:
-    """A task's name where columns are narrow."""
-    return _SHORT_TITLES.get(task.kind, task.name)
-
-
 def metric_title(metric: Metric) -> str:
     """`miou % ↑`: name, unit, and which way is better."""
     return " ".join(filter(None, (metric.name, metric.unit, "↑" if metric.higher_is_better else "↓")))
@@ -181,7 +143,7 @@ def markdown_tables(clean: Metrics, tasks: Sequence[Task], attacks: Iterable[Att
     """Lines of Markdown with a table a threat, or without attacks one of the tasks alone; an empty line after each."""
     lines: list[str] = []
     for threat, results in (by_threat(attacks) or {"clean": []}).items():
-        titles = ["attack", *(f"{task.name} {headline_metric(task)}" for task in tasks)]
+        titles = ["attack", *(f"{task.name} {task.headline}" for task in tasks)]
         first = ["clean", *(_clean_cell(clean, task) for task in tasks)]
         if results:
             titles += [summary.title for summary in SUMMARIES] + ["forward + backward"]
@@ -224,8 +186,8 @@ def task_table(clean: Metrics, tasks: Sequence[Task], results: Sequence[AttackRe
     table = Table(box=None, title=title, title_justify="left", padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("attack", no_wrap=True)
     for task in tasks:
-        metric = next(m for m in task.metric_table if m.name == headline_metric(task))
-        table.add_column(f"{short_title(task)}\n{metric_title(metric)}", justify="right", no_wrap=True)
+        metric = task.headline_metric
+        table.add_column(f"{task.short_title}\n{metric_title(metric)}", justify="right", no_wrap=True)
     if results:
         table.add_column("passes", justify="right", no_wrap=True)
     table.add_row("clean", *(_clean_cell(clean, task) for task in tasks))
@@ -247,26 +209,20 @@ def summary_table(results: list[AttackResult], threat: str) -> Table:
 
 
 def _clean_cell(clean: Metrics, task: Task) -> str:
-    return short_number(clean[task.name][headline_metric(task)])
+    return short_number(clean[task.name][task.headline])
 
 
 def _task_cell(result: AttackResult, task: Task) -> str:
-    name = headline_metric(task)
+    name = task.headline
     change = result.relative[task.name][name]
     return f"{short_number(result.metrics[task.name][name])} {percent_change(change):>6}"
 
 
 def _summary_cell(summary: Summary, result: AttackResult, rivals: list[AttackResult]) -> str:
     interval = summary.of(result)
-    star = "★" if _is_strongest(summary, result, rivals) else ""
+    best = summary.strongest(rivals)
+    star = "★" if len(rivals) > 1 and best is not None and interval.value == summary.of(best).value else ""
     return star + compact_interval(interval, percent=summary.percent)
-
-
-def _is_strongest(summary: Summary, result: AttackResult, rivals: list[AttackResult]) -> bool:
-    values = [summary.of(rival).value for rival in rivals]
-    known = [value for value in values if value is not None]
-    own = summary.of(result).value
-    return len(rivals) > 1 and own is not None and own == (min(known) if summary.strong_is_low else max(known))
 
 
 def _cost(result: AttackResult) -> str:

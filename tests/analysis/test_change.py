@@ -15,7 +15,7 @@ TWO = [EdgeTexture(), Keypoints2D()]
 
 def change_of(tasks: list[Task], clean: Outcome, attacked: Outcome) -> Change:
     by_name, weights = {task.name: task for task in tasks}, np.ones((1, len(clean.losses)))
-    return measure_change(clean, weighted_metrics(clean, by_name, weights), attacked, by_name, weights)
+    return measure_change(clean, weighted_metrics(clean.statistics, by_name, weights), attacked, by_name, weights)
 
 
 def result_of(tasks: list[Task], clean: Outcome, attacked: Outcome) -> AttackResult:
@@ -95,7 +95,7 @@ def test_resample_without_valid_images_is_undefined_but_no_other() -> None:
     tasks = {"edge_texture": EdgeTexture()}
     clean, attacked = outcome([[1.0], [0.0]], **pixels), outcome([[2.0], [0.0]], **pixels)
     weights = np.array([[1.0, 1.0], [0.0, 2.0]])
-    change = measure_change(clean, weighted_metrics(clean, tasks, weights), attacked, tasks, weights)
+    change = measure_change(clean, weighted_metrics(clean.statistics, tasks, weights), attacked, tasks, weights)
     np.testing.assert_array_equal(change.loss_change, [1.0, np.nan])
     np.testing.assert_array_equal(change.arp, [0.0, np.nan])
 
@@ -177,7 +177,7 @@ def test_interval_covers_as_often_as_it_says() -> None:
         attacked = outcome(np.exp(rng.normal(1, 1, (40, 1))), **pixels)
         clean = outcome(np.ones((40, 1)), **pixels)
         tasks = {"edge_texture": EdgeTexture()}
-        change = measure_change(clean, weighted_metrics(clean, tasks, weights), attacked, tasks, weights)
+        change = measure_change(clean, weighted_metrics(clean.statistics, tasks, weights), attacked, tasks, weights)
         low, high = np.percentile(change.log_ratio[1:], [2.5, 97.5])
         hits += low < 1 < high
     assert 50 <= hits < 60
@@ -195,7 +195,7 @@ def test_an_error_sum_that_overflowed_leaves_its_metric_undefined() -> None:
     """Also where resamples leave that image out: no infinity times zero, and no warning."""
     rows = [[10, np.inf], [10, 3.0], [10, 4.0]]
     weights = resampling_weights(3, 200, 0)
-    metrics = weighted_metrics(outcome(np.ones((3, 1)), edge_texture=rows), {"edge_texture": EdgeTexture()}, weights)
+    metrics = weighted_metrics({"edge_texture": rows}, {"edge_texture": EdgeTexture()}, weights)
     assert not np.isfinite(metrics["edge_texture"]["l1"]).any()
     result = result_of([EdgeTexture()], *(outcome(np.ones((3, 1)), edge_texture=rows) for _ in range(2)))
     assert result.metrics["edge_texture"]["l1"] is None

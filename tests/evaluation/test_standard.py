@@ -156,7 +156,7 @@ def test_choice_against_brute_force() -> None:
         **{name: [members[joint[n]].statistics[name][n] for n in range(9)] for name in TWO},
     )
     once = np.ones((1, 9))
-    change = measure_change(clean, weighted_metrics(clean, TWO, once), mixed, TWO, once)
+    change = measure_change(clean, weighted_metrics(clean.statistics, TWO, once), mixed, TWO, once)
     for key in ("arp", "loss_change", "log_ratio"):
         assert getattr(result, key).value == pytest.approx(getattr(change, key)[0])
 
