@@ -48,10 +48,11 @@ def _grouped(directions: Array, weights: Array) -> tuple[Array, Array]:
     x, y, z = (np.rint(directions * _CELLS) + _CELLS).astype(np.int64).T
     width = 2 * _CELLS + 1
     cell = (x * width + y) * width + z
-    sums = np.stack([np.bincount(cell, weights * part) for part in directions.T], 1)
-    kept = np.bincount(cell, weights) > 0
+    sums: Array = np.stack([np.bincount(cell, weights * part) for part in directions.T], 1).astype(np.float64)
+    counts: Array = np.bincount(cell, weights).astype(np.float64)
+    kept = counts > 0
     lengths = np.linalg.norm(sums[kept], axis=1)
-    return sums[kept] / lengths[:, None], np.bincount(cell, weights)[kept]
+    return sums[kept] / lengths[:, None], counts[kept]
 
 
 def mean_angles(candidates: Array, directions: Array, weights: Array) -> Array:
