@@ -11,7 +11,7 @@ from torch import Tensor
 from mtlattack.tasks.base import Metric, divide
 from mtlattack.tasks.registry import TASKS
 from mtlattack.tasks.regression import Regression
-from mtlattack.tasks.tally import Tally, weighted_median
+from mtlattack.tasks.tally import weighted_median
 
 _RATIOS = (1.25, 1.25**2, 1.25**3)
 
@@ -47,9 +47,8 @@ class Distance(PositiveRegression):
     def statistics_names(self) -> tuple[str, ...]:
         return ("pixels", "abs_sum", "rel_sum", "square_sum", "inliers1", "inliers2", "inliers3")
 
-    def _median(self, tally: Tally) -> float:
-        true = tally.values[:, 0]
-        return weighted_median(true, tally.counts / true)
+    def _median(self, values: NDArray[np.float32], counts: NDArray[np.float64]) -> float:
+        return weighted_median(values, counts / values)
 
     def _more_columns(self, prediction: Tensor, target: Tensor, error: Tensor) -> list[Tensor]:
         true = torch.where(self.valid(target), target, 1.0)
