@@ -114,7 +114,7 @@ def _attack_problems(plan: Plan, evidence: Evidence, suite: Suite) -> Iterator[s
     tasks = evidence.tasks
     if set(tasks) != {name for name in suite.data_sha256 or {} if name not in _NOT_TASKS}:
         return
-    jobs, ensembles = expand(suite.create_attacks(tasks), list(tasks))
+    jobs, ensembles = expand(suite.create_attacks(tasks), tasks)
     low = evidence.plan["preparation"].get("search", "float32") != "float32"
     expected = []
     for attack in jobs:
