@@ -43,9 +43,15 @@ def weighted_metrics(
     statistics: Mapping[str, Array], tasks: Mapping[str, Task], weights: Array
 ) -> dict[str, dict[str, Array]]:
     """Metrics by task and name, `[R]` each, from sums of the images' statistics `[N, S]` under `weights` `[R, N]`."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        return metrics_of({name: weights @ statistics[name] for name in tasks}, tasks)
+
+
+def metrics_of(sums: Mapping[str, Array], tasks: Mapping[str, Task]) -> dict[str, dict[str, Array]]:
+    """Metrics by task and name, `[R]` each, from summed statistics `[R, S]`; what is not finite is NaN."""
     # An error sum that overflowed leaves its metric undefined.
     with np.errstate(invalid="ignore", over="ignore"):
-        found = {name: task.metrics(weights @ statistics[name]) for name, task in tasks.items()}
+        found = {name: task.metrics(sums[name]) for name, task in tasks.items()}
     return {
         name: {metric: np.where(np.isfinite(values), values, np.nan) for metric, values in metrics.items()}
         for name, metrics in found.items()

@@ -13,7 +13,7 @@ from mtlattack.analysis.summaries import SUMMARIES, Summary
 from mtlattack.attacks import Threat
 from mtlattack.tasks import Metric, Task, task_from_config
 
-WIDTH = 100
+WIDTH = 110
 # The longest name that leaves room for five tasks within these columns.
 _LONGEST_NAME = "apgd-single:segmentation"
 

@@ -6,12 +6,13 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from mtlattack.attacks.aggregators.base import LOSS_FLOOR, Aggregator
+from mtlattack.attacks.aggregators.base import Aggregator
 from mtlattack.attacks.cost import Cost
 from mtlattack.attacks.criteria.base import Criterion
 from mtlattack.attacks.gradients import Memory, TaskGradients
 from mtlattack.attacks.problem import Model, Problem
 from mtlattack.errors import InputError
+from mtlattack.tasks import LOSS_FLOOR
 
 
 class View(Protocol):

@@ -56,8 +56,7 @@ class Standard(StandaloneAttack):
     kind: ClassVar[str] = "standard"
     version: ClassVar[int] = 2
     composition: ClassVar[tuple[Member, ...]] = (
-        Member("apgd-relative", {"steps": 80}),
-        Member("apgd-relative+segpgd", {"steps": 40}, kind=Segmentation),
+        Member("apgd-relative", {"steps": 120}),
         Member("apgd-relative+dlr", {"steps": 40}, kind=Segmentation),
         Member("apgd-single:*", {"steps": 20}),
         Member("apgd-single:*+dlr", {"steps": 20}, kind=Segmentation),

@@ -6,13 +6,10 @@ from typing import Any
 from torch import Tensor
 
 from mtlattack.attacks.balls import BALLS, Ball
-from mtlattack.attacks.levels import LEVELS, check_levels
+from mtlattack.attacks.epsilon import epsilon_text
+from mtlattack.attacks.epsilon import in_image_units as in_image_units  # importers will take it from there
+from mtlattack.attacks.levels import check_levels
 from mtlattack.errors import InputError, UnknownNameError
-
-
-def in_image_units(eps: float, norm: str) -> float:
-    """ε as files and people give it, for l_inf in grey levels of 255, as attacks take it: pixels are in [0, 1]."""
-    return eps / LEVELS if norm == "linf" else eps
 
 
 @dataclass(frozen=True)
@@ -71,5 +68,4 @@ class Threat:
         return {"norm": self.norm, "eps": float(self.eps)} | ({"quantized": True} if self.quantized else {})
 
     def __str__(self) -> str:
-        sizes = {"linf": f"{self.eps * LEVELS:g}/{LEVELS}", "l0": f"{self.eps:g} px", "patch": f"{100 * self.eps:g} %"}
-        return f"{self.norm} {sizes.get(self.norm, f'{self.eps:g}')}" + (", 8-bit" if self.quantized else "")
+        return f"{self.norm} {epsilon_text(self.eps, self.norm)}" + (", 8-bit" if self.quantized else "")

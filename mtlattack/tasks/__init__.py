@@ -1,6 +1,6 @@
 """What is predicted and how it is scored."""
 
-from mtlattack.tasks.base import Metric, Task, TaskMap
+from mtlattack.tasks.base import LOSS_FLOOR, Metric, Task, TaskMap
 from mtlattack.tasks.curvature import PrincipalCurvature
 from mtlattack.tasks.depth import Depth, DepthEuclidean, InverseDepth
 from mtlattack.tasks.heatmap import EdgeTexture, Heatmap, Keypoints2D, Reshading
@@ -10,6 +10,7 @@ from mtlattack.tasks.regression import Regression
 from mtlattack.tasks.segmentation import Segmentation
 
 __all__ = [
+    "LOSS_FLOOR",
     "Depth",
     "DepthEuclidean",
     "EdgeTexture",

@@ -13,6 +13,9 @@ from torch import Tensor
 from mtlattack.errors import InputError
 from mtlattack.tasks.doubts import Doubt
 
+# A loss below this counts as this where losses are compared: without valid pixels it is 0, and 1/0 would poison sums.
+LOSS_FLOOR = 1e-8
+
 
 @dataclass(frozen=True)
 class Metric:

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 from torch import nn
 
-from mtlattack.attacks import Threat
+from mtlattack.attacks import Threat, parse_epsilons
 from mtlattack.cli.leaderboard.options import BOARD, BoardOption, board_console
 from mtlattack.data import load_dataset
 from mtlattack.errors import InputError
@@ -120,11 +120,7 @@ def _levels(text: str | None, stored: StoredRow) -> list[float] | None:
         return None
     if text == "all":
         return stored.row.threat.eps
-    try:
-        levels = [float(part) for part in text.split(",")]
-    except ValueError:
-        raise InputError(f"--eps {text!r}, expected numbers like 4,8 (levels of 255), or all") from None
-    return [eps_of(stored.row, level) for level in levels]
+    return [eps_of(stored.row, level) for level in parse_epsilons(text, otherwise=", or all")]
 
 
 def _render(result: Verification, stored: StoredRow) -> RenderableType:
