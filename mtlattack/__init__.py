@@ -8,10 +8,13 @@ attack = mta.create_attack("apgd-dgba", eps=8 / 255, steps=20)
 print(mta.evaluate(model, data, [attack]).report())
 """
 
+from mtlattack.analysis import Record, Report, Run
+from mtlattack.analysis import read_run as read_evidence
 from mtlattack.attacks import Attack, Threat, create_attack, list_attacks
 from mtlattack.data import list_datasets, load_dataset
 from mtlattack.errors import InputError, UnknownNameError
-from mtlattack.evaluation import Evidence, Record, Report, evaluate, list_suites, load_suite, read_evidence
+from mtlattack.evaluation import evaluate, list_suites, load_suite
+from mtlattack.evidence import Evidence
 from mtlattack.models import (
     Output,
     create_model,
@@ -32,6 +35,7 @@ __all__ = [
     "Output",
     "Record",
     "Report",
+    "Run",
     "Threat",
     "UnknownNameError",
     "__version__",

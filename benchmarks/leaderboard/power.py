@@ -9,7 +9,7 @@ import numpy as np
 from spread import Runs
 from variations import ARITHMETICS
 
-from mtlattack.evaluation.evidence import Outcome
+from mtlattack.evidence import Outcome
 from mtlattack.leaderboard.verifying.agreement import Pair, attacked_differences, clean_differences, rows_of
 from mtlattack.leaderboard.verifying.tolerances import judge_attack, judge_clean
 

@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 from variations import Variation
 
-from mtlattack.evaluation import Evidence
+from mtlattack.evidence import Evidence
 from mtlattack.leaderboard.verifying.agreement import (
     ALL_TASKS,
     Difference,

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from mtlattack.canonical import json_digest
 from mtlattack.errors import InputError
-from mtlattack.evaluation import Evidence, read_evidence
-from mtlattack.evaluation.evidence import EvidenceFile
+from mtlattack.evidence import Evidence, EvidenceFile, read_evidence
 from mtlattack.leaderboard.verifying.tolerances import BFLOAT16, FLOAT32, TF32
 
 # What `verify` tolerates where one of two runs has this arithmetic.

@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mtlattack.analysis.change import Change, measure_change, resampling_weights, weighted_metrics
+from mtlattack.analysis.report import BOOTSTRAP_SEED, RESAMPLES, interval, number
 from mtlattack.errors import InputError
-from mtlattack.evaluation import Evidence
-from mtlattack.evaluation.change import Change, measure_change, resampling_weights, weighted_metrics
-from mtlattack.evaluation.report import BOOTSTRAP_SEED, RESAMPLES, interval, number
+from mtlattack.evidence import Evidence
 
 # Per cent of the float32 value: the strength is kept where the whole interval lies within.
 GOAL = 1.0
@@ -59,7 +59,7 @@ def within_goal(measured: dict[str, Any]) -> bool:
 
 
 def _changes(evidence: Evidence, weights: NDArray[np.float64]) -> list[Change]:
-    clean = weighted_metrics(evidence.clean, evidence.tasks, weights)
+    clean = weighted_metrics(evidence.clean.statistics, evidence.tasks, weights)
     return [measure_change(evidence.clean, clean, outcome, evidence.tasks, weights) for outcome in evidence.attacked]
 
 

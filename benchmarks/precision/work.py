@@ -10,9 +10,9 @@ from subjects import Subject
 from mtlattack.attacks import Attack, create_attack
 from mtlattack.data import PreparedDataset
 from mtlattack.errors import InputError
-from mtlattack.evaluation import Evidence, evaluate, read_evidence
+from mtlattack.evaluation import evaluate
 from mtlattack.evaluation.environment import describe_model
-from mtlattack.evaluation.evidence import EvidenceFile
+from mtlattack.evidence import Evidence, EvidenceFile, read_evidence
 from mtlattack.models import MultiTaskNetwork
 
 SearchPrecision = Literal["float32", "bfloat16"]

@@ -20,8 +20,9 @@ from mtlattack.attacks import Attack, ComposedAttack
 from mtlattack.cli.script import run_script
 from mtlattack.data import load_dataset
 from mtlattack.errors import InputError
-from mtlattack.evaluation import Evidence, evaluate
+from mtlattack.evaluation import evaluate
 from mtlattack.evaluation.environment import circumstances
+from mtlattack.evidence import Evidence
 from mtlattack.files import write_json
 from mtlattack.models import create_model
 

@@ -10,15 +10,16 @@ from contestants import affordable
 from strength import AGGREGATES
 from table import markdown
 
+from mtlattack.analysis.ablation import ablation
+from mtlattack.analysis.change import Change, measure_change, resampling_weights, weighted_metrics
+from mtlattack.analysis.ensembles import ensemble_change
+from mtlattack.analysis.report import BOOTSTRAP_SEED, RESAMPLES, interval
 from mtlattack.attacks import create_attack
 from mtlattack.cli.script import run_script
 from mtlattack.data import load_dataset
-from mtlattack.evaluation import Evidence, evaluate
-from mtlattack.evaluation.ablation import ablation
-from mtlattack.evaluation.change import Change, measure_change, resampling_weights, weighted_metrics
-from mtlattack.evaluation.ensembles import ensemble_change
+from mtlattack.evaluation import evaluate
 from mtlattack.evaluation.environment import circumstances
-from mtlattack.evaluation.report import BOOTSTRAP_SEED, RESAMPLES, interval
+from mtlattack.evidence import Evidence
 from mtlattack.files import write_json
 from mtlattack.models import create_model
 
@@ -65,7 +66,7 @@ def main(
 def _compare(evidence: Evidence, rivals: int) -> dict[str, Any]:
     """Aggregates of `standard` and its rivals, the paired differences, and what each member adds."""
     weights = resampling_weights(len(evidence.ids), RESAMPLES, BOOTSTRAP_SEED)
-    clean = weighted_metrics(evidence.clean, evidence.tasks, weights)
+    clean = weighted_metrics(evidence.clean.statistics, evidence.tasks, weights)
     (ensemble,) = evidence.plan["ensembles"]
     members = [evidence.attacked[place] for place in ensemble["members"]]
     ours = ensemble_change(evidence.clean, clean, members, evidence.tasks, weights)

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from mtlattack.evaluation import Evidence
-from mtlattack.evaluation.change import Change, measure_change, resampling_weights, weighted_metrics
-from mtlattack.evaluation.report import BOOTSTRAP_SEED, RESAMPLES, interval
+from mtlattack.analysis.change import Change, measure_change, resampling_weights, weighted_metrics
+from mtlattack.analysis.report import BOOTSTRAP_SEED, RESAMPLES, interval
+from mtlattack.evidence import Evidence
 
 REFERENCE = "apgd-dgba"
 AGGREGATES = ("loss_change", "log_ratio", "arp", "worst")
@@ -35,7 +35,7 @@ def strengths(evidence: Mapping[str, Evidence]) -> list[dict[str, Any]]:
 
 def _change(evidence: Evidence) -> Change:
     weights = resampling_weights(len(evidence.ids), RESAMPLES, BOOTSTRAP_SEED)
-    clean = weighted_metrics(evidence.clean, evidence.tasks, weights)
+    clean = weighted_metrics(evidence.clean.statistics, evidence.tasks, weights)
     return measure_change(evidence.clean, clean, evidence.attacked[0], evidence.tasks, weights)
 
 

@@ -15,7 +15,7 @@ from mtlattack.attacks import Attack, Threat
 from mtlattack.attacks.balls import L2Ball, LinfBall
 from mtlattack.data import Batch, PreparedDataset, read_ahead
 from mtlattack.evaluation import runner
-from mtlattack.evaluation.evidence import EvidenceFile
+from mtlattack.evidence import EvidenceFile
 from mtlattack.models import PreparedModel
 from mtlattack.tasks import TaskMap
 

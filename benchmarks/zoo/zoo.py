@@ -15,7 +15,7 @@ from pictures import draw_predictions
 from plot import plot_zoo
 from table import table
 
-from mtlattack.evaluation import Record
+from mtlattack.analysis import Record
 from mtlattack.files import write_json, write_section
 from mtlattack.models import create_model, list_models, model_path
 from mtlattack.training import load_recipe

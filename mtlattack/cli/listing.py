@@ -7,12 +7,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from mtlattack.analysis.tables import WIDTH
 from mtlattack.attacks import list_criteria
 from mtlattack.attacks.catalogue import Entry, describe_aggregators, describe_attacks, describe_steps
 from mtlattack.data import list_datasets
 from mtlattack.errors import UnknownNameError
 from mtlattack.evaluation import list_suites
-from mtlattack.evaluation.tables import WIDTH
 from mtlattack.models import list_layouts, list_models
 from mtlattack.tasks import list_tasks
 from mtlattack.training import list_recipes

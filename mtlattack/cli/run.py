@@ -7,11 +7,11 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from mtlattack.analysis.tables import render, width_for
 from mtlattack.attacks import Attack, UniversalAttack, parse_epsilons
 from mtlattack.data import PreparedDataset, load_dataset
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.evaluation import Suite, evaluate, load_suite
-from mtlattack.evaluation.tables import render, width_for
 from mtlattack.files import write_whole
 from mtlattack.models import resolve_model
 from mtlattack.schemas import validate

@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from mtlattack.analysis import Record, read_run
+from mtlattack.analysis.comparison import join_parts, render_comparison
+from mtlattack.analysis.plots import plot_record
+from mtlattack.analysis.tables import render, to_csv, to_markdown, width_for
 from mtlattack.errors import InputError
-from mtlattack.evaluation import Record, read_evidence
-from mtlattack.evaluation.comparison import join_parts, render_comparison
-from mtlattack.evaluation.plots import plot_record
-from mtlattack.evaluation.tables import render, to_csv, to_markdown, width_for
 
 
 class Format(StrEnum):
@@ -61,7 +61,7 @@ def load_record(run: Path) -> Record:
     path = run / "evidence.h5" if run.is_dir() else run
     if not path.is_file():
         raise InputError(f"no run at {run}: expected a folder with evidence.h5, or such a file")
-    record: Record = read_evidence(path).report().record
+    record: Record = read_run(path).report().record
     return record
 
 

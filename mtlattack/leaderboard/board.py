@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from mtlattack.errors import InputError
-from mtlattack.leaderboard.reading.hostile import read_regular
-from mtlattack.leaderboard.reading.strict_json import parse_json
 from mtlattack.leaderboard.rows.identity import row_id
 from mtlattack.leaderboard.rows.migrations import migrate
 from mtlattack.leaderboard.rows.schema import ID, NAME, Row
+from mtlattack.reading.hostile import read_regular
+from mtlattack.reading.strict_json import parse_json
 from mtlattack.schemas import validate
 
 ROWS, LEDGER = "rows", "ledger.jsonl"

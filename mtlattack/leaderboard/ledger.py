@@ -9,9 +9,9 @@ from pydantic import AwareDatetime, Field
 
 from mtlattack.canonical import canonical_json
 from mtlattack.errors import InputError
-from mtlattack.leaderboard.reading.hostile import read_regular
-from mtlattack.leaderboard.reading.strict_json import parse_json
 from mtlattack.leaderboard.rows.schema import Label, Part, RowId, Text
+from mtlattack.reading.hostile import read_regular
+from mtlattack.reading.strict_json import parse_json
 from mtlattack.schemas import validate
 
 Status = Literal["self-reported", "verified", "disputed", "retracted", "superseded"]

@@ -1,16 +1,17 @@
 """What a task is: a loss per image, additive statistics per image, and metrics computed from their sums."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from mtlattack.errors import InputError
+from mtlattack.tasks.doubts import Doubt
 
 # A loss below this counts as this where losses are compared: without valid pixels it is 0, and 1/0 would poison sums.
 LOSS_FLOOR = 1e-8
@@ -18,11 +19,31 @@ LOSS_FLOOR = 1e-8
 
 @dataclass(frozen=True)
 class Metric:
-    """One number that a task is judged by: its unit and whether more is better."""
+    """One number that a task is judged by: its unit, and whether more is better.
+
+    `maximum` is the best value that a score can have; an error has none, for its best is 0.
+    """
 
     name: str
     unit: str
     higher_is_better: bool
+    maximum: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.higher_is_better != (self.maximum is not None):
+            raise InputError(
+                f"metric {self.name}: maximum {self.maximum}, expected one for a score and none for an error"
+            )
+
+    def skill(self, value: ArrayLike, constant: ArrayLike) -> NDArray[np.float64]:
+        """How much better `value` is than that of the best constant answer, elementwise: 1 perfect, 0 no better.
+
+        1 − e/e_constant for an error, (s − s_constant)/(maximum − s_constant) for a score; below 0 what is worse than
+        the constant, NaN where that is perfect itself or where one of both is NaN.
+        """
+        value, constant = np.asarray(value, np.float64), np.asarray(constant, np.float64)
+        best = 0.0 if self.maximum is None else self.maximum
+        return divide(constant - value, constant - best) + 0.0  # 0 and not −0 for the constant itself.
 
 
 class Task(ABC):
@@ -43,6 +64,21 @@ class Task(ABC):
     def name(self) -> str:
         """Key of this task in predictions, targets and evidence."""
         return self.kind
+
+    @property
+    def short_title(self) -> str:
+        """The name where columns are narrow."""
+        return self.name
+
+    @property
+    def headline(self) -> str:
+        """Name of the metric that stands for the task where there is room for one: by default the first."""
+        return self.metric_table[0].name
+
+    @property
+    def headline_metric(self) -> Metric:
+        """The metric that `headline` names."""
+        return next(metric for metric in self.metric_table if metric.name == self.headline)
 
     @property
     @abstractmethod
@@ -74,6 +110,26 @@ class Task(ABC):
     def metrics(self, statistics_sum: NDArray[np.floating[Any]]) -> dict[str, NDArray[np.float64]]:
         """Metrics from summed statistics `[..., S]`, each `[...]`; NaN where no valid pixel was seen."""
 
+    @abstractmethod
+    def best_constant(self, targets: Iterable[Tensor]) -> Tensor:
+        """The one prediction `[channels]`, float32, the same at every pixel, that is best for the headline metric.
+
+        `targets` are batches of labels; what is kept of them grows with the number of distinct values alone, and the
+        answer does not depend on how they are cut into batches. Raises InputError if no pixel of them is valid.
+        """
+
+    def skill(self, value: ArrayLike, constant: ArrayLike) -> NDArray[np.float64]:
+        """Skill of a value of the headline metric, given that of the best constant answer (`Metric.skill`)."""
+        return self.headline_metric.skill(value, constant)
+
+    def look(self, prediction: Tensor, target: Tensor) -> dict[str, float]:
+        """What `doubts` judges, from predictions and labels of the first images: numbers, none if there is no hint."""
+        return {}
+
+    def doubts(self, seen: Mapping[str, float]) -> list[Doubt]:
+        """Flags, each with a sentence, that what `look` has seen raises: labels and predictions in other scales."""
+        return []
+
     def config(self) -> dict[str, Any]:
         """What `create_task` needs to make this task again; plain JSON types."""
         return {"kind": self.kind, **asdict(self)}  # type: ignore[call-overload]
@@ -81,13 +137,23 @@ class Task(ABC):
 
 def check_aligned(task: Task, prediction: Tensor, target: Tensor) -> None:
     """Refuse a target that is not `[B, *target_channels, H, W]`, and a prediction that is not `[B, channels, H, W]`."""
-    if target.ndim != 3 + len(task.target_channels) or tuple(target.shape[1:-2]) != task.target_channels:
-        wanted = ", ".join(map(str, ("B", *task.target_channels, "H", "W")))
-        raise InputError(f"{task.name}: target has shape {tuple(target.shape)}, expected ({wanted})")
+    check_target(task, target)
     batch, (height, width) = target.shape[0], target.shape[-2:]
     expected = (batch, task.channels, height, width)
     if tuple(prediction.shape) != expected:
         raise InputError(f"{task.name}: prediction has shape {tuple(prediction.shape)}, expected {expected}")
+
+
+def check_target(task: Task, target: Tensor) -> None:
+    """Refuse a target that is not `[B, *target_channels, H, W]`."""
+    if target.ndim != 3 + len(task.target_channels) or tuple(target.shape[1:-2]) != task.target_channels:
+        wanted = ", ".join(map(str, ("B", *task.target_channels, "H", "W")))
+        raise InputError(f"{task.name}: target has shape {tuple(target.shape)}, expected ({wanted})")
+
+
+def no_valid_pixel(task: Task, images: int) -> InputError:
+    """The error of a task whose labels say nothing about any of so many images."""
+    return InputError(f"{task.name}: none of the {images} images has a valid pixel, expected labels or to leave it out")
 
 
 def masked_mean(values: Tensor, valid: Tensor) -> Tensor:

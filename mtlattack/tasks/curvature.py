@@ -22,6 +22,10 @@ class PrincipalCurvature(Regression):
     target_channels: ClassVar[tuple[int, ...]] = (2,)
 
     @property
+    def short_title(self) -> str:
+        return "curvature"
+
+    @property
     def channels(self) -> int:
         return 2
 

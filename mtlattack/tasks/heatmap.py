@@ -36,6 +36,10 @@ class EdgeTexture(Heatmap):
 
     kind: ClassVar[str] = "edge_texture"
 
+    @property
+    def short_title(self) -> str:
+        return "edges"
+
 
 @TASKS.register("keypoints2d")
 @dataclass(frozen=True)
@@ -43,6 +47,10 @@ class Keypoints2D(Heatmap):
     """Response of the SURF keypoint detector."""
 
     kind: ClassVar[str] = "keypoints2d"
+
+    @property
+    def short_title(self) -> str:
+        return "keypoints"
 
 
 @TASKS.register("reshading")

@@ -1,6 +1,7 @@
 """What the tasks that regress numbers by L1 share: which pixels count, the loss, and the errors' sums."""
 
 from abc import abstractmethod
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -8,7 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mtlattack.tasks.base import Metric, Task, check_aligned, divide, sum_of_image
+from mtlattack.tasks.base import Metric, Task, check_aligned, check_target, divide, no_valid_pixel, sum_of_image
+from mtlattack.tasks.tally import Tally, weighted_median
 
 
 class Regression(Task):
@@ -53,6 +55,25 @@ class Regression(Task):
         columns = [error, *self._more_columns(prediction, target, error)]
         sums = (sum_of_image(torch.where(valid, column, 0)).float() for column in columns)
         return torch.stack([valid.sum((1, 2)).float(), *sums], 1)
+
+    def best_constant(self, targets: Iterable[Tensor]) -> Tensor:
+        """The median of each channel over the valid pixels, weighted as the headline metric weights their errors."""
+        tallies, images = [Tally() for _ in range(self.channels)], 0
+        for target in targets:
+            check_target(self, target)
+            planes = target.reshape(len(target), self.channels, *target.shape[-2:]).unbind(1)
+            valid = self.valid(target)
+            for tally, plane in zip(tallies, planes, strict=True):
+                tally.add(plane[valid][:, None])
+            images += len(target)
+        counted = [tally.counted() for tally in tallies]
+        if not len(counted[0][0]):
+            raise no_valid_pixel(self, images)
+        return torch.tensor([self._median(values[:, 0], counts) for values, counts in counted])
+
+    def _median(self, values: NDArray[np.float32], counts: NDArray[np.float64]) -> float:
+        """The constant with the least headline error, where a channel has these ascending values so often."""
+        return weighted_median(values, counts)
 
     def _more_columns(self, prediction: Tensor, target: Tensor, error: Tensor) -> list[Tensor]:
         """Statistics of each pixel `[B, H, W]` behind its count and its error; of no account on invalid pixels."""

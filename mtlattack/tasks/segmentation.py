@@ -1,5 +1,6 @@
 """Semantic segmentation: one class a pixel."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mtlattack.errors import InputError
-from mtlattack.tasks.base import Metric, Task, check_aligned, divide
+from mtlattack.tasks.base import Metric, Task, check_aligned, check_target, divide, no_valid_pixel
+from mtlattack.tasks.doubts import Doubt, best_temperature, doubt_logits
 from mtlattack.tasks.registry import TASKS
 
 _MOST_CLASSES = 4096
@@ -26,7 +28,10 @@ class Segmentation(Task):
     """
 
     kind: ClassVar[str] = "segmentation"
-    metric_table: ClassVar[tuple[Metric, ...]] = (Metric("miou", "%", True), Metric("pixel_accuracy", "%", True))
+    metric_table: ClassVar[tuple[Metric, ...]] = (
+        Metric("miou", "%", True, 100.0),
+        Metric("pixel_accuracy", "%", True, 100.0),
+    )
 
     classes: int
     ignore: int = 255
@@ -36,6 +41,10 @@ class Segmentation(Task):
             raise InputError(f"segmentation: {self.classes!r} classes, expected 2 to {_MOST_CLASSES}")
         if not isinstance(self.ignore, int):
             raise InputError(f"segmentation: ignore={self.ignore!r}, expected a class number")
+
+    @property
+    def short_title(self) -> str:
+        return "segment."
 
     @property
     def channels(self) -> int:
@@ -81,3 +90,27 @@ class Segmentation(Task):
         miou = divide(iou.sum(-1), occurs.sum(-1))
         accuracy = divide(tp.sum(-1), (tp + fn).sum(-1))
         return {"miou": 100 * miou, "pixel_accuracy": 100 * accuracy}
+
+    def best_constant(self, targets: Iterable[Tensor]) -> Tensor:
+        """Logits 1 for the most frequent class, the first of equals, and 0 for the others.
+
+        Class c everywhere has IoU n_c/N for c and 0 for all others, so the most frequent one has the largest mean.
+        """
+        counts, images = torch.zeros(self.classes, dtype=torch.int64), 0
+        for target in targets:
+            check_target(self, target)
+            counts += torch.bincount(target[target != self.ignore], minlength=self.classes).cpu()
+            images += len(target)
+        if not counts.any():
+            raise no_valid_pixel(self, images)
+        return F.one_hot(counts.max(0).indices, self.classes).float()
+
+    def look(self, prediction: Tensor, target: Tensor) -> dict[str, float]:
+        """`temperature`: the T for which softmax(z/T) fits the labels best."""
+        check_aligned(self, prediction, target)
+        known = target != self.ignore
+        temperature = best_temperature(prediction.movedim(1, -1)[known], target[known])
+        return {} if temperature is None else {"temperature": temperature}
+
+    def doubts(self, seen: Mapping[str, float]) -> list[Doubt]:
+        return doubt_logits(self.name, seen["temperature"]) if "temperature" in seen else []

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 import mtlattack as mta
-from mtlattack.evaluation import Record
+from mtlattack.analysis import Record
 
 README = (Path(mta.__file__).parent / "models" / "README.md").read_text()
 EXAMPLES: dict[str, str] = {

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from cli_toys import CommandLine, files
 
-from mtlattack.evaluation import Record, read_evidence
+from mtlattack.analysis import Record
+from mtlattack.evidence import read_evidence
 
 LINE = "gradients in bfloat16, results in float32"
 

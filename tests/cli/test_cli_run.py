@@ -14,9 +14,11 @@ import numpy as np
 import pytest
 from cli_toys import CommandLine, files, start
 
+from mtlattack.analysis import Record
 from mtlattack.attacks import Standard
 from mtlattack.cli.run import override
-from mtlattack.evaluation import Evidence, Record, load_suite, read_evidence
+from mtlattack.evaluation import load_suite
+from mtlattack.evidence import Evidence, read_evidence
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from cli_toys import CommandLine
 
-from mtlattack.evaluation import Record
+from mtlattack.analysis import Record
 
 
 @pytest.fixture

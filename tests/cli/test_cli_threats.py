@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from cli_toys import CommandLine
 
-from mtlattack.evaluation import Record
+from mtlattack.analysis import Record
 
 HEAD = 'name = "mine"\nversion = 1\ndescription = ""\ndata = "rooms"\nattacks = ["fgsm-total"]\nlimit = 2\n'
 

@@ -8,7 +8,7 @@ import h5py
 import pytest
 from cli_toys import CommandLine, files
 
-from mtlattack.evaluation import Record
+from mtlattack.analysis import Record
 from mtlattack.models import read_description
 
 RECIPE = """

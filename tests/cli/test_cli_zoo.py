@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from cli_toys import CommandLine
 
-from mtlattack.evaluation import Record
+from mtlattack.analysis import Record
 from mtlattack.models import list_models, model_path
 
 QUICK = "rooms-resnet10t.shared"

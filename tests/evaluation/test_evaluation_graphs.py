@@ -15,8 +15,9 @@ from torch import Tensor
 from mtlattack.attacks import Attack, create_attack
 from mtlattack.data import PreparedDataset
 from mtlattack.errors import InputError
-from mtlattack.evaluation import Evidence, evaluate
+from mtlattack.evaluation import evaluate
 from mtlattack.evaluation.preparation import Preparation, check_cuda_graphs, prepare, with_graphs
+from mtlattack.evidence import Evidence
 from mtlattack.models import GraphedModel, MultiTaskNetwork, PreparedModel
 from mtlattack.models.graphed import Predict, Record
 

@@ -16,9 +16,8 @@ from mtlattack.attacks import create_attack
 from mtlattack.data import PreparedDataset, load_dataset
 from mtlattack.devices import is_out_of_memory
 from mtlattack.errors import InputError
-from mtlattack.evaluation import Evidence, read_evidence
 from mtlattack.evaluation import evaluate as evaluate_anywhere
-from mtlattack.evaluation.evidence import EvidenceFile
+from mtlattack.evidence import Evidence, EvidenceFile, read_evidence
 from mtlattack.models import MultiTaskNetwork, wrap
 from mtlattack.tasks import Depth
 

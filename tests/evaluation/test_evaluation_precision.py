@@ -11,13 +11,14 @@ import torch
 from evaluation_toys import Fickle
 from torch import Tensor, nn
 
+from mtlattack.analysis.tables import headline, to_markdown
 from mtlattack.attacks import Attack, create_attack
 from mtlattack.data import Batch, PreparedDataset
 from mtlattack.devices import multiplies_bfloat16
 from mtlattack.errors import InputError, UnknownNameError
-from mtlattack.evaluation import Evidence, measure, read_evidence
 from mtlattack.evaluation import evaluate as evaluate_anywhere
-from mtlattack.evaluation.tables import headline, to_markdown
+from mtlattack.evaluation import judge
+from mtlattack.evidence import Evidence, read_evidence
 from mtlattack.models import MultiTaskNetwork
 
 EPS = 4 / 255
@@ -235,7 +236,7 @@ def test_a_callable_is_taken_as_it_is(
     assert said(evidence) == (precision, "float32", None)
     moved = pgd()(bare, batch.images, batch.targets, batch.ids)
     np.testing.assert_allclose(
-        evidence.attacked[0].losses, measure(bare, moved, batch.targets, batch.images).losses, rtol=1e-3
+        evidence.attacked[0].losses, judge(bare, moved, batch.targets, batch.images).losses, rtol=1e-3
     )
 
 

@@ -17,9 +17,8 @@ from evaluation_toys import PREPARING, Fickle, tiny_network
 from mtlattack.attacks import Attack, create_attack
 from mtlattack.data import PreparedDataset, join_batches, load_dataset
 from mtlattack.errors import InputError
-from mtlattack.evaluation import Evidence, read_evidence
 from mtlattack.evaluation import evaluate as evaluate_anywhere
-from mtlattack.evaluation.evidence import EvidenceFile, Outcome
+from mtlattack.evidence import Evidence, EvidenceFile, Outcome, read_evidence
 from mtlattack.models import MultiTaskNetwork, prepare_for_attack
 
 EPS = 4 / 255

@@ -12,17 +12,19 @@ import pytest
 import torch
 from evaluation_toys import hand_evidence, outcome, random_outcome
 
+from mtlattack.analysis import read_run
+from mtlattack.analysis.ablation import ablation
+from mtlattack.analysis.change import LOSS_FLOOR, measure_change, weighted_metrics
+from mtlattack.analysis.record import AttackResult
+from mtlattack.analysis.tables import notes, render_text, to_markdown
 from mtlattack.attacks import Attack, Standard, create_attack, list_attacks
 from mtlattack.attacks.standard import Member
 from mtlattack.data import Batch, PreparedDataset
 from mtlattack.errors import InputError
-from mtlattack.evaluation import Evidence, load_suite, measure, read_evidence
 from mtlattack.evaluation import evaluate as evaluate_anywhere
-from mtlattack.evaluation.ablation import ablation
-from mtlattack.evaluation.change import LOSS_FLOOR, measure_change, weighted_metrics
-from mtlattack.evaluation.ensembles import expand
-from mtlattack.evaluation.record import AttackResult
-from mtlattack.evaluation.tables import notes, render_text, to_markdown
+from mtlattack.evaluation import load_suite, measure
+from mtlattack.evaluation.members import expand
+from mtlattack.evidence import Evidence
 from mtlattack.models import MultiTaskNetwork, prepare_for_attack
 from mtlattack.tasks import EdgeTexture, Keypoints2D, TaskMap
 
@@ -94,7 +96,7 @@ def test_it_is_named_and_listed() -> None:
 def test_a_member_that_is_asked_for_by_itself_is_run_once() -> None:
     own = create_attack("apgd-single:edge_texture", eps=EPS, steps=20)
     other = create_attack("apgd-dgba", eps=EPS, steps=10)
-    attacks, ensembles = expand([standard(), own, standard(8 / 255), other, standard()], list(TWO))
+    attacks, ensembles = expand([standard(), own, standard(8 / 255), other, standard()], TWO)
     members = ["apgd-relative", "apgd-single:keypoints2d", "square-relative"]
     again = ["apgd-relative", "apgd-single:edge_texture", *members[1:]]
     assert [a.name for a in attacks] == ["apgd-single:edge_texture", "apgd-dgba", *members, *again]
@@ -154,7 +156,7 @@ def test_choice_against_brute_force() -> None:
         **{name: [members[joint[n]].statistics[name][n] for n in range(9)] for name in TWO},
     )
     once = np.ones((1, 9))
-    change = measure_change(clean, weighted_metrics(clean, TWO, once), mixed, TWO, once)
+    change = measure_change(clean, weighted_metrics(clean.statistics, TWO, once), mixed, TWO, once)
     for key in ("arp", "loss_change", "log_ratio"):
         assert getattr(result, key).value == pytest.approx(getattr(change, key)[0])
 
@@ -181,7 +183,7 @@ def test_run_leaves_members_and_goes_on(network: MultiTaskNetwork, data: Prepare
     record = evaluate(network, data, attacks, path=path).report().record
     names = [member.name for member in standard().members(list(network.tasks))]  # type: ignore[attr-defined]
     assert [r.name for r in record.attacks] == ["fgsm-total", *names, "standard"]
-    assert read_evidence(path).report().record == record
+    assert read_run(path).report().record == record
     assert evaluate(network, data, attacks, path=path).report().record == record
     for other in ([attacks[1], *standard().members(list(network.tasks))], [standard()]):  # type: ignore[attr-defined]
         with pytest.raises(InputError, match="holds another run"):

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mtlattack.evaluation import Interval
+from mtlattack.analysis import Interval
 from mtlattack.leaderboard.board import StoredRow
 from mtlattack.leaderboard.ledger import Status
 from mtlattack.leaderboard.rows.schema import Row

@@ -15,7 +15,7 @@ from leaderboard_toys import row_of, store
 
 from mtlattack.canonical import canonical_json
 from mtlattack.errors import InputError
-from mtlattack.evaluation import Evidence
+from mtlattack.evidence import Evidence
 from mtlattack.leaderboard.board import EVIDENCE_SUFFIX, LEDGER, ROW_SUFFIX, Board, StoredRow
 from mtlattack.leaderboard.checking import Finding, check_board
 from mtlattack.leaderboard.rows.identity import row_id

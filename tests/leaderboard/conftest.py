@@ -8,7 +8,8 @@ import pytest
 from leaderboard_toys import MODEL, row_of, store, write_suite
 
 from mtlattack.data import load_dataset
-from mtlattack.evaluation import Evidence, evaluate, load_suite, read_evidence
+from mtlattack.evaluation import evaluate, load_suite
+from mtlattack.evidence import Evidence, read_evidence
 from mtlattack.leaderboard.board import Board, StoredRow
 from mtlattack.models import create_model
 
@@ -78,5 +79,5 @@ def stored(board: Board) -> StoredRow:
 def few_resamples() -> Iterator[None]:
     """Intervals from 20 resamples, so that a row is recomputed in no time."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("mtlattack.evaluation.report.RESAMPLES", 20)
+        patch.setattr("mtlattack.analysis.report.RESAMPLES", 20)
         yield

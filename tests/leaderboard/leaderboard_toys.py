@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from mtlattack.data import PreparedDataset, load_dataset
-from mtlattack.evaluation import Evidence
+from mtlattack.evidence import Evidence
+from mtlattack.evidence.packing.compact import pack
 from mtlattack.leaderboard.board import EVIDENCE_SUFFIX, ROW_SUFFIX, ROWS, Board, StoredRow, read_row
-from mtlattack.leaderboard.evidence.compact import pack
 from mtlattack.leaderboard.ledger import Event, append
 from mtlattack.leaderboard.rows.building import build_row
 from mtlattack.leaderboard.rows.identity import row_document, row_id, row_text

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from leaderboard_toys import store
 
-from mtlattack.evaluation.record import Flag, Interval
+from mtlattack.analysis.record import Flag, Interval
 from mtlattack.leaderboard.board import Board, StoredRow
 from mtlattack.leaderboard.ledger import Event, append
 from mtlattack.leaderboard.pages.site import pages, static_files

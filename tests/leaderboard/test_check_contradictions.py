@@ -10,7 +10,7 @@ from checking_toys import changed, forge, refusals
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mtlattack.evaluation import Evidence
+from mtlattack.evidence import Evidence
 from mtlattack.leaderboard.board import Board, StoredRow
 from mtlattack.leaderboard.checking.contradictions import check_contradictions
 from mtlattack.leaderboard.checking.kinds import KINDS, kind_of

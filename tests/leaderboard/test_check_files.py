@@ -16,9 +16,9 @@ import pytest
 from checking_toys import Change, edit, plant, refusals, repacked
 
 from mtlattack.canonical import canonical_json
+from mtlattack.evidence.packing.compact import MOST_BYTES
 from mtlattack.leaderboard.board import Board, StoredRow
 from mtlattack.leaderboard.checking import check_board
-from mtlattack.leaderboard.evidence.compact import MOST_BYTES
 from mtlattack.leaderboard.rows.identity import row_document, row_id
 
 pytestmark = pytest.mark.usefixtures("few_resamples")

@@ -11,7 +11,7 @@ import pytest
 from checking_toys import changed, flags, other_model, refusals
 from leaderboard_toys import row_of, store
 
-from mtlattack.evaluation import Evidence
+from mtlattack.evidence import Evidence
 from mtlattack.leaderboard.board import Board, StoredRow
 from mtlattack.leaderboard.ledger import Event, append
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from leaderboard_toys import row_of, store
 
 from mtlattack.errors import InputError
+from mtlattack.evidence.packing.compact import pack, unpack
 from mtlattack.leaderboard.board import Board, StoredRow
 from mtlattack.leaderboard.checking.recomputation import differences
-from mtlattack.leaderboard.evidence.compact import pack, unpack
 from mtlattack.leaderboard.rows.building import build_row
 from mtlattack.leaderboard.rows.identity import row_document
 

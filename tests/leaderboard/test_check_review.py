@@ -12,7 +12,7 @@ import pytest
 from checking_toys import Change, changed, edit, flags, forge, other_model, refusals
 from leaderboard_toys import row_of, store
 
-from mtlattack.evaluation import Evidence
+from mtlattack.evidence import Evidence
 from mtlattack.leaderboard.board import Board, StoredRow
 from mtlattack.leaderboard.checking import events
 from mtlattack.leaderboard.ledger import Event, append

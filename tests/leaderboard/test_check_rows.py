@@ -9,7 +9,7 @@ import pytest
 from checking_toys import Change, changed, clear, edit, flags, forge, put, refusals
 from leaderboard_toys import TINY_SUITE, row_of, store, write_suite
 
-from mtlattack.evaluation import Evidence
+from mtlattack.evidence import Evidence
 from mtlattack.leaderboard.board import Board, StoredRow
 from mtlattack.leaderboard.checking import check_board
 from mtlattack.leaderboard.checking.recomputation import differences

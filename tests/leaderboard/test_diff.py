@@ -8,10 +8,10 @@ import pytest
 from command_toys import bad, good, of_version, put, variant
 from leaderboard_toys import row_of, store
 
-from mtlattack.evaluation import Evidence, Interval
-from mtlattack.evaluation.change import LOSS_FLOOR, resampling_weights
-from mtlattack.evaluation.evidence import Outcome
-from mtlattack.evaluation.report import BOOTSTRAP_SEED
+from mtlattack.analysis import Interval
+from mtlattack.analysis.change import LOSS_FLOOR, resampling_weights
+from mtlattack.analysis.report import BOOTSTRAP_SEED
+from mtlattack.evidence import Evidence, Outcome
 from mtlattack.leaderboard.board import Board, StoredRow
 from mtlattack.leaderboard.comparing.difference import (
     FieldDifference,
@@ -30,7 +30,7 @@ RESAMPLES = 40
 
 @pytest.fixture(autouse=True)
 def _few_resamples(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mtlattack.evaluation.report.RESAMPLES", RESAMPLES)
+    monkeypatch.setattr("mtlattack.analysis.report.RESAMPLES", RESAMPLES)
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ from verify_toys import DGBA, HEADLINE, OTHER, again, job_of, narrow, put_forged
 from mtlattack.attacks import Attack
 from mtlattack.data import PreparedDataset, load_dataset
 from mtlattack.errors import InputError, UnknownNameError
-from mtlattack.evaluation import Evidence, evaluate, load_suite
+from mtlattack.evaluation import evaluate, load_suite
+from mtlattack.evidence import Evidence
 from mtlattack.leaderboard.board import Board, StoredRow
 from mtlattack.leaderboard.verifying.agreement import Pair, attacked_differences, clean_differences, rows_of
 from mtlattack.leaderboard.verifying.picking import draw_nonce, pick_images

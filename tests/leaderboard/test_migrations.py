@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from mtlattack.errors import InputError
+from mtlattack.evidence.packing.compact import read_compact
 from mtlattack.leaderboard.board import Board
-from mtlattack.leaderboard.evidence.compact import read_compact
 from mtlattack.leaderboard.rows.building import build_row
 from mtlattack.leaderboard.rows.migrations import MIGRATIONS, migrate
 from mtlattack.leaderboard.rows.schema import SCHEMA_VERSION

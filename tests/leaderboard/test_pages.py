@@ -11,10 +11,10 @@ import pytest
 from leaderboard_toys import row_of
 from pages_toys import HOSTILE, Page, begun, hostile_row, parse_page, read_page, stored_by_hand, varied_board
 
+from mtlattack.analysis.record import Interval
 from mtlattack.cli import main
 from mtlattack.errors import InputError
-from mtlattack.evaluation import Evidence
-from mtlattack.evaluation.record import Interval
+from mtlattack.evidence import Evidence
 from mtlattack.leaderboard.board import Board, StoredRow
 from mtlattack.leaderboard.charts.lettering import significant
 from mtlattack.leaderboard.charts.quantities import eps_text

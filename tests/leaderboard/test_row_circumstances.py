@@ -6,7 +6,7 @@ import pytest
 from checking_toys import changed
 from leaderboard_toys import row_of
 
-from mtlattack.evaluation import Evidence
+from mtlattack.evidence import Evidence
 
 pytestmark = pytest.mark.usefixtures("few_resamples")
 

@@ -14,7 +14,7 @@ from leaderboard_toys import MODEL, card_of, row_of, store
 from pydantic import ValidationError
 
 from mtlattack.errors import InputError
-from mtlattack.evaluation import Evidence
+from mtlattack.evidence import Evidence
 from mtlattack.leaderboard.board import Board, StoredRow, read_row
 from mtlattack.leaderboard.rows.building import build_row
 from mtlattack.leaderboard.rows.identity import row_document, row_id, row_text

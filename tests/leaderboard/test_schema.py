@@ -13,7 +13,7 @@ from leaderboard_toys import card_of, row_of
 from pydantic import ValidationError
 
 from mtlattack.cli.leaderboard.schema import print_schema
-from mtlattack.evaluation import Evidence
+from mtlattack.evidence import Evidence
 from mtlattack.leaderboard.rows.identity import row_document
 from mtlattack.leaderboard.rows.json_schema import row_json_schema
 from mtlattack.leaderboard.rows.schema import Link, Row

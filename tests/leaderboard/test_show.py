@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from leaderboard_toys import MODEL
 from markdown_it import MarkdownIt
 
-from mtlattack.evaluation.tables import compact_interval, short_number
+from mtlattack.analysis.tables import compact_interval, short_number
 from mtlattack.leaderboard.board import Board, StoredRow
 from mtlattack.leaderboard.ledger import STATUSES, read_ledger, statuses
 from mtlattack.leaderboard.pages.lines import rank

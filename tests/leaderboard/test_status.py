@@ -10,7 +10,7 @@ from leaderboard_toys import row_of, store
 
 from mtlattack.cli.leaderboard.status import set_status
 from mtlattack.errors import InputError, UnknownNameError
-from mtlattack.evaluation import Evidence
+from mtlattack.evidence import Evidence
 from mtlattack.leaderboard.board import Board, StoredRow
 from mtlattack.leaderboard.ledger import Event, append, read_ledger, statuses
 from mtlattack.leaderboard.succession import check_succession

@@ -16,12 +16,12 @@ from leaderboard_toys import MODEL, card_of, row_of, store
 
 from mtlattack.cli.leaderboard.submit import _headline
 from mtlattack.errors import InputError
-from mtlattack.evaluation import Evidence
 from mtlattack.evaluation.environment import describe_model
+from mtlattack.evidence import Evidence
+from mtlattack.evidence.packing import compact
+from mtlattack.evidence.packing.compact import read_compact
 from mtlattack.leaderboard.board import Board, StoredRow, read_row
 from mtlattack.leaderboard.charts.lettering import significant
-from mtlattack.leaderboard.evidence import compact
-from mtlattack.leaderboard.evidence.compact import read_compact
 from mtlattack.leaderboard.ledger import Event, append, read_ledger, statuses
 from mtlattack.leaderboard.rows.building import build_row, check_evidence
 from mtlattack.leaderboard.rows.identity import row_document, row_id

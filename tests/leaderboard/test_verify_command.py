@@ -13,7 +13,7 @@ from leaderboard_toys import IMAGES, MODEL, row_of, store
 from verify_toys import OTHER, job_of, put_forged, weaken
 
 from mtlattack.cli import main
-from mtlattack.evaluation import Evidence
+from mtlattack.evidence import Evidence
 from mtlattack.leaderboard.board import Board, StoredRow
 from mtlattack.leaderboard.ledger import Event, append, read_ledger
 from mtlattack.models import create_model

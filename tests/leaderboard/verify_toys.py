@@ -7,7 +7,7 @@ from checking_toys import changed, forge
 from leaderboard_toys import MODEL
 
 from mtlattack.data import PreparedDataset
-from mtlattack.evaluation import Evidence
+from mtlattack.evidence import Evidence
 from mtlattack.leaderboard.board import Board, StoredRow
 from mtlattack.leaderboard.checking.structure import read_evidence_of
 from mtlattack.leaderboard.verifying.verification import Verification, verify_row

@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
+from mtlattack.analysis.tables import WIDTH
 from mtlattack.cli.leaderboard.options import BOARD, BoardOption, board_console
-from mtlattack.evaluation.tables import WIDTH
 from mtlattack.leaderboard.board import Board
 from mtlattack.leaderboard.comparing.difference import compare_rows
 from mtlattack.leaderboard.comparing.difference_tables import (

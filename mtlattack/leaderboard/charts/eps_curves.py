@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from mtlattack.evaluation import Interval
+from mtlattack.analysis import Interval
 from mtlattack.leaderboard.charts.axes import Box, empty, foot_ticks, foot_title, heading, value_ticks
 from mtlattack.leaderboard.charts.dots import dots
 from mtlattack.leaderboard.charts.lettering import with_interval

@@ -3,7 +3,7 @@
 import unicodedata
 from math import floor, log10
 
-from mtlattack.evaluation import Interval
+from mtlattack.analysis import Interval
 
 SIZE = 11.0
 _MINUS = "\u2212"

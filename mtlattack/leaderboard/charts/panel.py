@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mtlattack.evaluation import Interval
+from mtlattack.analysis import Interval
 from mtlattack.leaderboard.charts.lettering import with_unit
 from mtlattack.leaderboard.charts.marks import Style, lighter, series
 from mtlattack.leaderboard.charts.quantities import Quantity, ends, eps_text, span_text, visible

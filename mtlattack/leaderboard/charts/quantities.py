@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
+from mtlattack.analysis import Interval
 from mtlattack.errors import UnknownNameError
-from mtlattack.evaluation import Interval
-from mtlattack.evaluation.tables import HEADLINES
 from mtlattack.leaderboard.charts.lettering import significant
 from mtlattack.leaderboard.charts.scales import drawable
 from mtlattack.leaderboard.rows.results import NOTHING, interval_of
 from mtlattack.leaderboard.rows.schema import AttackEntry, Metrics, Row
 from mtlattack.leaderboard.rows.units import shown_interval
+from mtlattack.tasks import task_from_config
 from mtlattack.tasks.registry import TASKS
 
 # Of tasks that are not known here.
@@ -57,7 +57,7 @@ def quantity_of(row: Row, task: str, metric: str) -> Quantity:
 def headline(row: Row, task: str) -> Quantity | None:
     """The metric that stands for a task of the row, as in the tables; none where it has none."""
     metrics = row.tasks[task].metrics
-    wanted = HEADLINES.get(_kind(row, task))
+    wanted = task_from_config(row.tasks[task].config).headline
     name = wanted if wanted in metrics else next(iter(metrics), None)
     return None if name is None else quantity_of(row, task, name)
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
-from mtlattack.evaluation import Interval
+from mtlattack.analysis import Interval
 from mtlattack.leaderboard.charts.axes import Box, empty, foot_ticks, foot_title, heading, side_title, value_ticks
 from mtlattack.leaderboard.charts.lettering import with_interval
 from mtlattack.leaderboard.charts.marks import legend

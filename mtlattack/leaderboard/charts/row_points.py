@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from mtlattack.evaluation import Interval
+from mtlattack.analysis import Interval
 from mtlattack.leaderboard.charts.lettering import SIZE, text_width
 from mtlattack.leaderboard.charts.marks import Point, level, marker, ramp, swatch, upright
 from mtlattack.leaderboard.charts.quantities import eps_text

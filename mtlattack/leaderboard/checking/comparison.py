@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtlattack.canonical import json_digest
-from mtlattack.evaluation import Evidence
+from mtlattack.evidence import Evidence
 from mtlattack.leaderboard.board import StoredRow
 from mtlattack.leaderboard.checking.findings import Finding, Severity, flagged, refused
 from mtlattack.leaderboard.checking.kinds import kind_of

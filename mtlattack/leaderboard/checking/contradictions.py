@@ -7,9 +7,7 @@ from numpy.typing import NDArray
 
 from mtlattack.attacks import Threat
 from mtlattack.errors import InputError
-from mtlattack.evaluation import Evidence
-from mtlattack.evaluation.evidence import Outcome
-from mtlattack.evaluation.measuring import DIAGNOSTICS, NORMS
+from mtlattack.evidence import DIAGNOSTICS, NORMS, Evidence, Outcome
 from mtlattack.leaderboard.checking.findings import Finding, refused
 from mtlattack.leaderboard.checking.kinds import Contradiction, kind_of
 from mtlattack.leaderboard.checking.kinds.base import somewhere

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mtlattack.errors import InputError
+from mtlattack.evidence.packing.compact import MOST_BYTES
 from mtlattack.leaderboard.board import LEDGER, MOST_ROW_BYTES, Board, Listing, StoredRow
 from mtlattack.leaderboard.checking.events import Line
 from mtlattack.leaderboard.checking.findings import Finding, flagged, refused
 from mtlattack.leaderboard.checking.structure import list_files, relative
-from mtlattack.leaderboard.evidence.compact import MOST_BYTES
 from mtlattack.leaderboard.ledger import read_content
-from mtlattack.leaderboard.reading.hostile import read_regular
 from mtlattack.leaderboard.rows.identity import measured_identity
+from mtlattack.reading.hostile import read_regular
 
 _MOST = max(MOST_ROW_BYTES, MOST_BYTES)
 

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any
 
 from mtlattack.errors import InputError
-from mtlattack.evaluation import Evidence
+from mtlattack.evidence import Evidence
 from mtlattack.leaderboard.checking.findings import Finding, refused
 from mtlattack.leaderboard.checking.structure import Case
 from mtlattack.leaderboard.rows.building import build_row

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mtlattack.errors import InputError
-from mtlattack.evaluation import Evidence
+from mtlattack.evidence import Evidence
+from mtlattack.evidence.packing.compact import MOST_BYTES, unpack
 from mtlattack.leaderboard.board import EVIDENCE_SUFFIX, ROWS, Board, Listing, StoredRow, read_row
 from mtlattack.leaderboard.checking.findings import Finding, refused, refused_for
-from mtlattack.leaderboard.evidence.compact import MOST_BYTES, unpack
-from mtlattack.leaderboard.reading.hostile import read_regular
+from mtlattack.reading.hostile import read_regular
 
 HASH_DIGITS = 16
 # What Windows takes for a device, or for the name without its last dot.

@@ -7,9 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtlattack.attacks.balls.patch import patch_size
-from mtlattack.evaluation import Evidence
-from mtlattack.evaluation.evidence import Outcome
-from mtlattack.evaluation.measuring import NORMS
+from mtlattack.evidence import NORMS, Evidence, Outcome
 from mtlattack.leaderboard.checking.findings import Finding, flagged
 from mtlattack.leaderboard.checking.structure import Case
 from mtlattack.leaderboard.rows.schema import AttackEntry, Row

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mtlattack.errors import InputError, UnknownNameError
-from mtlattack.evaluation import Evidence
+from mtlattack.evidence import Evidence
+from mtlattack.evidence.packing.compact import MOST_BYTES, unpack
 from mtlattack.leaderboard.board import StoredRow
 from mtlattack.leaderboard.comparing.paired import PairedDifference, paired_differences
-from mtlattack.leaderboard.evidence.compact import MOST_BYTES, unpack
-from mtlattack.leaderboard.reading.hostile import read_regular
 from mtlattack.leaderboard.rows.numbers import Number, Place, numbers_of
 from mtlattack.leaderboard.rows.schema import Row
+from mtlattack.reading.hostile import read_regular
 from mtlattack.registry import match_names
 
 # Of a row everything but its numbers and what the attacks of a suite are.

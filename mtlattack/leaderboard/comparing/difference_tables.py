@@ -7,9 +7,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from mtlattack.analysis import Interval
+from mtlattack.analysis.tables import compact_interval, short_number
 from mtlattack.attacks import Threat
-from mtlattack.evaluation import Interval
-from mtlattack.evaluation.tables import compact_interval, short_number
 from mtlattack.leaderboard.board import StoredRow
 from mtlattack.leaderboard.comparing.difference import FieldDifference, NumberDifference
 from mtlattack.leaderboard.comparing.paired import PairedDifference

@@ -7,10 +7,11 @@ let expect (paired bootstrap: Efron & Tibshirani 1993, ch. 8; Koehn 2004, "Stati
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from mtlattack.analysis import Interval
+from mtlattack.analysis.change import Change
+from mtlattack.analysis.report import Analysis, analyse, interval
 from mtlattack.errors import InputError
-from mtlattack.evaluation import Evidence, Interval
-from mtlattack.evaluation.change import Change
-from mtlattack.evaluation.report import Analysis, analyse, interval
+from mtlattack.evidence import Evidence
 
 Key = tuple[str, float]
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from mtlattack.evaluation.record import Interval
+from mtlattack.analysis.record import Interval
 from mtlattack.leaderboard.charts.lettering import significant
 from mtlattack.leaderboard.rows.units import shown_interval
 

@@ -4,8 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from mtlattack.evaluation.record import Interval
-from mtlattack.evaluation.tables import headline_metric
+from mtlattack.analysis.record import Interval
 from mtlattack.leaderboard.pages.formats import Figure, change, in_unit
 from mtlattack.leaderboard.rows.results import interval_of, tasks_of
 from mtlattack.leaderboard.rows.schema import AttackEntry, Metrics, Row
@@ -95,7 +94,7 @@ def task_quantities(metrics: Iterable[TaskMetric]) -> list[Quantity]:
 def headline_metrics(row: Row) -> list[TaskMetric]:
     """Of each task the metric that stands for it, in the order of its suite."""
     tasks = tasks_of(row)
-    return [metric for metric in all_metrics(row) if metric.metric == headline_metric(tasks[metric.task])]
+    return [metric for metric in all_metrics(row) if metric.metric == tasks[metric.task].headline]
 
 
 def all_metrics(row: Row) -> list[TaskMetric]:

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mtlattack.analysis import Record
+from mtlattack.analysis.record import AttackResult
+from mtlattack.analysis.report import Analysis, analyse, interval, to_record
 from mtlattack.errors import InputError
-from mtlattack.evaluation import Evidence, Record
-from mtlattack.evaluation.record import AttackResult
-from mtlattack.evaluation.report import Analysis, analyse, interval, to_record
+from mtlattack.evidence import Evidence
 from mtlattack.leaderboard.rows.plan import Circumstances, Plan
 from mtlattack.leaderboard.rows.schema import EvidenceReference, ModelCard, Row, Submitter
 from mtlattack.leaderboard.rows.units import UNITS, to_si

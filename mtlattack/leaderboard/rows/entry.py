@@ -8,8 +8,9 @@ from typing import Any
 
 from mtlattack.canonical import canonical_json
 from mtlattack.errors import InputError, UnknownNameError
-from mtlattack.evaluation import Evidence, Suite, list_suites, load_suite
-from mtlattack.evaluation.ensembles import expand
+from mtlattack.evaluation import Suite, list_suites, load_suite
+from mtlattack.evaluation.members import expand
+from mtlattack.evidence import Evidence
 from mtlattack.leaderboard.rows.building import check_evidence
 from mtlattack.leaderboard.rows.plan import Plan, PlannedSuite
 from mtlattack.tasks import Task
@@ -113,7 +114,7 @@ def _attack_problems(plan: Plan, evidence: Evidence, suite: Suite) -> Iterator[s
     tasks = evidence.tasks
     if set(tasks) != {name for name in suite.data_sha256 or {} if name not in _NOT_TASKS}:
         return
-    jobs, ensembles = expand(suite.create_attacks(tasks), list(tasks))
+    jobs, ensembles = expand(suite.create_attacks(tasks), tasks)
     low = evidence.plan["preparation"].get("search", "float32") != "float32"
     expected = []
     for attack in jobs:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mtlattack.evaluation.record import Interval
+from mtlattack.analysis.record import Interval
 from mtlattack.leaderboard.rows.results import interval_of, tasks_of
 from mtlattack.leaderboard.rows.schema import AttackEntry, Row
 from mtlattack.tasks import Metric, Task

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from mtlattack.analysis.change import relative_change
+from mtlattack.analysis.record import AttackResult, Interval, Metrics
+from mtlattack.analysis.report import number
 from mtlattack.errors import InputError
 from mtlattack.evaluation import list_suites, load_suite
-from mtlattack.evaluation.change import relative_change
-from mtlattack.evaluation.record import AttackResult, Interval, Metrics
-from mtlattack.evaluation.report import number
 from mtlattack.leaderboard.rows.schema import AttackEntry, Row
 from mtlattack.leaderboard.rows.schema import Metrics as Intervals
 from mtlattack.leaderboard.rows.units import shown

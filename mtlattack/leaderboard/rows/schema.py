@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, FailFast, Field
 
-from mtlattack.evaluation import record
+from mtlattack.analysis import record
 
 SCHEMA_VERSION = 1
 ID = "^[0-9a-f]{16}$"

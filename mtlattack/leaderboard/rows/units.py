@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mtlattack.evaluation.record import Interval
+from mtlattack.analysis.record import Interval
 
 SiUnit = Literal["1", "m", "1/m", "rad"]
 

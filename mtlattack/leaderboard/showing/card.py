@@ -7,10 +7,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from mtlattack.analysis.record import AttackResult
+from mtlattack.analysis.tables import attack_tables, flag_notes, markdown_tables, member_notes, width_of
 from mtlattack.attacks import Threat
 from mtlattack.errors import UnknownNameError
-from mtlattack.evaluation.record import AttackResult
-from mtlattack.evaluation.tables import attack_tables, flag_notes, markdown_tables, member_notes, width_of
 from mtlattack.leaderboard.board import StoredRow
 from mtlattack.leaderboard.ledger import Event
 from mtlattack.leaderboard.rows.results import clean_of, results_of, tasks_of

@@ -6,16 +6,14 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from mtlattack.errors import UnknownNameError
-from mtlattack.evaluation.tables import (
+from mtlattack.analysis.tables import (
     WIDTH,
     compact_interval,
     compact_number,
-    headline_metric,
     metric_title,
     short_number,
-    short_title,
 )
+from mtlattack.errors import UnknownNameError
 from mtlattack.leaderboard.rows.results import interval_of, tasks_of
 from mtlattack.leaderboard.rows.schema import Metrics, Row
 from mtlattack.leaderboard.rows.units import shown_interval
@@ -134,7 +132,7 @@ def _tasks_table(ranking: Ranking, only: str | None) -> Table:
     table = _table(ranking)
     columns = _columns(ranking, only)
     for _, task, metric in columns:
-        table.add_column(f"{short_title(task)}\n{metric_title(metric)}", justify="right", no_wrap=True)
+        table.add_column(f"{task.short_title}\n{metric_title(metric)}", justify="right", no_wrap=True)
     for place in ranking.places:
         row, attack = place.standing.stored.row, place.standing.strongest
         cells = []
@@ -152,7 +150,7 @@ def _columns(ranking: Ranking, only: str | None) -> list[tuple[str, Task, Metric
         (name, task, metric)
         for name, task in tasks.items()
         for metric in task.metric_table
-        if (metric.name == headline_metric(task) if only is None else name == only)
+        if (metric.name == task.headline if only is None else name == only)
     ]
 
 

@@ -7,12 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mtlattack.errors import InputError
-from mtlattack.evaluation import Evidence, read_evidence
+from mtlattack.evidence import Evidence, read_evidence
+from mtlattack.evidence.packing.compact import MOST_BYTES, pack, unpack
 from mtlattack.files import whole_file
 from mtlattack.leaderboard.board import EVIDENCE_SUFFIX, ROW_SUFFIX, ROWS, Board, StoredRow, read_row
-from mtlattack.leaderboard.evidence.compact import MOST_BYTES, pack, unpack
 from mtlattack.leaderboard.ledger import Event, append, read_ledger, statuses
-from mtlattack.leaderboard.reading.hostile import read_regular
 from mtlattack.leaderboard.rows.building import build_row, check_evidence
 from mtlattack.leaderboard.rows.entry import check_entry
 from mtlattack.leaderboard.rows.identity import ID_DIGITS, measured_identity, row_document, row_id, row_text
@@ -20,6 +19,7 @@ from mtlattack.leaderboard.rows.schema import EvidenceReference, Row, Submitter
 from mtlattack.leaderboard.standings import WITHDRAWN
 from mtlattack.leaderboard.submitting.declaration import Said, make_card
 from mtlattack.leaderboard.succession import check_succession
+from mtlattack.reading.hostile import read_regular
 from mtlattack.schemas import validate
 
 

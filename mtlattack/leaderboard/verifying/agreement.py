@@ -8,9 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mtlattack.evaluation.change import Array, loss_ratio
-from mtlattack.evaluation.evidence import Outcome
-from mtlattack.evaluation.measuring import DIAGNOSTICS
+from mtlattack.analysis.change import Array, loss_ratio
+from mtlattack.evidence import DIAGNOSTICS, Outcome
 from mtlattack.tasks import TaskMap
 
 # `labels`: pixels with labels. `clean loss`: log of found over reported, of the image that is farthest off.

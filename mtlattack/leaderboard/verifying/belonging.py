@@ -4,8 +4,9 @@ from pathlib import Path
 
 from mtlattack.data import PreparedDataset
 from mtlattack.errors import InputError
-from mtlattack.evaluation import Evidence, Model
+from mtlattack.evaluation import Model
 from mtlattack.evaluation.environment import weights_digest
+from mtlattack.evidence import Evidence
 from mtlattack.leaderboard.board import StoredRow
 from mtlattack.leaderboard.checking.recomputation import check_recomputation
 from mtlattack.leaderboard.checking.structure import Case

@@ -14,8 +14,9 @@ from typing import Any
 from mtlattack.attacks import Attack
 from mtlattack.data import PreparedDataset, load_dataset
 from mtlattack.errors import InputError, UnknownNameError
-from mtlattack.evaluation import Evidence, Model, evaluate, load_suite
-from mtlattack.evaluation.ensembles import expand
+from mtlattack.evaluation import Model, evaluate, load_suite
+from mtlattack.evaluation.members import expand
+from mtlattack.evidence import Evidence
 from mtlattack.leaderboard.board import StoredRow
 from mtlattack.leaderboard.ledger import Event
 from mtlattack.leaderboard.rows.entry import check_entry
@@ -131,7 +132,7 @@ def _jobs(stored: StoredRow, evidence: Evidence, globs: Sequence[str], levels: S
     for level in levels:
         if level not in known:
             raise InputError(f"eps {level:g} is none of row {stored.id}, which has {', '.join(map(str, known))}")
-    run, ensembles = expand(suite.create_attacks(evidence.tasks), list(evidence.tasks))
+    run, ensembles = expand(suite.create_attacks(evidence.tasks), evidence.tasks)
     places: dict[str, list[int]] = {}
     for place, attack in enumerate(run):
         places.setdefault(attack.name, []).append(place)

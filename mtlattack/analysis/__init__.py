@@ -1,0 +1,7 @@
+"""What evidence says: metrics, change, skill and their intervals, and when not to believe them."""
+
+from mtlattack.analysis.record import AttackResult, Interval, Record
+from mtlattack.analysis.report import Report
+from mtlattack.analysis.run import Run, read_run
+
+__all__ = ["AttackResult", "Interval", "Record", "Report", "Run", "read_run"]

@@ -1,0 +1,123 @@
+"""From statistics to how much each task lost, for the images as they are and for bootstrap resamples of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mtlattack.evidence import Outcome
+from mtlattack.tasks import Task
+
+Array = NDArray[np.float64]
+# The floor that attacks use as well: a loss below this counts as this.
+LOSS_FLOOR = 1e-8
+
+
+def resampling_weights(images: int, resamples: int, seed: int) -> Array:
+    """How often each image is drawn, `[1 + resamples, images]`; the first row is the images as they are."""
+    draws = np.random.default_rng(seed).multinomial(images, np.full(images, 1 / images), size=resamples)
+    return np.concatenate([np.ones((1, images)), draws])
+
+
+@dataclass(frozen=True)
+class Change:
+    """How an attack changed the results, each number `[R]`: one value a row of the resampling weights.
+
+    `metrics` and `relative` are by task and metric; `tasks` is the mean relative change over a task's metrics (negative
+    is worse), `arp` its mean and `worst` its minimum over the tasks that have one. `loss_change` is the mean over
+    images, then tasks, of (L' − L)/L, and `log_ratio` that of log(L'/L).
+    """
+
+    metrics: dict[str, dict[str, Array]]
+    relative: dict[str, dict[str, Array]]
+    tasks: dict[str, Array]
+    arp: Array
+    worst: Array
+    loss_change: Array
+    log_ratio: Array
+
+
+def weighted_metrics(
+    statistics: Mapping[str, Array], tasks: Mapping[str, Task], weights: Array
+) -> dict[str, dict[str, Array]]:
+    """Metrics by task and name, `[R]` each, from sums of the images' statistics `[N, S]` under `weights` `[R, N]`."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        return metrics_of({name: weights @ statistics[name] for name in tasks}, tasks)
+
+
+def metrics_of(sums: Mapping[str, Array], tasks: Mapping[str, Task]) -> dict[str, dict[str, Array]]:
+    """Metrics by task and name, `[R]` each, from summed statistics `[R, S]`; what is not finite is NaN."""
+    # An error sum that overflowed leaves its metric undefined.
+    with np.errstate(invalid="ignore", over="ignore"):
+        found = {name: task.metrics(sums[name]) for name, task in tasks.items()}
+    return {
+        name: {metric: np.where(np.isfinite(values), values, np.nan) for metric, values in metrics.items()}
+        for name, metrics in found.items()
+    }
+
+
+def measure_change(
+    clean: Outcome, clean_metrics: dict[str, dict[str, Array]], attacked: Outcome, tasks: Mapping[str, Task],
+    weights: Array,
+) -> Change:  # fmt: skip
+    """Compare an attacked run with the clean one, image by image the same, under `weights` `[R, N]`."""
+    metrics = weighted_metrics(attacked.statistics, tasks, weights)
+    relative = {
+        name: {
+            metric.name: relative_change(
+                clean_metrics[name][metric.name], metrics[name][metric.name], higher_is_better=metric.higher_is_better
+            )
+            for metric in task.metric_table
+        }
+        for name, task in tasks.items()
+    }
+    by_task = {name: _mean(list(values.values())) for name, values in relative.items()}
+    stacked = list(by_task.values())
+    ratio, valid = loss_ratio(clean, attacked, tasks)
+    return Change(
+        metrics=metrics,
+        relative=relative,
+        tasks=by_task,
+        arp=_mean(stacked),
+        worst=np.fmin.reduce(stacked),
+        loss_change=_mean(_weighted_means(ratio - 1, valid, weights)),
+        log_ratio=_mean(_weighted_means(np.log(ratio), valid, weights)),
+    )
+
+
+def relative_change(clean: Array, value: Array, *, higher_is_better: bool) -> Array:
+    """(value − clean)/|clean|, sign turned so that negative is worse; NaN where the clean value is 0 or undefined."""
+    gain = value - clean if higher_is_better else clean - value
+    return np.divide(gain, np.abs(clean), out=np.full(np.shape(value), np.nan), where=clean != 0)
+
+
+def bounds(values: Array) -> tuple[float, float]:
+    """The 95 % bootstrap interval, from `[1 + resamples]` with the images as they are first; NaN where it is never
+    defined."""
+    resampled = values[1:][np.isfinite(values[1:])]
+    low, high = np.percentile(resampled, [2.5, 97.5]) if resampled.size else (np.nan, np.nan)
+    return float(low), float(high)
+
+
+def loss_ratio(clean: Outcome, attacked: Outcome, tasks: Mapping[str, Task]) -> tuple[Array, NDArray[np.bool_]]:
+    """L'/L `[N, T]`, and where it means something: the image has valid pixels for the task (column 0 counts them)."""
+    valid = np.stack([clean.statistics[name][:, 0] > 0 for name in tasks], 1)
+    floor = LOSS_FLOOR
+    return np.maximum(attacked.losses, floor) / np.maximum(clean.losses, floor), valid
+
+
+def _weighted_means(values: Array, valid: NDArray[np.bool_], weights: Array) -> list[Array]:
+    """Weighted mean over the valid images of each task, `[R]` a task; NaN where a resample has no valid image."""
+    sums, counts = weights @ np.where(valid, values, 0), weights @ valid
+    means = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
+    return list(means.T)
+
+
+def _mean(values: list[Any]) -> Array:
+    """Mean over the values that are defined; NaN where none is."""
+    stacked = np.stack(values)
+    defined = np.isfinite(stacked)
+    count = defined.sum(0)
+    return np.divide(np.where(defined, stacked, 0).sum(0), count, out=np.full(count.shape, np.nan), where=count > 0)

@@ -1,0 +1,228 @@
+"""The report: evidence → record, and the record as tables."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mtlattack.analysis import skill
+from mtlattack.analysis.change import Array, Change, bounds, measure_change, resampling_weights, weighted_metrics
+from mtlattack.analysis.ensembles import ensemble_change, ensemble_skill, shares
+from mtlattack.analysis.record import AttackResult, Interval, Intervals, Metrics, Record, RobustSkill, Skill
+from mtlattack.analysis.skill import constant_metrics
+from mtlattack.analysis.summaries import SKILL
+from mtlattack.analysis.tables import render_text
+from mtlattack.analysis.trust import Finished, Job, raise_flags
+from mtlattack.evidence import DIAGNOSTICS, NORMS, Evidence, Outcome
+
+Arrays = Mapping[str, Mapping[str, Array]]
+
+RESAMPLES = 1000
+BOOTSTRAP_SEED = 0
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What evidence says under each resample of its images: the clean metrics, those of the best constant answers
+    (None where the evidence has none), the attacks (jobs), and the ensembles' changes in the plan's order; every number
+    is `[1 + RESAMPLES]`, the images as they are first."""
+
+    evidence: Evidence
+    weights: Array
+    clean_metrics: dict[str, dict[str, Array]]
+    constant: Arrays | None
+    jobs: list[Job]
+    ensembles: list[Change]
+
+    def skill(self, metrics: Arrays) -> skill.Skill | None:
+        """Of predictions with these metrics, `[1 + RESAMPLES]` each; None for evidence without constant answers."""
+        if self.constant is None:
+            return None
+        return skill.measure_skill(metrics, self.constant, self.evidence.tasks)
+
+
+def analyse(evidence: Evidence) -> Analysis:
+    """Everything that a record's numbers and intervals come from, computed from the evidence alone."""
+    weights = resampling_weights(len(evidence.ids), RESAMPLES, BOOTSTRAP_SEED)
+    clean_metrics = weighted_metrics(evidence.clean.statistics, evidence.tasks, weights)
+    jobs = [
+        Job(planned, outcome, measure_change(evidence.clean, clean_metrics, outcome, evidence.tasks, weights))
+        for planned, outcome in zip(evidence.plan["attacks"], evidence.attacked, strict=True)
+    ]
+    ensembles = [
+        ensemble_change(evidence.clean, clean_metrics, _members(ensemble, evidence)[1], evidence.tasks, weights)
+        for ensemble in evidence.plan.get("ensembles", [])
+    ]
+    return Analysis(evidence, weights, clean_metrics, constant_metrics(evidence, weights), jobs, ensembles)
+
+
+@dataclass(frozen=True)
+class Report:
+    """A record that prints as tables of 100 columns."""
+
+    record: Record
+
+    @staticmethod
+    def from_evidence(evidence: Evidence) -> "Report":
+        """Compute everything that a record holds from the evidence alone."""
+        return Report(to_record(analyse(evidence)))
+
+    def __str__(self) -> str:
+        return render_text(self.record)
+
+
+def to_record(analysis: Analysis) -> Record:
+    """The record: the attacks in the plan's order, then the ensembles."""
+    evidence = analysis.evidence
+    plan, tasks = evidence.plan, evidence.tasks
+    flags, checked = raise_flags(
+        Finished(
+            analysis.jobs,
+            evidence.clean,
+            tasks,
+            analysis.weights,
+            evidence.environment.get("calls"),
+            analysis.clean_metrics,
+            analysis.constant,
+        )
+    )
+    ensembles = zip(plan.get("ensembles", []), analysis.ensembles, strict=True)
+    losses = {
+        name: number(_valid_mean(evidence.clean.losses[:, i], evidence.clean.statistics[name][:, 0] > 0))
+        for i, name in enumerate(tasks)
+    }
+    attacks = [
+        *(_attack_result(job, analysis) for job in analysis.jobs),
+        *(_ensemble_result(ensemble, change, analysis) for ensemble, change in ensembles),
+    ]
+    return Record(
+        suite=plan["suite"],
+        model=plan["model"],
+        data=plan["data"],
+        tasks=plan["tasks"],
+        seed=plan["seed"],
+        batch_size=plan["batch_size"],
+        search_precision=plan.get("preparation", {}).get("search", "float32"),
+        bootstrap={"resamples": RESAMPLES, "seed": BOOTSTRAP_SEED},
+        environment=evidence.environment | plan["environment"],
+        clean=_first(analysis.clean_metrics),
+        clean_intervals=_intervals(analysis.clean_metrics),
+        clean_losses=losses,
+        clean_skill=_skill(analysis.skill(analysis.clean_metrics)),
+        robust_skill=robust_skill(attacks),
+        attacks=attacks,
+        flags=flags,
+        checked=checked,
+    )
+
+
+def robust_skill(attacks: Iterable[AttackResult]) -> list[RobustSkill]:
+    """For each threat, in the order in which these first occur, the skill that the attack leaves which leaves the least
+    (the first of equals); nothing for a threat where no attack has a defined skill."""
+    least: dict[tuple[str, float, bool], AttackResult] = {}
+    for result in attacks:
+        threat = (result.norm, result.eps, bool(result.config.get("quantized", False)))
+        value = SKILL.of(result).value
+        if value is not None:
+            known = least.setdefault(threat, result)
+            if value < (SKILL.of(known).value or 0):
+                least[threat] = result
+    return [
+        RobustSkill(norm=norm, eps=eps, quantized=quantized, attack=result.name, skill=result.skill)
+        for (norm, eps, quantized), result in least.items()
+        if result.skill is not None
+    ]
+
+
+def _attack_result(job: Job, analysis: Analysis) -> AttackResult:
+    noted = dict(zip(DIAGNOSTICS, job.outcome.diagnostics.mean(0), strict=True))
+    result = _result(job.config, [job.planned], [job.outcome], job.change, analysis.skill(job.change.metrics))
+    return result.model_copy(update={"gap": number(noted["gap"]), "found": number(noted["found"])})
+
+
+def _ensemble_result(ensemble: Mapping[str, Any], change: Change, analysis: Analysis) -> AttackResult:
+    """Of the members' evidence alone."""
+    evidence = analysis.evidence
+    planned, outcomes = _members(ensemble, evidence)
+    left = ensemble_skill(outcomes, evidence, analysis.weights)
+    names = [member["config"]["name"] for member in planned]
+    result = _result({**ensemble, "members": names}, planned, outcomes, change, left)
+    chosen = zip(names, shares(evidence.clean, outcomes, evidence.tasks), strict=True)
+    members = {name: {key: number(share) for key, share in taken.items()} for name, taken in chosen}
+    return result.model_copy(update={"members": members})
+
+
+def _members(ensemble: Mapping[str, Any], evidence: Evidence) -> tuple[list[Any], list[Outcome]]:
+    """What is planned of an ensemble's members, and what came of them."""
+    places = ensemble["members"]
+    return [evidence.plan["attacks"][place] for place in places], [evidence.attacked[place] for place in places]
+
+
+def _result(
+    config: Mapping[str, Any], planned: Sequence[Mapping[str, Any]], outcomes: Sequence[Outcome], change: Change,
+    left: skill.Skill | None,
+) -> AttackResult:  # fmt: skip
+    """What was planned and came out, of one attack or of the members of one together."""
+    task_change = {name: number(values[0]) for name, values in change.tasks.items()}
+    largest = dict(zip(NORMS, np.max([outcome.perturbation.max(0) for outcome in outcomes], 0), strict=True))
+    return AttackResult(
+        name=config["name"],
+        norm=config["norm"],
+        eps=config["eps"],
+        config=dict(config),
+        forward_passes=sum(member["forward_passes"] for member in planned),
+        backward_passes=sum(member["backward_passes"] for member in planned),
+        metrics=_first(change.metrics),
+        intervals=_intervals(change.metrics),
+        skill=_skill(left),
+        relative=_first(change.relative),
+        task_change=task_change,
+        arp=interval(change.arp),
+        loss_change=interval(change.loss_change),
+        log_ratio=interval(change.log_ratio),
+        worst=interval(change.worst),
+        worst_task=min(change.tasks, key=lambda name: float(np.nan_to_num(change.tasks[name][0], nan=np.inf))),
+        max_linf=float(largest["linf"]),
+        max_l2=float(largest["l2"]),
+        max_l1=float(largest["l1"]),
+        max_pixels=int(largest["l0"]),
+        gap=None,
+        found=None,
+        seconds=float(sum(outcome.seconds.sum() for outcome in outcomes)),
+    )
+
+
+def interval(values: NDArray[np.float64]) -> Interval:
+    """A value with its 95 % interval, from `[1 + resamples]`: the images as they are stand first."""
+    low, high = bounds(values)
+    return Interval(value=number(values[0]), low=number(low), high=number(high))
+
+
+def _intervals(metrics: Arrays) -> Intervals:
+    return {task: {name: interval(values) for name, values in named.items()} for task, named in metrics.items()}
+
+
+def _skill(measured: skill.Skill | None) -> Skill | None:
+    if measured is None:
+        return None
+    return Skill(
+        tasks={name: interval(values) for name, values in measured.tasks.items()},
+        mean=interval(measured.mean),
+        worst=interval(measured.worst),
+        worst_task=measured.worst_task,
+    )
+
+
+def _first(values: dict[str, dict[str, NDArray[np.float64]]]) -> Metrics:
+    return {task: {name: number(array[0]) for name, array in metrics.items()} for task, metrics in values.items()}
+
+
+def _valid_mean(values: NDArray[np.float64], valid: NDArray[np.bool_]) -> float:
+    return float(values[valid].mean()) if valid.any() else float("nan")
+
+
+def number(value: Any) -> float | None:
+    """For JSON, which has no NaN: undefined is null."""
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,80 @@
+"""What the checks look at: a finished run, attack by attack."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mtlattack.analysis.change import Array, Change
+from mtlattack.analysis.skill import Metrics
+from mtlattack.attacks import Threat
+from mtlattack.evidence import DIAGNOSTICS, Outcome
+from mtlattack.tasks import Task
+
+Sighting = tuple[str | None, str]
+
+
+@dataclass(frozen=True)
+class Job:
+    """An attack that was run, by its entry in the plan; `change` is under the run's weights, so that two compare."""
+
+    planned: Mapping[str, Any]
+    outcome: Outcome
+    change: Change
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """Everything that makes the attack."""
+        config: Mapping[str, Any] = self.planned["config"]
+        return config
+
+    @property
+    def name(self) -> str:
+        """Of the attack."""
+        return str(self.config["name"])
+
+    @property
+    def threat(self) -> str:
+        """As it prints: `linf 4/255`."""
+        return str(Threat(self.config["norm"], self.config["eps"], self.config.get("quantized", False)))
+
+    @property
+    def white_box(self) -> bool:
+        """Whether it follows gradients on the image that it changes."""
+        return bool(self.planned.get("white_box", True))
+
+    @property
+    def seeks_smallest(self) -> bool:
+        """Whether it looks for the smallest perturbation that does something, and is not to be as strong as it can."""
+        return bool(np.isfinite(self.outcome.diagnostics[:, DIAGNOSTICS.index("found")]).any())
+
+    @property
+    def strength(self) -> Array:
+        """The mean log loss ratio, `[R]`."""
+        return self.change.log_ratio
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.threat})"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run: its jobs, the clean outcome, the resampling weights `[R, N]` whose first row is the images as they are,
+    what calls of the model showed when it started, where somebody looked, and under the weights the clean metrics and
+    those of the best constant answers, where the evidence has them."""
+
+    jobs: Sequence[Job]
+    clean: Outcome
+    tasks: Mapping[str, Task]
+    weights: Array
+    calls: Mapping[str, Any] | None
+    clean_metrics: Metrics
+    constant: Metrics | None
+
+    def by_threat(self) -> list[list[Job]]:
+        """The jobs of each threat."""
+        groups: dict[str, list[Job]] = {}
+        for job in self.jobs:
+            groups.setdefault(job.threat, []).append(job)
+        return list(groups.values())
