@@ -8,11 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtlattack.evidence import Outcome
-from mtlattack.tasks import Task
+from mtlattack.tasks import LOSS_FLOOR, Task
 
 Array = NDArray[np.float64]
-# The floor that attacks use as well: a loss below this counts as this.
-LOSS_FLOOR = 1e-8
 
 
 def resampling_weights(images: int, resamples: int, seed: int) -> Array:

@@ -11,7 +11,6 @@ from mtlattack.attacks.attack import Attack, Result
 from mtlattack.attacks.composed import ComposedAttack
 from mtlattack.attacks.cost import Cost
 from mtlattack.attacks.criteria import Criterion, list_criteria
-from mtlattack.attacks.epsilon import as_written, epsilon_text, in_image_units, largest_written, parse_epsilons
 from mtlattack.attacks.minimal import MinimalAttack
 from mtlattack.attacks.registry import check_options, create_attack, list_attacks, options_for, parts_of, takes_steps
 from mtlattack.attacks.saga import AutoSAGA
@@ -39,20 +38,15 @@ __all__ = [
     "Threat",
     "UniversalAttack",
     "aggregator_options",
-    "as_written",
     "check_options",
     "create_aggregator",
     "create_attack",
     "create_step",
-    "epsilon_text",
-    "in_image_units",
-    "largest_written",
     "list_aggregators",
     "list_attacks",
     "list_criteria",
     "list_steps",
     "options_for",
-    "parse_epsilons",
     "parts_of",
     "step_options",
     "takes_steps",

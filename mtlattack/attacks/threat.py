@@ -6,9 +6,8 @@ from typing import Any
 from torch import Tensor
 
 from mtlattack.attacks.balls import BALLS, Ball
-from mtlattack.attacks.epsilon import epsilon_text
-from mtlattack.attacks.epsilon import in_image_units as in_image_units  # importers will take it from there
 from mtlattack.attacks.levels import check_levels
+from mtlattack.epsilon import threat_text
 from mtlattack.errors import InputError, UnknownNameError
 
 
@@ -63,9 +62,15 @@ class Threat:
         """`points` of the ball around `images` as they are handed over: 8-bit where the threat says so."""
         return self.ball(images).quantized(points) if self.quantized else points
 
+    def excess(self, images: Tensor, points: Tensor) -> Tensor:
+        """By how much each of `points` `[B, 3, H, W]` is outside the ball and box around `images`, `[B]`: the largest
+        change of a value that would bring it inside, 0 where it is; ∞ where it is not finite."""
+        inside = self.ball(images).project(points)
+        return (points - inside).abs().flatten(1).amax(1).nan_to_num(float("inf"))
+
     def config(self) -> dict[str, Any]:
         """What makes the threat again, plain JSON types; `quantized` only where it is."""
         return {"norm": self.norm, "eps": float(self.eps)} | ({"quantized": True} if self.quantized else {})
 
     def __str__(self) -> str:
-        return f"{self.norm} {epsilon_text(self.eps, self.norm)}" + (", 8-bit" if self.quantized else "")
+        return threat_text(self.norm, self.eps, self.quantized)

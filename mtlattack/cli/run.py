@@ -8,8 +8,9 @@ import typer
 from rich.console import Console
 
 from mtlattack.analysis.tables import render, width_for
-from mtlattack.attacks import Attack, UniversalAttack, parse_epsilons
+from mtlattack.attacks import Attack, UniversalAttack
 from mtlattack.data import PreparedDataset, load_dataset
+from mtlattack.epsilon import parse_epsilons
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.evaluation import Suite, evaluate, load_suite
 from mtlattack.files import write_whole

@@ -7,9 +7,10 @@ import torch
 import typer
 from rich.console import Console
 
-from mtlattack.attacks import create_attack, epsilon_text, in_image_units
+from mtlattack.attacks import create_attack
 from mtlattack.commit import describe_commit
 from mtlattack.data import load_dataset
+from mtlattack.epsilon import epsilon_text, in_image_units
 from mtlattack.errors import InputError
 from mtlattack.evaluation import evaluate
 from mtlattack.files import write_whole

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import inf
 
-from mtlattack.attacks.threat import in_image_units
+from mtlattack.epsilon import in_image_units
 from mtlattack.evaluation import list_suites, load_suite
 from mtlattack.leaderboard.board import StoredRow
 from mtlattack.leaderboard.ledger import Event, Status

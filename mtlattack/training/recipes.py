@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from mtlattack.attacks import (
+from mtlattack.epsilon import 
     Attack,
     MinimalAttack,
     UniversalAttack,

@@ -2,7 +2,8 @@
 
 import pytest
 
-from mtlattack.attacks import Threat, as_written, epsilon_text, in_image_units, largest_written, parse_epsilons
+from mtlattack.attacks import Threat
+from mtlattack.epsilon import as_written, epsilon_text, in_image_units, largest_written, parse_epsilons
 from mtlattack.errors import InputError
 
 

@@ -10,9 +10,10 @@ from rich.table import Table
 from rich.text import Text
 from torch import nn
 
-from mtlattack.attacks import Threat, parse_epsilons
+from mtlattack.attacks import Threat
 from mtlattack.cli.leaderboard.options import BOARD, BoardOption, board_console
 from mtlattack.data import load_dataset
+from mtlattack.epsilon import parse_epsilons
 from mtlattack.errors import InputError
 from mtlattack.evaluation import load_suite
 from mtlattack.leaderboard.board import Board, StoredRow

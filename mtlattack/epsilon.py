@@ -2,8 +2,10 @@
 
 import math
 
-from mtlattack.attacks.levels import LEVELS
 from mtlattack.errors import InputError
+
+# Grey levels above 0 of an 8-bit image.
+LEVELS = 255
 
 
 def in_image_units(eps: float, norm: str) -> float:
@@ -25,6 +27,11 @@ def epsilon_text(eps: float, norm: str) -> str:
     """An ε in image units in print: `4/255`, `3 px` of l0, `2 %` of the area for patch, else the number."""
     sizes = {"linf": f"{as_written(eps, norm):g}/{LEVELS}", "l0": f"{eps:g} px", "patch": f"{100 * eps:g} %"}
     return sizes.get(norm, f"{eps:g}")
+
+
+def threat_text(norm: str, eps: float, quantized: bool = False) -> str:
+    """What an attacker may do in print, ε in image units: `linf 8/255` or `l2 0.5, 8-bit`."""
+    return f"{norm} {epsilon_text(eps, norm)}" + (", 8-bit" if quantized else "")
 
 
 def parse_epsilons(text: str, otherwise: str = "") -> list[float]:
