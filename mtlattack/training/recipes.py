@@ -6,16 +6,14 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from mtlattack.attacks import (
-from mtlattack.epsilon import 
     Attack,
     MinimalAttack,
     UniversalAttack,
     create_attack,
-    epsilon_text,
-    in_image_units,
     parts_of,
     takes_steps,
 )
+from mtlattack.epsilon import epsilon_text, in_image_units
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.schemas import list_named, named_path, read_named, validate
 
