@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
-from mtlattack.data.labels import decode, stored_task
+from mtlattack.data.labels import stored_task
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.hdf5 import open_hdf5
 from mtlattack.tasks import Task, TaskMap
@@ -97,7 +97,7 @@ class PreparedDataset(TorchDataset[Batch]):
         try:
             image = torch.from_numpy(group["image"][row]).permute(2, 0, 1).float() / 255
             targets = {
-                name: decode(task, group[stored][row], self._attributes[stored])
+                name: task.decode(group[stored][row], self._attributes[stored])
                 for name, (stored, task) in self._labels.items()
             }
         except (OSError, InputError) as error:

@@ -1,15 +1,19 @@
 """What is predicted and how it is scored."""
 
-from mtlattack.tasks.base import Metric, Task, TaskMap
+from mtlattack.tasks.base import Task, TaskMap
+from mtlattack.tasks.contradictions import Contradiction, somewhere
 from mtlattack.tasks.curvature import PrincipalCurvature
 from mtlattack.tasks.depth import Depth, DepthEuclidean, InverseDepth
 from mtlattack.tasks.heatmap import EdgeTexture, Heatmap, Keypoints2D, Reshading
+from mtlattack.tasks.metric import Metric
 from mtlattack.tasks.normals import Normals
-from mtlattack.tasks.registry import create_task, list_tasks, task_from_config
+from mtlattack.tasks.painting import Painting
+from mtlattack.tasks.registry import create_task, list_tasks, task_from_config, task_types
 from mtlattack.tasks.regression import Regression
 from mtlattack.tasks.segmentation import Segmentation
 
 __all__ = [
+    "Contradiction",
     "Depth",
     "DepthEuclidean",
     "EdgeTexture",
@@ -18,6 +22,7 @@ __all__ = [
     "Keypoints2D",
     "Metric",
     "Normals",
+    "Painting",
     "PrincipalCurvature",
     "Regression",
     "Reshading",
@@ -26,5 +31,7 @@ __all__ = [
     "TaskMap",
     "create_task",
     "list_tasks",
+    "somewhere",
     "task_from_config",
+    "task_types",
 ]
