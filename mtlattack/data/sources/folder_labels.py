@@ -18,7 +18,7 @@ from mtlattack.data.sources.folder_schema import (
     SegmentationFiles,
 )
 from mtlattack.data.sources.normals import Frame, read_normals
-from mtlattack.data.writing import Label, normals_label, segmentation_label
+from mtlattack.data.writing import Label, normals_label, number_label, segmentation_label
 from mtlattack.errors import InputError
 
 Array = NDArray[Any]
@@ -77,8 +77,6 @@ def _numbers(files: NumberFiles) -> LabelReader:
         return raw[..., channels] if len(channels) > 1 else raw[..., channels[0]]
 
     step = files.step or task.stored_step
-    unit = {"unit": task.stored_unit} if task.stored_unit else {}
-    label = Label(task.stored_dtype, task.target_channels, {"scale": step, **unit, "invalid": task.stored_invalid})
 
     def encode(path: Path, raw: Array) -> Array:
         values, valid = _values(files, raw)
@@ -87,7 +85,7 @@ def _numbers(files: NumberFiles) -> LabelReader:
         except InputError as error:
             raise InputError(f"{path} has {error}") from None
 
-    return LabelReader(files.pattern, label, read, encode)
+    return LabelReader(files.pattern, number_label(task, step), read, encode)
 
 
 def _values(files: NumberFiles, raw: Array) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
