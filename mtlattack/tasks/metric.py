@@ -27,6 +27,11 @@ class Metric:
                 f"metric {self.name}: maximum {self.maximum}, expected one for a score and none for an error"
             )
 
+    @property
+    def title(self) -> str:
+        """`miou % ↑`: name, unit, and which way is better."""
+        return " ".join(filter(None, (self.name, self.unit, "↑" if self.higher_is_better else "↓")))
+
     def skill(self, value: ArrayLike, constant: ArrayLike) -> NDArray[np.float64]:
         """How much better `value` is than that of the best constant answer, elementwise: 1 perfect, 0 no better.
 
