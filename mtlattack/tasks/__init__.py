@@ -1,16 +1,20 @@
 """What is predicted and how it is scored."""
 
-from mtlattack.tasks.base import LOSS_FLOOR, Metric, Task, TaskMap
+from mtlattack.tasks.base import LOSS_FLOOR, Task, TaskMap
+from mtlattack.tasks.contradictions import Contradiction, somewhere
 from mtlattack.tasks.curvature import PrincipalCurvature
 from mtlattack.tasks.depth import Depth, DepthEuclidean, InverseDepth
 from mtlattack.tasks.heatmap import EdgeTexture, Heatmap, Keypoints2D, Reshading
+from mtlattack.tasks.metric import Metric
 from mtlattack.tasks.normals import Normals
-from mtlattack.tasks.registry import create_task, list_tasks, task_from_config
+from mtlattack.tasks.painting import Painting
+from mtlattack.tasks.registry import create_task, list_tasks, task_from_config, task_types
 from mtlattack.tasks.regression import Regression
 from mtlattack.tasks.segmentation import Segmentation
 
 __all__ = [
     "LOSS_FLOOR",
+    "Contradiction",
     "Depth",
     "DepthEuclidean",
     "EdgeTexture",
@@ -19,6 +23,7 @@ __all__ = [
     "Keypoints2D",
     "Metric",
     "Normals",
+    "Painting",
     "PrincipalCurvature",
     "Regression",
     "Reshading",
@@ -27,5 +32,7 @@ __all__ = [
     "TaskMap",
     "create_task",
     "list_tasks",
+    "somewhere",
     "task_from_config",
+    "task_types",
 ]
