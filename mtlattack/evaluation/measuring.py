@@ -9,9 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mtlattack.attacks.guard import undisturbed
 from mtlattack.errors import InputError
-from mtlattack.evaluation.model import Model
+from mtlattack.tasks import Model, predict, undisturbed
 
 # The l_inf, l_2 and l_1 norm over all pixel values, and the number of pixels that changed.
 NORMS = ("linf", "l2", "l1", "l0")
@@ -46,7 +45,7 @@ def measure(
     """
     tasks = model.tasks
     with torch.inference_mode(), undisturbed(model):
-        predictions = model(images)
+        predictions = predict(model, images)
         for name in tasks:
             if name not in predictions:
                 raise InputError(f"the model predicts {', '.join(predictions)}, not its task {name!r}")

@@ -1,18 +1,5 @@
-"""What a model is to an evaluation."""
+"""`Model`, where it was before it moved to `mtlattack.tasks`."""
 
-from collections.abc import Mapping
-from typing import Protocol
+from mtlattack.tasks import Model
 
-from torch import Tensor
-
-from mtlattack.tasks import Task
-
-
-class Model(Protocol):
-    """Images `[B, 3, H, W]` in [0, 1] → predictions by task."""
-
-    @property
-    def tasks(self) -> Mapping[str, Task]:
-        """By name."""
-
-    def __call__(self, images: Tensor) -> Mapping[str, Tensor]: ...
+__all__ = ["Model"]

@@ -14,7 +14,7 @@ from mtlattack.data import PreparedDataset
 from mtlattack.data.preview import Column, draw_columns, paint
 from mtlattack.evaluation.model import Model
 from mtlattack.figures import save_figure
-from mtlattack.tasks import Task
+from mtlattack.tasks import Task, predict
 
 
 def draw_panels(
@@ -45,7 +45,7 @@ def draw_panels(
 def _predict(model: Model, images: Tensor) -> dict[str, NDArray[Any]]:
     """Predictions as labels."""
     with torch.inference_mode():
-        predictions = model(images)
+        predictions = predict(model, images)
     return {name: _as_label(task, predictions[name]).numpy() for name, task in model.tasks.items()}
 
 

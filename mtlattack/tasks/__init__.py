@@ -4,6 +4,7 @@ from mtlattack.tasks.base import Metric, Task, TaskMap
 from mtlattack.tasks.curvature import PrincipalCurvature
 from mtlattack.tasks.depth import Depth, DepthEuclidean, InverseDepth
 from mtlattack.tasks.heatmap import EdgeTexture, Heatmap, Keypoints2D, Reshading
+from mtlattack.tasks.model import Model, predict, undisturbed
 from mtlattack.tasks.normals import Normals
 from mtlattack.tasks.registry import create_task, list_tasks, task_from_config
 from mtlattack.tasks.regression import Regression
@@ -17,6 +18,7 @@ __all__ = [
     "InverseDepth",
     "Keypoints2D",
     "Metric",
+    "Model",
     "Normals",
     "PrincipalCurvature",
     "Regression",
@@ -26,5 +28,7 @@ __all__ = [
     "TaskMap",
     "create_task",
     "list_tasks",
+    "predict",
     "task_from_config",
+    "undisturbed",
 ]
