@@ -16,7 +16,13 @@ from mtlattack.models.layouts import (
 )
 from mtlattack.models.network import MultiTaskNetwork, NetworkConfig
 from mtlattack.models.outputs import Output
-from mtlattack.models.prepared import GraphedModel, PreparedModel, graph_where_it_pays, lower_precision, prepare_for_attack
+from mtlattack.models.prepared import (
+    GraphedModel,
+    PreparedModel,
+    graph_where_it_pays,
+    lower_precision,
+    prepare_for_attack,
+)
 from mtlattack.models.resolving import resolve_model
 from mtlattack.models.wrapping import wrap
 from mtlattack.models.zoo import create_model, list_models, model_path

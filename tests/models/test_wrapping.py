@@ -252,7 +252,9 @@ def test_another_transform_is_another_model():
 
     scales = (1.0, 2.0)
     digests = [digest(lambda x, scale=scale: x * scale) for scale in scales]
-    assert len({digest(None), digest(torch.exp), *digests}) == 4 and digest(lambda x, scale=1.0: x * scale) == digests[0]
+    assert (
+        len({digest(None), digest(torch.exp), *digests}) == 4 and digest(lambda x, scale=1.0: x * scale) == digests[0]
+    )
 
 
 def test_features_are_known_by_what_their_function_computes():
@@ -267,9 +269,7 @@ def test_what_stored_rows_name_is_still_their_digest():
     nn.init.constant_(net.weight, 0.5)
     nn.init.zeros_(net.bias)
     output = Output((), channels=slice(0, 1), resize="bilinear")
-    model = wrap(
-        net, DEPTH, mean=(104, 117, 123), channel_order="BGR", value_range=(0, 255), outputs={"depth": output}
-    )
+    model = wrap(net, DEPTH, mean=(104, 117, 123), channel_order="BGR", value_range=(0, 255), outputs={"depth": output})
     assert weights_digest(model) == "08a4b965d204fa1f84a4ad16415022af0f41ae1d43e0c4fe7bf4b0e7e23de10c"
 
 

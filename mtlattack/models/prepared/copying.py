@@ -17,17 +17,30 @@ def private_copy(module: M) -> M:
     """A deep copy whose parameters want no gradient and take part in backward passes, in inference mode too.
 
     What the module keeps of an earlier pass, as `torch.nn.utils.weight_norm` does, is copied by value, without its
-    history. Raises what a part raises that cannot be copied: a lock, a generator, an open file.
+    history; what `torch.compile` made, as the module that it was made of, whose layers can be replaced. Raises what a
+    part raises that cannot be copied: a lock, a generator, an open file.
     """
     # TorchScript copies what wants a gradient as part of a graph.
     with torch.inference_mode(False), torch.no_grad(), _ByValue():
-        twin = copy.deepcopy(module)
+        twin = _as_written(copy.deepcopy(module))
     for parameter in twin.parameters():
         parameter.requires_grad_(False)
     # TorchScript copies none of what Python code has added to a module.
     if hasattr(module, "tasks") and not hasattr(twin, "tasks"):
         twin.tasks = module.tasks
     return twin
+
+
+def _as_written(module: nn.Module) -> Any:
+    """The module without what `torch.compile` put around it and its parts."""
+    for part in list(module.modules()):
+        if not isinstance(part, torch.jit.ScriptModule):
+            part._modules |= {name: _original(inside) for name, inside in part._modules.items()}
+    return _original(module)
+
+
+def _original(module: nn.Module | None) -> nn.Module | None:
+    return module if module is None or "_orig_mod" not in vars(module)["_modules"] else module._modules["_orig_mod"]
 
 
 class BorrowedModule(nn.Module):
@@ -37,6 +50,8 @@ class BorrowedModule(nn.Module):
         super().__init__()
         # In a tuple: no submodule, whose parameters, layout and mode would be taken for ours.
         self.borrowed = (module,)
+        if hasattr(module, "shared_features"):
+            self.shared_features = lambda images: self._calling(module.shared_features, images)
 
     @property
     def tasks(self) -> TaskMap:
@@ -45,13 +60,11 @@ class BorrowedModule(nn.Module):
 
     def forward(self, images: Tensor) -> Any:
         """What the module returns."""
-        with undisturbed(self.borrowed[0]):
-            return self.borrowed[0](images)
+        return self._calling(self.borrowed[0], images)
 
-    def shared_features(self, images: Tensor) -> Any:
-        """Those of the module; AttributeError if it has none."""
+    def _calling(self, call: Any, images: Tensor) -> Any:
         with undisturbed(self.borrowed[0]):
-            return self.borrowed[0].shared_features(images)  # type: ignore[operator]
+            return call(images)
 
 
 class _ByValue(TorchFunctionMode):

@@ -9,10 +9,10 @@ from torch import Tensor, nn
 from mtlattack.chance import same_chance
 from mtlattack.devices import is_out_of_memory
 from mtlattack.errors import InputError
+from mtlattack.models.normalisation import cast_weights, normalising_parts
 from mtlattack.models.prepared.copying import BorrowedModule, private_copy
 from mtlattack.models.prepared.folding import fold_batch_norms
 from mtlattack.models.prepared.frozen import freeze_layers
-from mtlattack.models.normalisation import cast_weights, normalising_parts
 from mtlattack.models.prepared.reach import how_to_reach, out_of_reach
 from mtlattack.tasks import Task
 

@@ -24,7 +24,8 @@ def prepared() -> PreparedModel:
 def times(monkeypatch: pytest.MonkeyPatch, graphed: float) -> None:
     """A pass of the model itself takes a second."""
     monkeypatch.setattr(
-        "mtlattack.models.prepared.graphed._seconds", lambda model, images: graphed if isinstance(model, GraphedModel) else 1.0
+        "mtlattack.models.prepared.graphed._seconds",
+        lambda model, images: graphed if isinstance(model, GraphedModel) else 1.0,
     )
 
 
