@@ -1,4 +1,4 @@
-"""Models as users bring them: attacked and evaluated as the plain network is, and they and the images left as they were."""
+"""Models as users bring them: attacked and evaluated as the plain network is; they and the images stay as they were."""
 
 import functools
 import warnings
@@ -40,12 +40,11 @@ Make = Callable[[], nn.Module]
 # What is brought, and the network that it must not be told from.
 WRITING: dict[Make, Make] = {in_place: shifted, through_a_view: darkened, by_a_hook: shifted, Function: shifted}  # type: ignore[dict-item]
 KEEPING: dict[Make, Make] = dict.fromkeys([WeightNormed, Remembers, Locked, made_in_inference_mode], twin)
-TOOLS: dict[Make, Make] = dict.fromkeys(
-    [scripted, frozen, traced, traced_as_a_whole, compiled, compiled_inside, parallel], twin
-)
-PAIRS = WRITING | KEEPING | TOOLS
+SCRIPTS: dict[Make, Make] = dict.fromkeys([scripted, frozen, traced, traced_as_a_whole], twin)
+TOOLS: dict[Make, Make] = dict.fromkeys([compiled, compiled_inside, parallel], twin)
+PAIRS = WRITING | KEEPING | SCRIPTS | TOOLS
 # TorchScript orders its sums as it likes, and what cannot be folded is rounded otherwise.
-ROUNDED = {scripted, frozen, traced, traced_as_a_whole, Locked, WeightNormed}
+ROUNDED = {*SCRIPTS, Locked, WeightNormed}
 
 ATTACKS = [
     mta.create_attack("fgsm-total", eps=4 / 255),

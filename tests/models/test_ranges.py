@@ -1,4 +1,4 @@
-"""Mean and std that were meant for images in another range: said when a module is wrapped; usual ones pass in silence."""
+"""Mean and std that were meant for images in another range are named when a module is wrapped; usual ones are not."""
 
 import warnings
 from typing import Any

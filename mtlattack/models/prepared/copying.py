@@ -35,7 +35,8 @@ def _as_written(module: nn.Module) -> Any:
     """The module without what `torch.compile` put around it and its parts."""
     for part in list(module.modules()):
         if not isinstance(part, torch.jit.ScriptModule):
-            part._modules |= {name: _original(inside) for name, inside in part._modules.items()}
+            # Not `|=`: what torch.compile made sets attributes of the module inside.
+            part._modules.update({name: _original(inside) for name, inside in part._modules.items()})
     return _original(module)
 
 
