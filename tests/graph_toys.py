@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
-from mtlattack.models.graphed import Predict, Record, record_on_cuda
+from mtlattack.models.prepared import Predict, Record, record_on_cuda
 
 # Where tests run that would find the same with real graphs.
 DEVICES = [

@@ -12,9 +12,8 @@ from torch import Tensor
 from mtlattack.attacks import Attack
 from mtlattack.data import PreparedDataset
 from mtlattack.data.preview import draw_columns, paint
-from mtlattack.evaluation.model import Model
 from mtlattack.figures import save_figure
-from mtlattack.tasks import Painting
+from mtlattack.tasks import Model, Painting, predict
 
 
 def draw_panels(
@@ -45,5 +44,5 @@ def draw_panels(
 def _predict(model: Model, images: Tensor) -> dict[str, NDArray[Any]]:
     """Predictions as labels."""
     with torch.inference_mode():
-        predictions = model(images)
+        predictions = predict(model, images)
     return {name: task.as_label(predictions[name]).numpy() for name, task in model.tasks.items()}

@@ -6,6 +6,7 @@ from mtlattack.tasks.curvature import PrincipalCurvature
 from mtlattack.tasks.depth import Depth, DepthEuclidean, InverseDepth
 from mtlattack.tasks.heatmap import EdgeTexture, Heatmap, Keypoints2D, Reshading
 from mtlattack.tasks.metric import Metric
+from mtlattack.tasks.model import Model, predict, undisturbed
 from mtlattack.tasks.normals import Normals
 from mtlattack.tasks.painting import Painting
 from mtlattack.tasks.registry import create_task, list_tasks, task_from_config, task_types
@@ -22,6 +23,7 @@ __all__ = [
     "InverseDepth",
     "Keypoints2D",
     "Metric",
+    "Model",
     "Normals",
     "Painting",
     "PrincipalCurvature",
@@ -32,7 +34,9 @@ __all__ = [
     "TaskMap",
     "create_task",
     "list_tasks",
+    "predict",
     "somewhere",
     "task_from_config",
     "task_types",
+    "undisturbed",
 ]

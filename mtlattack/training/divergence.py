@@ -5,8 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from mtlattack.attacks.guard import undisturbed
-from mtlattack.tasks import Task
+from mtlattack.tasks import Task, undisturbed
 from mtlattack.training.precision import MixedPrecision
 
 
