@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ import pytest
 from cli_toys import CommandLine, files, run_quietly, start
 
 from mtlattack.analysis import Record
+from mtlattack.analysis.tables import width_for
 from mtlattack.attacks import Standard
-from mtlattack.attacks.standard import Member
 from mtlattack.cli.run import override
 from mtlattack.evaluation import load_suite
 from mtlattack.evidence import Evidence, read_evidence
@@ -67,16 +68,17 @@ def test_same_command_computes_nothing_again(cli: CommandLine, basics: list[obje
 def test_standard_and_a_member_by_itself(
     cli: CommandLine, basics: list[object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    few = [Member(member.name, {**member.options, "steps": 2}, member.norms) for member in Standard.composition]
+    few = [replace(member, options={**member.options, "steps": 2}) for member in Standard.composition]
     monkeypatch.setattr(Standard, "composition", tuple(few))
     command = [*basics, "--attacks", "standard,fgsm-total", "--limit", 2, "--out", "here"]
     out = cli.good(*command)
     record = record_of(Path("here"))
     singles = [f"apgd-single:{task}" for task in record.clean]
-    members = ["apgd-relative", "apgd-relative+segpgd", *singles, "square-relative"]
+    dlr = ["apgd-relative+dlr", *singles, "apgd-single:segmentation+dlr"]
+    members = ["apgd-relative", *dlr, "square-relative"]
     assert [result.name for result in record.attacks] == ["fgsm-total", *members, "standard"]
     assert record.attacks[-1].config["members"] == members
-    assert max(map(len, out.splitlines())) <= 100 and "standard (linf 4/255) took for the image" in out
+    assert max(map(len, out.splitlines())) <= width_for(record) and "standard (linf 4/255) took for the image" in out
     assert cli.good(*command) == out
     assert cli.good("show", "here") == "".join(out.splitlines(keepends=True)[:-1])
 
