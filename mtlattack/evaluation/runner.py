@@ -22,7 +22,6 @@ from mtlattack.evaluation.fitting import fitted
 from mtlattack.evaluation.judging import judge
 from mtlattack.evaluation.loop import Done, Loop, make_room
 from mtlattack.evaluation.members import expand
-from mtlattack.evaluation.model import Model
 from mtlattack.evaluation.plan import make_plan
 from mtlattack.evaluation.preparation import (
     Precision,
@@ -34,6 +33,7 @@ from mtlattack.evaluation.preparation import (
 )
 from mtlattack.evidence import CLEAN, EvidenceFile, job_names
 from mtlattack.locking import held
+from mtlattack.tasks import Model
 
 
 @torch.inference_mode(False)

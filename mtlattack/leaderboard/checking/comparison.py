@@ -13,7 +13,6 @@ from mtlattack.canonical import json_digest
 from mtlattack.evidence import Evidence
 from mtlattack.leaderboard.board import StoredRow
 from mtlattack.leaderboard.checking.findings import Finding, Severity, flagged, refused
-from mtlattack.leaderboard.checking.kinds import kind_of
 from mtlattack.leaderboard.ledger import Event
 from mtlattack.leaderboard.rows.identity import measured_identity
 from mtlattack.leaderboard.standings import WITHDRAWN, status_of
@@ -48,10 +47,7 @@ class Order:
 
 def facts_of(path: str, stored: StoredRow, evidence: Evidence) -> Facts:
     """The facts of a row whose evidence fits it."""
-    labels = {
-        name: _digest(kind_of(task).labels(task, evidence.clean.statistics[name]))
-        for name, task in evidence.tasks.items()
-    }
+    labels = {name: _digest(task.labels_of(evidence.clean.statistics[name])) for name, task in evidence.tasks.items()}
     losses = _digest(*(o.losses for o in [evidence.clean, *evidence.attacked]))
     return Facts(path, stored, labels, losses, evidence.clean.losses.copy())
 

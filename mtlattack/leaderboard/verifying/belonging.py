@@ -4,13 +4,13 @@ from pathlib import Path
 
 from mtlattack.data import PreparedDataset
 from mtlattack.errors import InputError
-from mtlattack.evaluation import Model
 from mtlattack.evaluation.environment import weights_digest
 from mtlattack.evidence import Evidence
 from mtlattack.leaderboard.board import StoredRow
 from mtlattack.leaderboard.checking.recomputation import check_recomputation
 from mtlattack.leaderboard.checking.structure import Case
 from mtlattack.models.checkpoints import file_hash
+from mtlattack.tasks import Model
 
 
 def check_row_of(stored: StoredRow, evidence: Evidence) -> None:
