@@ -105,6 +105,7 @@ def to_record(analysis: Analysis) -> Record:
         seed=plan["seed"],
         batch_size=plan["batch_size"],
         search_precision=plan.get("preparation", {}).get("search", "float32"),
+        judged=plan.get("judged"),
         bootstrap={"resamples": RESAMPLES, "seed": BOOTSTRAP_SEED},
         environment=evidence.environment | plan["environment"],
         clean=_first(analysis.clean_metrics),
@@ -172,8 +173,8 @@ def _result(
         norm=config["norm"],
         eps=config["eps"],
         config=dict(config),
-        forward_passes=sum(member["forward_passes"] for member in planned),
-        backward_passes=sum(member["backward_passes"] for member in planned),
+        forward_passes=_total(planned, "forward_passes"),
+        backward_passes=_total(planned, "backward_passes"),
         metrics=_first(change.metrics),
         intervals=_intervals(change.metrics),
         skill=_skill(left),
@@ -192,6 +193,12 @@ def _result(
         found=None,
         seconds=float(sum(outcome.seconds.sum() for outcome in outcomes)),
     )
+
+
+def _total(planned: Sequence[Mapping[str, Any]], passes: str) -> int | None:
+    """Of all members; None where it is not known of one."""
+    counts = [member[passes] for member in planned]
+    return None if None in counts else sum(counts)
 
 
 def interval(values: NDArray[np.float64]) -> Interval:

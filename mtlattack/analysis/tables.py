@@ -71,6 +71,10 @@ def headline(record: Record) -> list[str]:
     ]
     if record.search_precision != "float32":
         lines.append(f"gradients in {record.search_precision}, results in float32")
+    if record.judged is not None:
+        source = record.judged.get("source")
+        made = f"they say on {source['name']} ({source['sha256'][:8]})" if source else "nobody says on which model"
+        lines.append(f"images that were given, made {made}: box and ball are checked, steps and passes are their word")
     return lines + ([f"unlike the suite in: {', '.join(changed)}"] if changed else [])
 
 
@@ -226,7 +230,8 @@ def _summary_cell(summary: Summary, result: AttackResult, rivals: list[AttackRes
 
 
 def _cost(result: AttackResult) -> str:
-    return f"{result.forward_passes}+{result.backward_passes}"
+    counts = (result.forward_passes, result.backward_passes)
+    return "+".join("?" if count is None else str(count) for count in counts)
 
 
 def compact_number(value: float | None, percent: bool) -> str:
