@@ -17,7 +17,7 @@ from cli_toys import CommandLine, files, run_quietly, start
 from mtlattack.analysis import Record
 from mtlattack.analysis.tables import width_for
 from mtlattack.attacks import Standard
-from mtlattack.cli.run import override
+from mtlattack.cli.choosing import override
 from mtlattack.evaluation import load_suite
 from mtlattack.evidence import Evidence, read_evidence
 
