@@ -116,7 +116,7 @@ def _attack_problems(plan: Plan, evidence: Evidence, suite: Suite) -> Iterator[s
     tasks = evidence.tasks
     if set(tasks) != set(suite_tasks(suite)):
         return
-    jobs, ensembles = expand(suite.create_attacks(tasks), list(tasks))
+    jobs, ensembles = expand(suite.create_attacks(tasks), tasks)
     low = evidence.plan["preparation"].get("search", "float32") != "float32"
     expected = []
     for attack in jobs:
