@@ -1,13 +1,16 @@
 """Calling `mtlattack leaderboard …` in this process, and boards with several rows."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, get_args
 
+import numpy as np
 from leaderboard_toys import store
 from typer.testing import CliRunner
 
 from mtlattack.cli.main import app
 from mtlattack.errors import InputError
+from mtlattack.evidence import Evidence, Outcome
 from mtlattack.leaderboard.board import Board, StoredRow
 from mtlattack.leaderboard.ledger import Event, Status, append
 from mtlattack.leaderboard.rows.schema import Row
@@ -27,15 +30,24 @@ def bad(*arguments: object) -> str:
     return str(ran.exception)
 
 
-def variant(row: Row, factor: float = 1.0, **card: Any) -> Row:
-    """The row with every log loss ratio times a factor, and changes to its model card."""
-    attacks = [
-        attack.model_copy(update={"log_ratio": attack.log_ratio.model_copy(update={
-            name: None if value is None else value * factor for name, value in attack.log_ratio.model_dump().items()
-        })})
-        for attack in row.attacks
-    ]  # fmt: skip
-    return row.model_copy(update={"attacks": attacks, "model": row.model.model_copy(update=card)})
+def variant(row: Row, **card: Any) -> Row:
+    """The row with changes to its model card."""
+    return row.model_copy(update={"model": row.model.model_copy(update=card)})
+
+
+def as_strong(evidence: Evidence, share: float) -> Evidence:
+    """As if every attack had done this share of what it did: to each loss, as a logarithm, and to each statistic."""
+
+    def between(clean: np.ndarray, value: np.ndarray) -> np.ndarray:
+        return (clean + share * (value - clean)).astype(np.float32).astype(np.float64)
+
+    def weaker(outcome: Outcome) -> Outcome:
+        clean = evidence.clean
+        losses = clean.losses * (outcome.losses / clean.losses) ** share
+        statistics = {name: between(clean.statistics[name], values) for name, values in outcome.statistics.items()}
+        return replace(outcome, losses=losses.astype(np.float32).astype(np.float64), statistics=statistics)
+
+    return replace(evidence, attacked=[weaker(outcome) for outcome in evidence.attacked])
 
 
 def of_version(row: Row, version: int) -> Row:
