@@ -35,19 +35,34 @@ def variant(row: Row, **card: Any) -> Row:
     return row.model_copy(update={"model": row.model.model_copy(update=card)})
 
 
-def as_strong(evidence: Evidence, share: float) -> Evidence:
-    """As if every attack had done this share of what it did: to each loss, as a logarithm, and to each statistic."""
+def harmless(evidence: Evidence) -> Evidence:
+    """As if no attack had changed anything that is predicted: robust skill is clean skill, log loss ratios are 0."""
+    clean = evidence.clean
+    attacked = [replace(each, losses=clean.losses, statistics=clean.statistics) for each in evidence.attacked]
+    return replace(evidence, attacked=attacked)
 
-    def between(clean: np.ndarray, value: np.ndarray) -> np.ndarray:
-        return (clean + share * (value - clean)).astype(np.float32).astype(np.float64)
+
+def hopeless(evidence: Evidence, since: int = 0) -> Evidence:
+    """As if every attack (from the one at the place `since` on) made of each answer a constant: robust skill 0."""
+    assert evidence.constant is not None
+    hurt = [replace(each, statistics=evidence.constant) for each in evidence.attacked[since:]]
+    return replace(evidence, attacked=[*evidence.attacked[:since], *hurt])
+
+
+def halved(evidence: Evidence) -> Evidence:
+    """As if every attack had been half as strong: the roots of its loss ratios."""
 
     def weaker(outcome: Outcome) -> Outcome:
-        clean = evidence.clean
-        losses = clean.losses * (outcome.losses / clean.losses) ** share
-        statistics = {name: between(clean.statistics[name], values) for name, values in outcome.statistics.items()}
-        return replace(outcome, losses=losses.astype(np.float32).astype(np.float64), statistics=statistics)
+        losses = evidence.clean.losses * np.sqrt(outcome.losses / evidence.clean.losses)
+        return replace(outcome, losses=losses.astype(np.float32).astype(np.float64))
 
     return replace(evidence, attacked=[weaker(outcome) for outcome in evidence.attacked])
+
+
+def without_skill(evidence: Evidence) -> Evidence:
+    """As evidence was before constant answers stood in it."""
+    plan = {key: value for key, value in evidence.plan.items() if key != "constants"}
+    return replace(evidence, plan=plan, constant=None)
 
 
 def of_version(row: Row, version: int) -> Row:

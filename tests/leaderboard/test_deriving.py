@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from checking_toys import changed
 from leaderboard_toys import row_of, store
+from typer.testing import CliRunner
 
 from mtlattack.analysis import Record, read_run
 from mtlattack.cli.main import app
@@ -16,7 +17,6 @@ from mtlattack.evidence.packing.compact import MOST_BYTES
 from mtlattack.leaderboard.board import Board, StoredRow
 from mtlattack.leaderboard.rows import deriving
 from mtlattack.leaderboard.rows.deriving import code_digest, derive, record_of
-from typer.testing import CliRunner
 
 pytestmark = pytest.mark.usefixtures("few_resamples")
 
@@ -152,9 +152,7 @@ def test_nothing_is_derived_from_hostile_evidence(
         record_of(changed(tiny_evidence, change))
 
 
-def test_more_images_than_a_run_has_are_not_resampled(
-    tiny_evidence: Evidence, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_more_images_than_a_run_has_are_not_resampled(tiny_evidence: Evidence, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(deriving, "_MOST_IMAGES", 2)
     with pytest.raises(InputError, match="data.images: 3 images, at most 2 are resampled"):
         record_of(tiny_evidence)
