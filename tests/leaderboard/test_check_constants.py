@@ -75,7 +75,7 @@ def test_what_a_run_left_is_the_best_there_is(stored: StoredRow, tiny_evidence: 
 @pytest.mark.parametrize(
     "change, message",
     [
-        (set_to("segmentation", (0, 0), lambda x: x - 1), "constants.segmentation: the evidence: what depends on the l"),
+        (set_to("segmentation", (0, 0), lambda x: x - 1), "constants.segmentation: the evidence: what depends on the"),
         (set_to("depth", (0, 0), lambda x: x - 1), "constants.depth: the evidence: what depends on the labels alone"),
         (set_to("segmentation", (0, 1), lambda x: x + 1), "they are not those of one class at every pixel"),
         (set_to("segmentation", (0, slice(1, 15)), lambda x: x[::-1]), "they are not those of one class at every"),
