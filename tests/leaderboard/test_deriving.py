@@ -1,9 +1,10 @@
 """Records are derived from evidence: the numbers of the run itself, kept by content and by code, and never believed."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from checking_toys import changed
 from leaderboard_toys import row_of, store
@@ -13,7 +14,7 @@ from mtlattack.analysis import Record, read_run
 from mtlattack.cli.main import app
 from mtlattack.errors import InputError
 from mtlattack.evidence import Evidence
-from mtlattack.evidence.packing.compact import MOST_BYTES
+from mtlattack.evidence.packing.compact import MOST_BYTES, pack, unpack
 from mtlattack.leaderboard.board import Board, StoredRow
 from mtlattack.leaderboard.rows import deriving
 from mtlattack.leaderboard.rows.deriving import code_digest, derive, record_of
@@ -162,3 +163,22 @@ def test_each_row_is_of_its_own_evidence(board: Board, stored: StoredRow, tiny_e
     other = store(board.root, *row_of(changed(tiny_evidence, lambda e: e.plan["model"].update(sha256="b" * 64))))
     records = {each.id: each.record for each in board.read_all()}
     assert records[other.id].model["sha256"] == "b" * 64 != records[stored.id].model["sha256"]
+
+
+def test_a_real_run_is_packed_to_the_last_bit(tiny_evidence: Evidence) -> None:
+    gaps = [outcome.diagnostics[:, 1] for outcome in tiny_evidence.attacked]
+    assert any(np.isnan(gap).all() for gap in gaps) and any(np.isfinite(gap).all() for gap in gaps)
+    found = unpack(pack(tiny_evidence), "here")
+    assert (found.plan, found.environment, found.ids) == (
+        tiny_evidence.plan, tiny_evidence.environment, tiny_evidence.ids
+    )  # fmt: skip
+    assert [array.tobytes() for array in _arrays(found)] == [array.tobytes() for array in _arrays(tiny_evidence)]
+    assert record_of(found) == record_of(tiny_evidence)
+
+
+def _arrays(evidence: Evidence) -> Iterator[np.ndarray]:
+    assert evidence.constant is not None
+    yield from evidence.constant.values()
+    for outcome in [evidence.clean, *evidence.attacked]:
+        yield from (outcome.losses, outcome.perturbation, outcome.diagnostics, outcome.seconds)
+        yield from outcome.statistics.values()
