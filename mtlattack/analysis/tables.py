@@ -10,10 +10,10 @@ from rich.text import Text
 
 from mtlattack.analysis.record import AttackResult, Flag, Interval, Metrics, Record
 from mtlattack.analysis.summaries import SUMMARIES, Summary
-from mtlattack.attacks import Threat
+from mtlattack.epsilon import threat_text as threat_in_print
 from mtlattack.tasks import Metric, Task, task_from_config
 
-WIDTH = 100
+WIDTH = 110
 # The longest name that leaves room for five tasks within these columns.
 _LONGEST_NAME = "apgd-single:segmentation"
 
@@ -116,7 +116,7 @@ def by_threat(results: Iterable[AttackResult]) -> dict[str, list[AttackResult]]:
 
 def threat_text(result: AttackResult) -> str:
     """`linf 4/255` or `l2 0.5, 8-bit`: as `Threat` prints."""
-    return str(Threat(result.norm, result.eps, result.config.get("quantized", False)))
+    return threat_in_print(result.norm, result.eps, result.config.get("quantized", False))
 
 
 def compact_interval(interval: Interval, *, percent: bool) -> str:

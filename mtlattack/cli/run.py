@@ -10,6 +10,7 @@ from rich.console import Console
 from mtlattack.analysis.tables import render, width_for
 from mtlattack.attacks import Attack, UniversalAttack
 from mtlattack.data import PreparedDataset, load_dataset
+from mtlattack.epsilon import parse_epsilons
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.evaluation import Suite, evaluate, load_suite
 from mtlattack.files import write_whole
@@ -47,7 +48,7 @@ def run(
     """Attack a model and print how much each task lost. A run that was stopped goes on where it was."""
     changes: dict[str, Any] = {
         "attacks": None if attacks is None else _names(attacks),
-        "eps": None if eps is None else _numbers(eps),
+        "eps": None if eps is None else parse_epsilons(eps),
         "norm": norm,
         "quantize": quantize or None,
         "every": every,
@@ -110,10 +111,3 @@ def override(suite: Suite, changes: dict[str, Any]) -> tuple[Suite, dict[str, An
 
 def _names(text: str) -> list[str]:
     return [] if text == "none" else [part.strip() for part in text.split(",") if part.strip()]
-
-
-def _numbers(text: str) -> list[float]:
-    try:
-        return [float(part) for part in text.split(",")]
-    except ValueError:
-        raise InputError(f"--eps {text!r}, expected numbers like 4,8 (levels of 255)") from None

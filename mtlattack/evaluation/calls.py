@@ -5,10 +5,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mtlattack.attacks.guard import undisturbed
 from mtlattack.chance import same_chance
 from mtlattack.data import Batch
-from mtlattack.evaluation.model import Model
+from mtlattack.tasks import Model, predict, undisturbed
 
 # The range counts as no less than this share of the largest prediction, so that rounding of an offset is none.
 _LEAST_RANGE = 0.1
@@ -53,7 +52,7 @@ def compare_calls(model: Model, images: Tensor) -> dict[str, Any] | None:
 
 
 def _call(model: Model, images: Tensor) -> dict[str, Tensor]:
-    predictions = model(images)
+    predictions = predict(model, images)
     return {name: predictions[name].float().nan_to_num(0, 0, 0) for name in model.tasks}
 
 
@@ -61,7 +60,7 @@ def _without_gradient(model: Model, images: Tensor) -> list[str]:
     """The tasks of which a random mixture of all predicted values has a gradient of zero in the images."""
     image = images.clone().requires_grad_()
     generator, blind = torch.Generator().manual_seed(0), []
-    for name, values in model(image).items():
+    for name, values in predict(model, image).items():
         if name in model.tasks:
             mixture = (values.float() * torch.randn(values.shape, generator=generator).to(values.device)).sum()
             gradient = (

@@ -10,8 +10,8 @@ from mtlattack.data import PreparedDataset
 from mtlattack.evaluation.constants import Constants
 from mtlattack.evaluation.environment import describe_model, numeric_environment
 from mtlattack.evaluation.fitting import describe_fit
-from mtlattack.evaluation.model import Model
 from mtlattack.evaluation.preparation import Preparation
+from mtlattack.tasks import Model
 
 
 def make_plan(

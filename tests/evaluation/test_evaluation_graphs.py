@@ -19,7 +19,7 @@ from mtlattack.evaluation import evaluate
 from mtlattack.evaluation.preparation import Preparation, check_cuda_graphs, prepare, with_graphs
 from mtlattack.evidence import Evidence
 from mtlattack.models import GraphedModel, MultiTaskNetwork, PreparedModel
-from mtlattack.models.graphed import Predict, Record
+from mtlattack.models.prepared import Predict, Record
 
 EPS = 4 / 255
 SIZE = (96, 128)
@@ -42,7 +42,7 @@ def emulated(monkeypatch: pytest.MonkeyPatch) -> Callable[[Record], Counting]:
     def install(record: Record) -> Counting:
         counting = Counting(record)
         seconds: Seconds = lambda model, images: 0.5 if isinstance(model, GraphedModel) else 1.0  # noqa: E731
-        monkeypatch.setattr("mtlattack.models.graphed._seconds", seconds)
+        monkeypatch.setattr("mtlattack.models.prepared.graphed._seconds", seconds)
         monkeypatch.setattr("mtlattack.evaluation.runner.check_cuda_graphs", lambda device: None)
         monkeypatch.setattr("mtlattack.evaluation.runner.with_graphs", partial(with_graphs, record=counting))
         return counting

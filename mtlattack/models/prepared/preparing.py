@@ -1,6 +1,5 @@
 """A model made ready for thousands of passes: a private copy that gives the same predictions, faster."""
 
-import copy
 import warnings
 from collections.abc import Callable, Mapping
 
@@ -10,10 +9,11 @@ from torch import Tensor, nn
 from mtlattack.chance import same_chance
 from mtlattack.devices import is_out_of_memory
 from mtlattack.errors import InputError
-from mtlattack.models.folding import fold_batch_norms
-from mtlattack.models.frozen import freeze_layers
 from mtlattack.models.normalisation import cast_weights, normalising_parts
-from mtlattack.models.reach import how_to_reach, out_of_reach
+from mtlattack.models.prepared.copying import BorrowedModule, private_copy
+from mtlattack.models.prepared.folding import fold_batch_norms
+from mtlattack.models.prepared.frozen import freeze_layers
+from mtlattack.models.prepared.reach import how_to_reach, out_of_reach
 from mtlattack.tasks import Task
 
 # Of the largest value that a task predicts: folding changes the last bits, a fold gone wrong much more.
@@ -63,9 +63,9 @@ class PreparedModel(nn.Module):
         return features.float()
 
     def _laid_out(self, images: Tensor) -> Tensor:
-        """The images in the layout and type that the model takes."""
-        x = images.contiguous(memory_format=torch.channels_last if self.channels_last else torch.contiguous_format)
-        return x.to(self._image_type)
+        """The images in the layout and type that the model takes; always a copy, which it may write into."""
+        layout = torch.channels_last if self.channels_last else torch.contiguous_format
+        return images.to(self._image_type, memory_format=layout, copy=True)
 
 
 def prepare_for_attack(model: nn.Module, images: Tensor) -> PreparedModel:
@@ -74,19 +74,26 @@ def prepare_for_attack(model: nn.Module, images: Tensor) -> PreparedModel:
     Float32, eval mode, no parameter with a gradient, batch norm folded where torch.fx can follow the model,
     channels-last. The copy must predict for the first of the images and their negatives what the model predicts, shared
     features included; where it does not, it is made without folding, then without channels-last, with a warning. The
-    caller's model stays as it is. InputError for a model that fails as parts of it cannot be moved, which it names.
+    caller's model stays as it is; one that cannot be copied is used as it is, with a warning. InputError for a model
+    that fails as parts of it cannot be moved, which it names.
     """
 
-    def plain() -> nn.Module:
-        # Weights copied in inference mode could take no part in a backward pass.
+    def own() -> nn.Module:
+        # Weights moved in inference mode could take no part in a backward pass.
         with torch.inference_mode(False):
-            return copy.deepcopy(model).to(images.device, torch.float32).eval().requires_grad_(False)
+            return private_copy(model).to(images.device, torch.float32).eval()
 
     images = torch.cat([images[:_CHECKED_IMAGES], 1 - images[:_CHECKED_IMAGES]])
-    reference = PreparedModel(plain(), folded=0, channels_last=False, dtype=torch.float32)
+    try:
+        reference = _plain(own())
+    except Exception as error:  # whatever a foreign module holds that cannot be copied or moved
+        if is_out_of_memory(error):
+            raise
+        warnings.warn(f"{type(model).__name__} {_raises(error)} when it is copied: used as it is", stacklevel=2)
+        return _plain(BorrowedModule(model))
     expected = _expected(reference, images)
     for make, what in ((_folded, "its batch norms are folded"), (_channels_last, "it is laid out channels-last")):
-        prepared, reason = _try(make, plain(), expected, images)
+        prepared, reason = _try(make, own(), expected, images)
         if prepared is not None:
             return prepared
         warnings.warn(f"{type(model).__name__} {reason} when {what}: left as it was", stacklevel=2)
@@ -99,10 +106,14 @@ def lower_precision(prepared: PreparedModel, dtype: torch.dtype = torch.bfloat16
     Several times as fast where the hardware multiplies in this type. Of a module with parts that normalise images by
     themselves only these are cast, and the rest stays float32. A foreign model may fail in it when called.
     """
+    twin = private_copy(prepared.model)
     with torch.inference_mode(False):
-        twin = copy.deepcopy(prepared.model)
         cast_weights(twin, dtype)
     return PreparedModel(twin, folded=prepared.folded, channels_last=prepared.channels_last, dtype=dtype)
+
+
+def _plain(model: nn.Module) -> PreparedModel:
+    return PreparedModel(model, folded=0, channels_last=False, dtype=torch.float32)
 
 
 def _folded(twin: nn.Module) -> PreparedModel:
@@ -129,7 +140,7 @@ def _try(
     except Exception as error:  # whatever a foreign module raises when its parts are replaced
         if is_out_of_memory(error):
             raise
-        return None, f"raises {type(error).__name__} ({' '.join(str(error).split())})"
+        return None, _raises(error)
     same = predictions.keys() == expected.keys() and all(are_close(predictions[n], expected[n]) for n in expected)
     return (prepared, "") if same else (None, "predicts otherwise")
 
@@ -144,6 +155,10 @@ def _expected(reference: PreparedModel, images: Tensor) -> dict[str, Tensor]:
             raise
         name, reason = type(reference.model).__name__, " ".join(str(error).split())
         raise InputError(f"{name} fails on {images.device} in float32: {reason}{how_to_reach(left)}") from error
+
+
+def _raises(error: Exception) -> str:
+    return f"raises {type(error).__name__} ({' '.join(str(error).split())})"
 
 
 def are_close(value: Tensor, expected: Tensor, tolerance: float = TOLERANCE) -> bool:

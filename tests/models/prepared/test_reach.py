@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from mtlattack.errors import InputError
 from mtlattack.models import lower_precision, prepare_for_attack, wrap
-from mtlattack.models.reach import how_to_reach, out_of_reach
+from mtlattack.models.prepared import how_to_reach, out_of_reach
 from mtlattack.tasks import Depth
 
 

@@ -1,16 +1,17 @@
 """Batch norm in eval mode is a scale and a shift: it folds into the convolution before it."""
 
-import copy
 import warnings
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+import torch
 from timm.layers.norm_act import BatchNormAct2d
 from torch import fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from mtlattack.models.frozen import FrozenConv2d, FrozenConvTranspose2d
+from mtlattack.models.prepared.copying import private_copy
+from mtlattack.models.prepared.frozen import FrozenConv2d, FrozenConvTranspose2d
 
 _CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d, FrozenConv2d, FrozenConvTranspose2d)
 _BATCH_NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm, BatchNormAct2d)
@@ -26,7 +27,7 @@ def fold_batch_norms(model: nn.Module) -> int:
     times_registered = Counter(id(module) for _, module in model.named_modules(remove_duplicate=False))
     folded = 0
     # A trace runs a module's code, which may keep what it meets: better in a copy.
-    for name, graph in list(_traceable(copy.deepcopy(model), "")):
+    for name, graph in list(_traceable(private_copy(model), "")):
         part = model.get_submodule(name)
         for convolution, norm in _pairs(part, graph):
             if times_registered[id(convolution[1])] == times_registered[id(norm[1])] == 1:
@@ -63,7 +64,10 @@ class _Tracer(fx.Tracer):
 
 
 def _traceable(module: nn.Module, name: str) -> Iterator[tuple[str, fx.Graph]]:
-    """Graphs, by name, of the module and of what lies inside the parts of it that torch.fx cannot follow."""
+    """Graphs, by name, of the module and of what lies inside the parts of it that torch.fx cannot follow; TorchScript
+    has none: there is no code that would take other layers."""
+    if isinstance(module, torch.jit.ScriptModule):
+        return
     tracer = _Tracer()
     try:
         with warnings.catch_warnings():

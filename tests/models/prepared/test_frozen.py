@@ -9,8 +9,9 @@ import torch
 from model_toys import random_images, tiny_network
 from torch import Tensor, nn
 
-from mtlattack.models import frozen, lower_precision, prepare_for_attack
-from mtlattack.models.frozen import FrozenConv2d, FrozenReLU, freeze_layers
+from mtlattack.models import lower_precision, prepare_for_attack
+from mtlattack.models.prepared import frozen
+from mtlattack.models.prepared.frozen import FrozenConv2d, FrozenReLU, freeze_layers
 
 Make = Callable[[], nn.Module]
 

@@ -8,7 +8,7 @@ from timm.layers.norm_act import BatchNormAct2d
 from torch import Tensor, nn
 from torch.nn.utils import parametrizations
 
-from mtlattack.models.folding import fold_batch_norms
+from mtlattack.models.prepared.folding import fold_batch_norms
 
 
 def conv(inputs: int = 3, outputs: int = 4, **options) -> nn.Conv2d:

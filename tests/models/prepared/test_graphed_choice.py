@@ -12,7 +12,7 @@ from preparing_toys import Plain, Predictions
 from torch import Tensor, nn
 
 from mtlattack.models import GraphedModel, PreparedModel, graph_where_it_pays, lower_precision, prepare_for_attack
-from mtlattack.models.graphed import Predict, record_on_cuda
+from mtlattack.models.prepared import Predict, record_on_cuda
 from mtlattack.tasks import Segmentation
 
 
@@ -24,7 +24,8 @@ def prepared() -> PreparedModel:
 def times(monkeypatch: pytest.MonkeyPatch, graphed: float) -> None:
     """A pass of the model itself takes a second."""
     monkeypatch.setattr(
-        "mtlattack.models.graphed._seconds", lambda model, images: graphed if isinstance(model, GraphedModel) else 1.0
+        "mtlattack.models.prepared.graphed._seconds",
+        lambda model, images: graphed if isinstance(model, GraphedModel) else 1.0,
     )
 
 
@@ -65,7 +66,7 @@ def test_on_a_device(device: str) -> None:
 def test_a_slow_graph_holds_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     times(monkeypatch, 2.0)
     released: list[torch.device] = []
-    monkeypatch.setattr("mtlattack.models.graphed.release_memory", released.append)
+    monkeypatch.setattr("mtlattack.models.prepared.graphed.release_memory", released.append)
     silently(prepared(), random_images(), record_on_cpu)
     assert released == [torch.device("cpu")]
 

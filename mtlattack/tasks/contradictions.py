@@ -1,14 +1,11 @@
-"""What can be said of a task's statistics without its images: what is wrong, and on which images."""
+"""What can be said of a task's statistics without its images: numbers that exclude each other."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-
-from mtlattack.leaderboard.checking.findings import Severity
-from mtlattack.tasks import Task
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -20,34 +17,17 @@ ROUNDING = 1e-5
 
 @dataclass(frozen=True)
 class Contradiction:
-    """Numbers that exclude each other: where, `[N]`, and what they say."""
+    """Numbers that exclude each other: on which images, `[N]`, what they say, and whether no run can leave them."""
 
     images: Mask
     says: str
-    severity: Severity = "refused"
-
-
-@dataclass(frozen=True)
-class Kind:
-    """What is known of a kind of task.
-
-    `labels` gives of the statistics `[N, S]` what depends on the labels alone, `[N, K]`, whatever was predicted;
-    `contradictions` looks at statistics `[N, S]` and losses `[N]` of one job.
-    """
-
-    labels: Callable[[Task, Array], Array]
-    contradictions: Callable[[Task, Array, Array], Iterator[Contradiction]]
+    severity: Literal["refused", "flagged"] = "refused"
 
 
 def somewhere(where: Any) -> Mask:
     """In which rows of `[N, K]` something is true, `[N]`."""
     rows: Mask = np.any(where, axis=1)
     return rows
-
-
-def valid_pixels(task: Task, statistics: Array) -> Array:
-    """Column 0, which of every task is the number of valid pixels."""
-    return statistics[:, :1]
 
 
 def miscounted(pixels: Array, **counts: Array) -> Iterator[Contradiction]:

@@ -12,7 +12,7 @@ from preparing_toys import Plain, Predictions
 from torch import Tensor, nn
 
 from mtlattack.models import GraphedModel, PreparedModel, lower_precision, prepare_for_attack
-from mtlattack.models.frozen import freeze_layers
+from mtlattack.models.prepared.frozen import freeze_layers
 
 Both = tuple[PreparedModel, GraphedModel, Counting]
 
@@ -213,7 +213,7 @@ def test_other_networks(fields: dict[str, str], device: str) -> None:
 
 
 def test_layers_that_keep_little(device: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mtlattack.models.frozen._LARGE", 0)
+    monkeypatch.setattr("mtlattack.models.prepared.frozen._LARGE", 0)
     prepared = prepare_for_attack(tiny_network(), random_images().to(device))
     freeze_layers(prepared)
     _, graphed, _ = graphed_and_not(device, prepared)

@@ -17,7 +17,7 @@ from torch.autograd.function import once_differentiable
 
 from mtlattack.chance import same_chance
 from mtlattack.devices import release_memory
-from mtlattack.models.preparing import TOLERANCE, PreparedModel, are_close
+from mtlattack.models.prepared.preparing import TOLERANCE, PreparedModel, are_close
 from mtlattack.tasks import Task
 
 Predict = Callable[[Tensor], dict[str, Tensor]]

@@ -6,7 +6,7 @@ import torch
 from timm.layers.norm_act import BatchNormAct2d
 from torch import Tensor, nn
 
-from mtlattack.models.folding import fold_batch_norms
+from mtlattack.models.prepared.folding import fold_batch_norms
 
 BATCH_NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm, BatchNormAct2d)
 
