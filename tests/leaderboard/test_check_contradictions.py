@@ -14,13 +14,15 @@ from mtlattack.evidence import Evidence
 from mtlattack.leaderboard.board import Board, StoredRow
 from mtlattack.leaderboard.checking.contradictions import check_contradictions
 from mtlattack.leaderboard.checking.structure import Case
+from mtlattack.leaderboard.rows.plan import Plan
 from mtlattack.tasks import Task, create_task, list_tasks
 
 pytestmark = pytest.mark.usefixtures("few_resamples")
 
 
 def found_in(stored: StoredRow, evidence: Evidence) -> list[str]:
-    return [f"{f.severity} {f.field}: {f.message}" for f in check_contradictions(Case("row.json", stored, evidence))]
+    case = Case("row.json", stored, evidence, Plan.model_validate(stored.read_evidence().plan))
+    return [f"{f.severity} {f.field}: {f.message}" for f in check_contradictions(case)]
 
 
 def plan_of(place: int, **config: Any) -> Callable[[Evidence], None]:
