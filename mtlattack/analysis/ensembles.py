@@ -22,14 +22,26 @@ class Choice:
 
 
 def choose(clean: Outcome, members: Sequence[Outcome], tasks: Mapping[str, Task]) -> Choice:
-    """By task the member with the highest loss, jointly that with the highest mean relative loss change over the tasks
-    for which the image has valid pixels; the first of equals."""
-    losses = np.stack([member.losses for member in members])
+    """By task the member that leaves the image the worst headline metric, jointly that with the highest mean relative
+    loss change over the tasks for which the image has valid pixels; the first of equals."""
     changes = []
     for member in members:
         ratio, valid = loss_ratio(clean, member, tasks)
         changes.append(np.where(valid, ratio - 1, 0).sum(1))
-    return Choice(np.argmax(changes, 0), {name: losses[:, :, i].argmax(0) for i, name in enumerate(tasks)})
+    return Choice(np.argmax(changes, 0), {name: _worst(name, task, members) for name, task in tasks.items()})
+
+
+def _worst(name: str, task: Task, members: Sequence[Outcome]) -> Indices:
+    """The member that is worst for each image by the task's headline metric of that image alone, which unlike a loss
+    knows no scale of the logits; the first where the image has no valid pixel."""
+    metric = task.headline_metric
+    # An error sum that overflowed is as bad as can be.
+    with np.errstate(invalid="ignore", over="ignore"):
+        values = np.stack([task.metrics(member.statistics[name])[metric.name] for member in members])
+    damage = -values if metric.higher_is_better else values
+    unlabelled = members[0].statistics[name][:, 0] == 0
+    chosen: Indices = np.where(unlabelled, 0.0, np.nan_to_num(damage, nan=np.inf)).argmax(0)
+    return chosen
 
 
 def ensemble_change(

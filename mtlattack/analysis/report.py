@@ -71,7 +71,10 @@ def to_record(analysis: Analysis) -> Record:
     evidence = analysis.evidence
     plan, tasks = evidence.plan, evidence.tasks
     flags, checked = raise_flags(
-        Finished(analysis.jobs, evidence.clean, tasks, analysis.weights, calls=evidence.environment.get("calls"))
+        Finished(
+            analysis.jobs, evidence.clean, tasks, analysis.weights, evidence.environment.get("calls"),
+            analysis.clean_metrics, analysis.constant,
+        )
     )
     ensembles = zip(plan.get("ensembles", []), analysis.ensembles, strict=True)
     losses = {

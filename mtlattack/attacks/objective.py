@@ -123,23 +123,24 @@ class Objective:
 
     def _losses(self, predictions: Mapping[str, Tensor]) -> list[Tensor]:
         targets, batch = self._problem.targets, len(self._problem.images)
-        losses = [task.loss(predictions[name], targets[name]) for name, task in self._tasks.items()]
+        if self._criterion is not None and self._criterion.judges:
+            losses = self._by(self._criterion, predictions)
+        else:
+            losses = [task.loss(predictions[name], targets[name]) for name, task in self._tasks.items()]
         for name, loss in zip(self._tasks, losses, strict=True):
             if loss.shape != (batch,):
                 raise InputError(f"{name}: loss has shape {tuple(loss.shape)}, expected one an image: ({batch},)")
         return self._in_proportion(losses)
 
     def _criticised(self, predictions: Mapping[str, Tensor], losses: list[Tensor]) -> list[Tensor]:
-        """The losses whose gradients are followed: the plain ones, or what a criterion makes of them."""
-        if self._criterion is None:
+        """The losses whose gradients are followed: those that judge, or what a criterion makes of them."""
+        if self._criterion is None or self._criterion.judges:
             return losses
+        return self._in_proportion(self._by(self._criterion, predictions))
+
+    def _by(self, criterion: Criterion, predictions: Mapping[str, Tensor]) -> list[Tensor]:
         targets, progress = self._problem.targets, self._step / self._steps
-        return self._in_proportion(
-            [
-                self._criterion.loss(task, predictions[name], targets[name], progress)
-                for name, task in self._tasks.items()
-            ]
-        )
+        return [criterion.loss(task, predictions[name], targets[name], progress) for name, task in self._tasks.items()]
 
     def _in_proportion(self, losses: list[Tensor]) -> list[Tensor]:
         """To the losses of the clean image, where the aggregator wants them so."""

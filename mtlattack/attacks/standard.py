@@ -13,15 +13,30 @@ from mtlattack.attacks.problem import Problem
 from mtlattack.attacks.registry import create_attack
 from mtlattack.attacks.standalone import ATTACKS, StandaloneAttack
 from mtlattack.attacks.steps.base import Best
+from mtlattack.tasks import Segmentation, Task, TaskMap
 
 
 @dataclass(frozen=True)
 class Member:
-    """An attack by name, `:*` for one a task; `norms` are those in which it takes part (None: any)."""
+    """An attack by name, `:*` for one a task; `norms` are those in which it takes part (None: any).
+
+    One for a `kind` of task is left out where the model has none of it, and its `:*` names those of it alone.
+    """
 
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
     norms: tuple[str, ...] | None = None
+    kind: type[Task] = Task
+
+    def names(self, tasks: TaskMap | Sequence[str]) -> list[str]:
+        """Of the attacks that it is on a model with these tasks; one given by its name alone is of that kind."""
+        if isinstance(tasks, Mapping):
+            fitting = [name for name, task in tasks.items() if self.kind is Task or isinstance(task, self.kind)]
+        else:
+            fitting = [name for name in tasks if self.kind is Task or name == self.kind.kind]
+        if ":*" in self.name:
+            return [self.name.replace(":*", f":{task}") for task in fitting]
+        return [self.name] if fitting else []
 
 
 @ATTACKS.register("standard")
@@ -32,21 +47,25 @@ class Standard(StandaloneAttack):
     An evaluation runs the members one by one, and takes the worst case of each image: for a task's numbers the member
     with the highest loss of that task, for the joint numbers the one with the highest mean relative loss change. Called
     by itself it gives the images of the latter, judged by the model. The composition is part of the version; a change
-    of either changes numbers. Costs the sum of its members, and called by itself one forward pass for each and one for
-    the clean losses.
+    of either changes numbers. A defence that scales its logits meets members with DLR, which no scale changes.
+
+    Costs the sum of its members, and called by itself one forward pass for each and one for the clean losses; without
+    segmentation less than `cost` says.
     """
 
     kind: ClassVar[str] = "standard"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     composition: ClassVar[tuple[Member, ...]] = (
-        Member("apgd-relative", {"steps": 300}),
-        Member("apgd-relative+segpgd", {"steps": 100}),
+        Member("apgd-relative", {"steps": 80}),
+        Member("apgd-relative+segpgd", {"steps": 40}, kind=Segmentation),
+        Member("apgd-relative+dlr", {"steps": 40}, kind=Segmentation),
         Member("apgd-single:*", {"steps": 20}),
-        Member("square-relative", {"steps": 100}, norms=("linf",)),
+        Member("apgd-single:*+dlr", {"steps": 20}, kind=Segmentation),
+        Member("square-relative", {"steps": 50}, norms=("linf",)),
     )
 
-    def members(self, tasks: Sequence[str]) -> tuple[Attack, ...]:
-        """The attacks that it consists of on a model with these tasks."""
+    def members(self, tasks: TaskMap | Sequence[str]) -> tuple[Attack, ...]:
+        """The attacks that it consists of on a model with these tasks; one given by its name alone is of that kind."""
         return tuple(
             create_attack(
                 name,
@@ -58,13 +77,13 @@ class Standard(StandaloneAttack):
             )
             for member in self.composition
             if member.norms is None or self.threat.norm in member.norms
-            for name in _names(member, tasks)
+            for name in member.names(tasks)
         )
 
     def perturb(self, problem: Problem, noise: Noise) -> Result:
         judge = Objective(problem, Relative())
         best: Best | None = None
-        for member in self.members(list(problem.tasks)):
+        for member in self.members(problem.tasks):
             points = self.threat.settle(problem.images, member.perturb(problem, noise).images.detach())
             score = judge.score(points)
             if best is None:
@@ -85,11 +104,6 @@ class Standard(StandaloneAttack):
         return Cost(sum(cost.forward for cost in costs) + len(costs) + 1, sum(cost.backward for cost in costs))
 
 
-def _names(member: Member, tasks: Sequence[str]) -> list[str]:
-    stem, each, _ = member.name.partition(":*")
-    return [f"{stem}:{task}" for task in tasks] if each else [stem]
-
-
 def _numbered(num_tasks: int) -> list[str]:
-    """Tasks of which only the number counts."""
-    return [f"task{index}" for index in range(num_tasks)]
+    """Tasks of which only the number counts, and that one of them is segmentation."""
+    return [Segmentation.kind, *(f"task{index}" for index in range(1, num_tasks))]

@@ -1,12 +1,14 @@
 """`mtlattack data`: prepare, verify and preview data sets."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from mtlattack.data import dataset_path, load_dataset, prepare, preview, verify
+from mtlattack.data import PreparedDataset, dataset_path, list_datasets, load_dataset, prepare, preview, verify
+from mtlattack.data.verify import SplitReport
 from mtlattack.errors import InputError
+from mtlattack.evaluation import load_suite
 
 app = typer.Typer(help="Prepare, verify and preview data sets.", no_args_is_help=True)
 
@@ -35,16 +37,23 @@ def verify_data(
     source: Annotated[
         Path | None, typer.Option("--from", help="Folder with the files it was prepared from, to compare with.")
     ] = None,
+    digests: Annotated[
+        bool, typer.Option("--digests", help="Print what a suite on some of these images pins; none if any is damaged.")
+    ] = False,
+    suite: Annotated[str | None, typer.Option(help="Suite that says which images; with --digests.")] = None,
+    split: Annotated[str | None, typer.Option(help="Which images: their split (default: test).")] = None,
+    every: Annotated[int | None, typer.Option(help="Which images: only every so many-th.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Which images: only the first so many, of these.")] = None,
 ) -> None:
     """Read a prepared file from end to end; every problem is a line, and any makes the exit code 2."""
-    verification = verify(dataset_path(data), source)
-    for split in verification.splits:
-        state = f"fingerprint {split.fingerprint}" if split.fingerprint else "damaged"
-        print(f"{split.name}: {split.images} images with {', '.join(split.labels)}, {state}")
-    for problem in verification.problems:
-        print(problem)
+    chosen = _which_images(data, digests, suite, {"split": split, "every": every, "limit": limit})
+    verification = verify(dataset_path(data, chosen.get("split", "test")), source)
+    if not digests or not verification.ok:
+        print("\n".join([*map(_line, verification.splits), *map(str, verification.problems)]))
     if not verification.ok:
         raise typer.Exit(2)
+    if digests:
+        print(_pinned(load_dataset(data, **chosen)))
 
 
 @app.command("preview")
@@ -56,6 +65,32 @@ def preview_data(
 ) -> None:
     """Draw some images with all their labels."""
     print(preview(load_dataset(data, split), out, count))
+
+
+def _which_images(data: str, digests: bool, suite: str | None, given: dict[str, Any]) -> dict[str, Any]:
+    """Split, every and limit as options or the suite say them; InputError for what does not go together."""
+    chosen = {name: value for name, value in given.items() if value is not None}
+    options = [f"--{name}" for name in chosen]
+    if (options or suite) and not digests:
+        raise InputError(f"{(options or ['--suite'])[0]} goes with --digests: without, all of a file is verified")
+    if suite is None:
+        return chosen
+    if options:
+        raise InputError(f"--suite and {options[0]} do not go together: the suite says which images")
+    found = load_suite(suite)
+    if data != found.data and {data, found.data} <= {*list_datasets()}:
+        raise InputError(f"suite {found.name!r} is on {found.data}, not on {data}")
+    return {"split": found.split, "every": found.every, "limit": found.limit}
+
+
+def _line(split: SplitReport) -> str:
+    state = f"fingerprint {split.fingerprint}" if split.fingerprint else "damaged"
+    return f"{split.name}: {split.images} images with {', '.join(split.labels)}, {state}"
+
+
+def _pinned(images: PreparedDataset) -> str:
+    """The table `data_sha256` of a suite on these images, in TOML."""
+    return "\n".join(["[data_sha256]", *(f'{name} = "{digest}"' for name, digest in images.digests().items())])
 
 
 def _key_and_value(option: str) -> tuple[str, str]:

@@ -53,3 +53,10 @@ def decode(task: Task, raw: NDArray[Any], attributes: Mapping[str, Any]) -> Tens
     if attributes.get("invalid"):
         values[raw == attributes["invalid"]] = np.nan
     return torch.from_numpy(values.transpose(2, 0, 1) if task.target_channels else values)
+
+
+def has_valid_pixel(task: Task, target: Tensor) -> bool:
+    """Whether any pixel of one image's target, `[…, H, W]`, counts."""
+    # Column 0 of every task's statistics is their number, whatever is predicted.
+    anything = torch.zeros(1, task.channels, *target.shape[-2:])
+    return bool(task.statistics(anything, target[None])[0, 0] > 0)

@@ -1,8 +1,7 @@
 """Prepared data: one HDF5 file, one chunk an image, read lazily and safely by any number of workers."""
 
-import hashlib
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,11 @@ from typing import Any
 import h5py
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
+from mtlattack.data.identity import Identifier, Identity
 from mtlattack.data.labels import decode, stored_task
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.hdf5 import open_hdf5
@@ -70,6 +69,7 @@ class PreparedDataset(TorchDataset[Batch]):
     ) -> None:
         self.path, self.split = Path(path), split
         self._file: h5py.File | None = None
+        self._identity: Identity | None = None
         with open_prepared(self.path) as file:
             splits = [name for name, item in file.items() if isinstance(item, h5py.Group)]
             if split not in splits:
@@ -93,49 +93,69 @@ class PreparedDataset(TorchDataset[Batch]):
         return len(self._index)
 
     def __getitem__(self, position: int) -> Batch:
-        group, row = self._group(), self._index[position]
+        group = self._group()
+        with self._naming(position):
+            image = torch.from_numpy(group["image"][self._index[position]]).permute(2, 0, 1).float() / 255
+        targets = {name: self._target(name, group, position)[None] for name in self._labels}
+        return Batch([self.ids[position]], image[None], targets)
+
+    def _target(self, name: str, group: h5py.Group, position: int) -> Tensor:
+        """One task's target of one image, `[…, H, W]`."""
+        stored, task = self._labels[name]
+        with self._naming(position):
+            return decode(task, group[stored][self._index[position]], self._attributes[stored])
+
+    @contextmanager
+    def _naming(self, position: int) -> Iterator[None]:
+        """Of what cannot be read, the error says in which image it is."""
         try:
-            image = torch.from_numpy(group["image"][row]).permute(2, 0, 1).float() / 255
-            targets = {
-                name: decode(task, group[stored][row], self._attributes[stored])
-                for name, (stored, task) in self._labels.items()
-            }
+            yield
         except (OSError, InputError) as error:
             raise InputError(f"{self.path}: image {self.ids[position]!r} of {self.split}: {error}") from None
-        return Batch([self.ids[position]], image[None], {name: target[None] for name, target in targets.items()})
+
+    def label_batches(self, task: str, size: int = 16) -> Iterator[Tensor]:
+        """Targets of one of `tasks`, `[B, …, H, W]` of `size` images (fewer in the last), in order; reads no others.
+
+        UnknownNameError for a task without a label here, InputError for a label that cannot be read.
+        """
+        if task not in self._labels:
+            raise UnknownNameError(f"label of {self.path}:", task, self._labels)
+        if size < 1:
+            raise InputError(f"size {size}, expected at least 1")
+        batches = (range(len(self))[first : first + size] for first in range(0, len(self), size))
+        return (torch.stack([self._target(task, self._group(), position) for position in some]) for some in batches)
+
+    def identify(self) -> Identity:
+        """What these images are, in order, from reading each image and all its stored labels once.
+
+        Read at the first call alone. Raises InputError for an image that cannot be read.
+        """
+        if self._identity is None:
+            group = self._group()
+            stored = {"image": "image", **{task: label for task, (label, _) in self._labels.items()}}
+            identifier, names = Identifier(apart=stored.values()), sorted(name for name in group if name != "id")
+            for identity, row in zip(self.ids, self._index, strict=True):
+                identifier.begin(identity)
+                for name in names:
+                    try:
+                        identifier.add(group[name], group[name][row])
+                    except OSError as error:
+                        raise InputError(
+                            f"{self.path}: {name} of image {identity!r} of {self.split}: {error}"
+                        ) from None
+            apart = identifier.apart()
+            digests = {"id": apart["id"], **{name: apart[label] for name, label in stored.items()}}
+            self._identity = Identity(identifier.fingerprint(), digests)
+        return self._identity
 
     def fingerprint(self) -> str:
-        """SHA-256 over ids, images and all stored labels of these images, in order; independent of compression.
-
-        Raises InputError for an image that cannot be read.
-        """
-        digest, group = hashlib.sha256(), self._group()
-        names = sorted(name for name in group if name != "id")
-        for identity, row in zip(self.ids, self._index, strict=True):
-            digest.update(identity.encode() + b"\0")
-            for name in names:
-                self._digest_row(digest, name, group, identity, row)
-        return digest.hexdigest()
+        """SHA-256 over ids, images and all stored labels of these images, in order; see `identify`."""
+        return self.identify().fingerprint
 
     def digests(self) -> dict[str, str]:
         """SHA-256 of the ids (`id`), of the images (`image`) and of the labels of each of `tasks`, by name, of these
-        images in order; independent of compression.
-
-        Raises InputError for an image that cannot be read.
-        """
-        group, found = self._group(), {"id": hashlib.sha256(json.dumps(self.ids).encode()).hexdigest()}
-        for name, stored in {"image": "image", **{task: label for task, (label, _) in self._labels.items()}}.items():
-            digest = hashlib.sha256()
-            for identity, row in zip(self.ids, self._index, strict=True):
-                self._digest_row(digest, stored, group, identity, row)
-            found[name] = digest.hexdigest()
-        return found
-
-    def _digest_row(self, digest: Any, name: str, group: h5py.Group, identity: str, row: int) -> None:
-        try:
-            _digest_array(digest, name, group[name], row)
-        except OSError as error:
-            raise InputError(f"{self.path}: {name} of image {identity!r} of {self.split}: {error}") from None
+        images in order; see `identify`."""
+        return dict(self.identify().digests)
 
     def class_names(self, task: str) -> list[str] | None:
         """Names of the classes of one of `tasks`, a segmentation; None if the file holds their number alone."""
@@ -218,10 +238,3 @@ def _select(all_ids: list[str], limit: int | None, every: int, ids: Sequence[str
         raise InputError(f"every {every}, expected at least 1")
     chosen = list(range(len(all_ids))) if ids is None else [rows[identity] for identity in ids]
     return chosen[::every][:limit]
-
-
-def _digest_array(digest: Any, name: str, array: h5py.Dataset, row: int) -> None:
-    values: NDArray[Any] = np.ascontiguousarray(array[row])
-    little_endian = values.astype(values.dtype.newbyteorder("<"))
-    digest.update(f"{name}:{little_endian.dtype.str}:{values.shape}:{array.attrs.get('scale', 1)}\0".encode())
-    digest.update(little_endian.tobytes())

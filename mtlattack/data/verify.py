@@ -1,15 +1,18 @@
 """Reading a prepared file from end to end: what is in it, and everything that is wrong with it."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
+from numpy.typing import NDArray
 
-from mtlattack.data.labels import IGNORE, stored_task
-from mtlattack.data.prepared import PreparedDataset, open_prepared
+from mtlattack.data.identity import Identifier
+from mtlattack.data.labels import IGNORE, decode, has_valid_pixel, stored_task
+from mtlattack.data.prepared import open_prepared
 from mtlattack.data.provenance import SOURCES, compare_sources, read_sources
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.progress import progress_bar
@@ -94,10 +97,12 @@ def verify(path: str | Path, source: str | Path | None = None) -> Verification:
             problems.append(Problem("", "", "", "no split"))
         result = Verification(path, str(attributes.get("name", "")), size, [], problems)
         for name, group in groups.items():
-            problems += _check_split(name, group, size)
+            faults, fingerprint = _check_split(name, group, size)
+            problems += faults
             labels = sorted(label for label in group if label not in ("image", "id"))
             count = len(group["id"]) if _is_list(group.get("id")) else 0
-            result.splits.append(SplitReport(name, count, labels, _fingerprint(path, name, problems)))
+            sound = not any(problem.split in ("", name) for problem in problems)
+            result.splits.append(SplitReport(name, count, labels, fingerprint if sound else None))
         # Last: what became of the sources does not change what the splits are.
         problems += _check_sources(file, None if source is None else Path(source))
     return result
@@ -136,41 +141,61 @@ def _is_list(item: Any) -> bool:
     return isinstance(item, h5py.Dataset) and item.ndim == 1
 
 
-def _fingerprint(path: Path, split: str, problems: list[Problem]) -> str | None:
-    if any(problem.split in ("", split) for problem in problems):
-        return None
-    return PreparedDataset(path, split).fingerprint()
-
-
-def _check_split(split: str, group: h5py.Group, size: tuple[int, int] | None) -> list[Problem]:
-    """Problems of one split: of its ids, then of each of its data sets, then of each image."""
+def _check_split(split: str, group: h5py.Group, size: tuple[int, int] | None) -> tuple[list[Problem], str]:
+    """Problems of one split: of its ids, then of its data sets, then of each image; and if there are none, the
+    fingerprint."""
     try:
         if not _is_list(group.get("id")):
-            return [Problem(split, "id", "", "missing, or no list")]
+            return [Problem(split, "id", "", "missing, or no list")], ""
         ids = [x.decode() if isinstance(x, bytes) else str(x) for x in group["id"][:]]
     except (OSError, UnicodeDecodeError) as error:
-        return [Problem(split, "id", "", f"cannot be read ({error})")]
+        return [Problem(split, "id", "", f"cannot be read ({error})")], ""
     problems = [Problem(split, "id", x, f"there {times} times") for x, times in Counter(ids).items() if times > 1]
-    names = [name for name in group if name != "id"]
+    names = sorted(name for name in group if name != "id")
     if not ids:
         problems.append(Problem(split, "id", "", "no images"))
     if "image" not in names:
         problems.append(Problem(split, "image", "", "missing"))
     if not set(names) - {"image"}:
         problems.append(Problem(split, "", "", "no label"))
-    with progress_bar(f"verifying {split}", len(ids) * len(names), "arrays") as bar:
-        for name in names:
-            task, faults = _check_layout(name, group[name], (len(ids), *size) if size else None)
-            problems += [Problem(split, name, "", fault) for fault in faults]
-            if faults:
-                bar.advance(len(ids))
-                continue
-            for row, identity in enumerate(ids):
-                fault = _check_array(task, group[name], row)
-                if fault:
-                    problems.append(Problem(split, name, identity, fault))
+    checked: dict[str, Task | None] = {}
+    for name in names:
+        task, faults = _check_layout(name, group[name], (len(ids), *size) if size else None)
+        problems += [Problem(split, name, "", fault) for fault in faults]
+        if not faults:
+            checked[name] = task
+    found, fingerprint = _check_arrays(split, group, ids, checked)
+    return problems + found, fingerprint
+
+
+def _check_arrays(
+    split: str, group: h5py.Group, ids: list[str], tasks: dict[str, Task | None]
+) -> tuple[list[Problem], str]:
+    """Problems of the arrays themselves, data set by data set, and the hash of those that could be read; each is read
+    once. `tasks` are the data sets in alphabetical order, None being images."""
+    faults: dict[str, list[Problem]] = {name: [] for name in tasks}
+    unseen = {name: task for name, task in tasks.items() if task is not None}  # no valid pixel so far
+    identifier = Identifier()
+    with progress_bar(f"verifying {split}", len(ids) * len(tasks), "arrays") as bar:
+        for row, identity in enumerate(ids):
+            identifier.begin(identity)
+            for name, task in tasks.items():
                 bar.advance()
-    return problems
+                try:
+                    raw = group[name][row]
+                except OSError as error:
+                    faults[name].append(Problem(split, name, identity, f"cannot be read ({error})"))
+                    continue
+                identifier.add(group[name], raw)
+                fault = _check_array(task, raw, group[name].attrs)
+                if fault:
+                    faults[name].append(Problem(split, name, identity, fault))
+                elif name in unseen and has_valid_pixel(unseen[name], decode(unseen[name], raw, group[name].attrs)):
+                    del unseen[name]
+    for name in unseen:
+        if ids and not faults[name]:
+            faults[name].append(Problem(split, name, "", "no image of this split has a valid pixel"))
+    return [problem for of_one in faults.values() for problem in of_one], identifier.fingerprint()
 
 
 def _check_layout(
@@ -204,21 +229,17 @@ def _check_layout(
     return task, faults
 
 
-def _check_array(task: Task | None, dataset: h5py.Dataset, row: int) -> str | None:
+def _check_array(task: Task | None, raw: NDArray[Any], attributes: Mapping[str, Any]) -> str | None:
     """What is wrong with one image or label, if anything."""
-    try:
-        raw = dataset[row]
-    except OSError as error:
-        return f"cannot be read ({error})"
     if isinstance(task, Segmentation):
         wrong = raw[(raw >= task.classes) & (raw != IGNORE)]
         return f"class {wrong[0]}, expected 0 to {task.classes - 1} or {IGNORE}" if wrong.size else None
     if isinstance(task, Heatmap):
-        known = raw[raw != dataset.attrs["invalid"]] if "invalid" in dataset.attrs else raw
-        highest = known.max(initial=0) * float(dataset.attrs["scale"])
+        known = raw[raw != attributes["invalid"]] if "invalid" in attributes else raw
+        highest = known.max(initial=0) * float(attributes["scale"])
         return f"value {highest:.3g}, expected at most 1" if highest > 1 + 1e-6 else None
-    if isinstance(task, PrincipalCurvature) and "invalid" in dataset.attrs:
-        unknown = raw == dataset.attrs["invalid"]
+    if isinstance(task, PrincipalCurvature) and "invalid" in attributes:
+        unknown = raw == attributes["invalid"]
         return "a pixel with one curvature alone" if (unknown[..., 0] != unknown[..., 1]).any() else None
     if isinstance(task, Normals):
         length = np.linalg.norm(raw.astype(np.float64), axis=-1) / 127

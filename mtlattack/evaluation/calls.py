@@ -7,11 +7,24 @@ from torch import Tensor
 
 from mtlattack.attacks.guard import undisturbed
 from mtlattack.chance import same_chance
+from mtlattack.data import Batch
 from mtlattack.evaluation.model import Model
 
 # The range counts as no less than this share of the largest prediction, so that rounding of an offset is none.
 _LEAST_RANGE = 0.1
 _BATCH, _ALONE = 4, 2
+
+
+def first_calls(model: Model, batch: Batch) -> dict[str, Any] | None:
+    """What `compare_calls` says of a model and some images, and under `looks` by task what its predictions of them show
+    of a wrong unit or scale (`Task.look`). None where the model fails, which is for the run to say."""
+    calls = compare_calls(model, batch.images)
+    if calls is None:
+        return None
+    with torch.inference_mode(), undisturbed(model):
+        predictions = _call(model, batch.images)
+        looks = {name: task.look(predictions[name], batch.targets[name]) for name, task in model.tasks.items()}
+    return calls | {"looks": looks}
 
 
 def compare_calls(model: Model, images: Tensor) -> dict[str, Any] | None:

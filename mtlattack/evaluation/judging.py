@@ -1,4 +1,4 @@
-"""What became of a batch: losses, statistics and perturbation sizes, in one transfer from the device."""
+"""Judging: what a victim makes of images, whoever made them; in one transfer from the device."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -10,26 +10,27 @@ from torch import Tensor
 
 from mtlattack.attacks.guard import undisturbed
 from mtlattack.errors import InputError
+from mtlattack.evaluation.crafting import no_autocast
 from mtlattack.evaluation.model import Model
 from mtlattack.evidence import DIAGNOSTICS, Measurement
 
 
-def measure(
-    model: Model,
+def judge(
+    victim: Model,
     images: Tensor,
     targets: Mapping[str, Tensor],
-    clean: Tensor,
+    clean: Tensor | None = None,
     noted: Mapping[str, Tensor] = MappingProxyType({}),
 ) -> Measurement:
-    """What a model makes of `images`, which were `clean` before an attack that `noted` some numbers `[B]`; without
-    gradients.
+    """What a model makes of `images` `[B, 3, H, W]`: a row of numbers each; without gradients.
 
-    Losses and statistics are computed in float32 on the device, which is waited for once. InputError if a prediction
-    is missing, of the wrong shape, or not finite.
+    They were `clean` (by default they are) before an attack that `noted` some numbers `[B]`. Losses and statistics are
+    computed in float32 on the device, which is waited for once, whatever `torch.autocast` is around. InputError if a
+    prediction is missing, of the wrong shape, or not finite.
     """
-    tasks = model.tasks
-    with torch.inference_mode(), undisturbed(model):
-        predictions = model(images)
+    tasks = victim.tasks
+    with torch.inference_mode(), undisturbed(victim), no_autocast(images.device):
+        predictions = victim(images)
         for name in tasks:
             if name not in predictions:
                 raise InputError(f"the model predicts {', '.join(predictions)}, not its task {name!r}")
@@ -42,7 +43,8 @@ def measure(
         statistics = [task.statistics(outputs[name], targets[name]) for name, task in tasks.items()]
         nothing = torch.full_like(losses[:, 0], torch.nan)
         diagnostics = torch.stack([noted.get(name, nothing).to(nothing) for name in DIAGNOSTICS], 1)
-        parts = [finite.expand(len(images), -1), losses, _norms(images, clean), diagnostics, *statistics]
+        norms = _norms(images, images if clean is None else clean)
+        parts = [finite.expand(len(images), -1), losses, norms, diagnostics, *statistics]
         # Moved before it is widened: MPS knows no float64.
         rows = torch.cat([part.to(parts[2].device).to(parts[2].dtype) for part in parts], 1).cpu().numpy()
     fits, *columns = _split(rows, [part.shape[1] for part in parts])

@@ -1,12 +1,13 @@
 """Ensembles in a run: their members are what is run."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from mtlattack.attacks import Attack, Standard
+from mtlattack.tasks import TaskMap
 
 
-def expand(attacks: Iterable[Attack], tasks: Sequence[str]) -> tuple[list[Attack], list[dict[str, Any]]]:
+def expand(attacks: Iterable[Attack], tasks: TaskMap) -> tuple[list[Attack], list[dict[str, Any]]]:
     """What is run on a model with these tasks, and for the plan what the ensembles among `attacks` are made of.
 
     The other attacks come first, in their order; then the members that are not among them yet, each once. An ensemble

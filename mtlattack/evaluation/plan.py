@@ -7,6 +7,7 @@ import torch
 
 from mtlattack.attacks import Attack
 from mtlattack.data import PreparedDataset
+from mtlattack.evaluation.constants import Constants
 from mtlattack.evaluation.environment import describe_model, numeric_environment
 from mtlattack.evaluation.fitting import describe_fit
 from mtlattack.evaluation.model import Model
@@ -23,6 +24,7 @@ def make_plan(
     suite: Mapping[str, Any] | None,
     ensembles: Sequence[Mapping[str, Any]],
     preparation: Preparation,
+    constants: Constants,
     batch_size: int,
     device: torch.device,
     seed: int,
@@ -41,6 +43,7 @@ def make_plan(
         "model": describe_model(model, name),
         "data": images,
         "tasks": [task.config() for task in model.tasks.values()],
+        "constants": dict(constants),
         "attacks": [
             {
                 "config": attack.config(),
@@ -60,11 +63,12 @@ def make_plan(
 
 
 def _describe_data(data: PreparedDataset) -> dict[str, Any]:
-    """Which images, for the plan; reads them all, twice."""
+    """Which images, for the plan; reads them all."""
+    identity = data.identify()
     return {
         "name": data.name,
         "split": data.split,
         "images": len(data),
-        "fingerprint": data.fingerprint(),
-        "sha256": data.digests(),
+        "fingerprint": identity.fingerprint,
+        "sha256": identity.digests,
     }

@@ -37,6 +37,12 @@ class Preparation:
     sign_agreement: float | None = None
     speed_ups: dict[str, float | None] | None = None
 
+    def laid_out(self, batch: Batch) -> Batch:
+        """The batch with its images in the layout of the models: what is computed from them takes it too."""
+        channels_last = self.description.get("channels_last")
+        layout = torch.channels_last if channels_last else torch.contiguous_format
+        return replace(batch, images=batch.images.contiguous(memory_format=layout))
+
     @property
     def low(self) -> bool:
         """Whether the search has a precision of its own."""

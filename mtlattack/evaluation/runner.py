@@ -3,7 +3,7 @@
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,14 +11,16 @@ from typing import Any
 import torch
 
 from mtlattack.analysis import Run
-from mtlattack.attacks import Attack, Result
-from mtlattack.data import Batch, PreparedDataset, join_batches, read_ahead
+from mtlattack.attacks import Attack
+from mtlattack.data import Batch, PreparedDataset, read_ahead
 from mtlattack.devices import choose_device, is_out_of_memory, release_memory
 from mtlattack.errors import InputError
-from mtlattack.evaluation.calls import compare_calls
+from mtlattack.evaluation.calls import first_calls
+from mtlattack.evaluation.constants import Constants, best_constants, constant_statistics
+from mtlattack.evaluation.crafting import craft_batch, first_images, in_words, no_autocast
 from mtlattack.evaluation.environment import circumstances
 from mtlattack.evaluation.fitting import fitted
-from mtlattack.evaluation.judging import measure
+from mtlattack.evaluation.judging import judge
 from mtlattack.evaluation.members import expand
 from mtlattack.evaluation.model import Model
 from mtlattack.evaluation.plan import make_plan
@@ -30,11 +32,9 @@ from mtlattack.evaluation.preparation import (
     prepare,
     with_graphs,
 )
-from mtlattack.evidence import CLEAN, EvidenceFile, job_names
+from mtlattack.evidence import CLEAN, Evidence, EvidenceFile, job_names
+from mtlattack.locking import held
 from mtlattack.progress import progress_bar
-
-# So many are looked at when a model is prepared, and by `precision="auto"`.
-_FIRST_IMAGES = 8
 
 
 @torch.inference_mode(False)
@@ -70,42 +70,47 @@ def evaluate(
     check_precision(precision)
     if batch_size < 1:
         raise InputError(f"batch_size {batch_size}, expected at least 1")
-    if not len(data):
-        raise InputError(f"{data.split} of {data.name} has no images to attack")
     chosen = choose_device(device)
     if cuda_graphs:
         check_cuda_graphs(chosen)
+    fit_data = data if fit_data is None else fit_data
+    check_labels(model, data, fit_data)
+    first = first_images(data).to(chosen)
+    jobs, ensembles = expand(attacks, model.tasks)
+    with no_autocast(chosen):
+        prepared = prepare(model, first, precision)
+        environment: dict[str, Any] = circumstances() | {
+            "precision_asked": precision,
+            "sign_agreement": prepared.sign_agreement,
+            "calls": first_calls(prepared.judge, first.part(slice(batch_size))),
+        }
+        if cuda_graphs:  # After the calls: they are compared without TF32, which a recording would hold on to.
+            prepared = with_graphs(prepared, first.images, min(batch_size, len(data)))
+            environment["cuda_graphs"] = prepared.speed_ups
+    plan = make_plan(
+        model, data, jobs, fit_data=fit_data, name=name, suite=suite, ensembles=ensembles, preparation=prepared,
+        constants=best_constants(data), batch_size=batch_size, device=chosen, seed=seed,
+    )  # fmt: skip
+    with ExitStack() as stack:
+        if path is None:
+            path = Path(stack.enter_context(TemporaryDirectory())) / "evidence.h5"
+        else:
+            stack.enter_context(held(Path(path).parent))
+        file = _open_or_create(Path(path), plan, environment, data.ids, fresh)
+        return Run.of(_Loop(prepared, file, jobs, plan).finish(data, fit_data, chosen))
+
+
+def check_labels(model: Model, data: PreparedDataset, fit_data: PreparedDataset) -> None:
+    """InputError unless both have labels for just the tasks of the model."""
     if data.tasks != dict(model.tasks):
         raise InputError(
             f"the data gives labels for {', '.join(data.tasks)}, the model predicts {', '.join(model.tasks)}"
         )
-    fit_data = data if fit_data is None else fit_data
     if fit_data.tasks != data.tasks:
         raise InputError(f"the images to fit on have labels for {', '.join(fit_data.tasks)}, not as those to attack")
-    jobs, ensembles = expand(attacks, list(model.tasks))
-    first = join_batches([data[i] for i in range(min(_FIRST_IMAGES, len(data)))])
-    prepared = prepare(model, first.to(chosen), precision)
-    plan = make_plan(
-        model, data, jobs, fit_data=fit_data, name=name, suite=suite, ensembles=ensembles, preparation=prepared,
-        batch_size=batch_size, device=chosen, seed=seed,
-    )  # fmt: skip
-    environment: dict[str, Any] = circumstances() | {
-        "precision_asked": precision,
-        "sign_agreement": prepared.sign_agreement,
-        "calls": compare_calls(prepared.judge, first.images[:batch_size].to(chosen)),
-    }
-    if cuda_graphs:  # After the calls: they are compared without TF32, which a recording would hold on to.
-        prepared = with_graphs(prepared, first.images.to(chosen), min(batch_size, len(data)))
-        environment["cuda_graphs"] = prepared.speed_ups
-    if path is not None:
-        file = _open_or_create(Path(path), plan, environment, data.ids, fresh)
-        return _Run(prepared, file, jobs, plan).finish(data, fit_data, chosen)
-    with TemporaryDirectory() as folder:
-        file = EvidenceFile.create(Path(folder) / "evidence.h5", plan, environment, data.ids)
-        return _Run(prepared, file, jobs, plan).finish(data, fit_data, chosen)
 
 
-class _Run:
+class _Loop:
     """Jobs (`clean` first, then the attacks) × batches of images."""
 
     def __init__(
@@ -115,10 +120,9 @@ class _Run:
         self.jobs: list[tuple[str, Attack | None]] = list(zip(job_names(plan), [None, *attacks], strict=True))
         self.batch_size: int = plan["batch_size"]
         self.fitting = self.batch_size
-        channels_last = prepared.description.get("channels_last")
-        self.memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        self.constants: Constants = plan["constants"]
 
-    def finish(self, data: PreparedDataset, fit_data: PreparedDataset, device: torch.device) -> Run:
+    def finish(self, data: PreparedDataset, fit_data: PreparedDataset, device: torch.device) -> Evidence:
         """Do what is not done yet."""
         done = self.file.done()
         self.jobs = [
@@ -136,15 +140,14 @@ class _Run:
         with progress_bar("attacking", len(data) * len(self.jobs), "images") as bar:
             bar.advance(sum(int(marks.sum()) for marks in done.values()))
             for (start, jobs), batch in zip(todo.items(), read_ahead(data, batches, device), strict=True):
-                # What is computed from the images takes their layout.
-                batch = replace(batch, images=batch.images.contiguous(memory_format=self.memory_format))
+                batch = self.prepared.laid_out(batch)
                 for name, attack in jobs:
                     bar.describe(str(attack) if attack else CLEAN)
                     # A run that was stopped between portions has done the first of them.
                     finished = int(done[name][start : start + len(batch.ids)].sum())
                     for images in self._in_portions(name, attack, batch, start, finished):
                         bar.advance(images)
-        return Run.of(self.file.read())
+        return self.file.read()
 
     def _fitted(self, attack: Attack, data: PreparedDataset, device: torch.device) -> Attack:
         """The attack as it can be run; CUDA graphs make room if they must."""
@@ -188,17 +191,13 @@ class _Run:
 
     def _do(self, job: str, attack: Attack | None, batch: Batch, start: int) -> None:
         started = time.perf_counter()
-        judge, search = self.prepared.judge, self.prepared.search
-        try:
-            result = (
-                attack.run(judge, batch.images, batch.targets, batch.ids, search=search)
-                if attack
-                else Result(batch.images, {})
-            )
-            measured = measure(judge, result.images, batch.targets, batch.images, result.diagnostics)
-        except InputError as error:
-            raise InputError(f"{attack or CLEAN} on images {batch.ids[0]} to {batch.ids[-1]}: {error}") from None
+        result = craft_batch(self.prepared, attack, batch)
+        with in_words(attack, batch):
+            measured = judge(self.prepared.judge, result.images, batch.targets, batch.images, result.diagnostics)
         rows = slice(start, start + len(batch.ids))
+        if attack is None:
+            tasks = self.prepared.judge.tasks
+            self.file.write_constant(rows, constant_statistics(tasks, self.constants, batch.targets))
         self.file.write(job, rows, measured, seconds=time.perf_counter() - started)
 
 

@@ -4,10 +4,15 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from mtlattack.analysis import Record
 from mtlattack.errors import InputError
+from mtlattack.evidence import Evidence
+from mtlattack.evidence.packing.compact import unpack
+from mtlattack.leaderboard.rows.deriving import derive, read_packed
 from mtlattack.leaderboard.rows.identity import row_id
 from mtlattack.leaderboard.rows.migrations import migrate
 from mtlattack.leaderboard.rows.schema import ID, NAME, Row
@@ -34,6 +39,15 @@ class StoredRow:
     def evidence_path(self) -> Path:
         """The file that the row says its numbers come from."""
         return self.path.with_name(self.row.evidence.file)
+
+    @cached_property
+    def record(self) -> Record:
+        """All that the evidence says, derived when it is first asked for; InputError as `derive`."""
+        return derive(self.evidence_path, self.row.evidence.sha256)
+
+    def read_evidence(self) -> Evidence:
+        """The evidence itself; InputError for a file that is missing, another's, or damaged."""
+        return unpack(read_packed(self.evidence_path, self.row.evidence.sha256), str(self.evidence_path))
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,14 @@
-"""How rows stand against each other: at one ε, by the attack of the suite that hurts each model most."""
+"""How rows stand against each other: at one ε, by the skill that the strongest attack on each leaves."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import inf
 
-from mtlattack.attacks.threat import in_image_units
-from mtlattack.evaluation import list_suites, load_suite
+from mtlattack.analysis import AttackResult
+from mtlattack.analysis.record import RobustSkill
 from mtlattack.leaderboard.board import StoredRow
 from mtlattack.leaderboard.ledger import Event, Status
-from mtlattack.leaderboard.rows.schema import AttackEntry, Row
+from mtlattack.leaderboard.records import headline_eps, levels_of, robust_at, strongest
 
 # Rows that no longer count stand below those that do.
 WITHDRAWN: tuple[Status, ...] = ("retracted", "superseded")
@@ -16,12 +16,14 @@ WITHDRAWN: tuple[Status, ...] = ("retracted", "superseded")
 
 @dataclass(frozen=True)
 class Standing:
-    """A row at one ε: its status, and of the attacks at this ε the one with the highest mean log loss ratio."""
+    """A row at one ε: its status, the skill that the attack leaves which leaves the least (None for evidence that knows
+    no skill), and of the attacks at this ε the one with the highest mean log loss ratio."""
 
     stored: StoredRow
     status: Status
     eps: float
-    strongest: AttackEntry
+    robust: RobustSkill | None
+    strongest: AttackResult
 
     @property
     def counts(self) -> bool:
@@ -34,27 +36,6 @@ def status_of(identity: str, last: Mapping[str, Event]) -> Status:
     return last[identity].status if identity in last else "self-reported"
 
 
-def headline_eps(row: Row) -> float:
-    """The ε, in image units, that stands first: the suite's own, or the middle one where the suite is not known."""
-    levels = sorted(row.threat.eps)
-    if row.suite.name in list_suites():
-        suite = load_suite(row.suite.name)
-        wanted = suite.headline
-        if suite.version == row.suite.version and wanted is not None:
-            return min(levels, key=lambda eps: abs(eps - in_image_units(wanted, suite.norm)))
-    return levels[len(levels) // 2]
-
-
-def strongest(row: Row, eps: float) -> AttackEntry:
-    """Of a row's attacks at `eps` the one with the highest mean log loss ratio over images and tasks."""
-    return max(attacks_at(row, eps), key=lambda attack: _strength(attack))
-
-
-def attacks_at(row: Row, eps: float) -> list[AttackEntry]:
-    """A row's attacks at one of its ε, in the suite's order."""
-    return [attack for attack in row.attacks if attack.eps == eps]
-
-
 def stand(rows: Iterable[StoredRow], last: Mapping[str, Event], eps: float | None = None) -> list[Standing]:
     """Rows of one suite and version, the most robust first, those that no longer count last.
 
@@ -63,25 +44,34 @@ def stand(rows: Iterable[StoredRow], last: Mapping[str, Event], eps: float | Non
     """
     standings = []
     for stored in rows:
-        level = headline_eps(stored.row) if eps is None else eps
-        if level in stored.row.threat.eps:
-            standings.append(Standing(stored, status_of(stored.id, last), level, strongest(stored.row, level)))
+        record = stored.record
+        level = headline_eps(record) if eps is None else eps
+        if level in levels_of(record):
+            robust, attack = robust_at(record, level), strongest(record, level)
+            standings.append(Standing(stored, status_of(stored.id, last), level, robust, attack))
     return sorted(standings, key=_order)
 
 
-def ranks(log_ratios: Mapping[str, float | None]) -> dict[str, int]:
-    """Places from 1 by row id, the lowest log loss ratio first, equals on the same; none where it is undefined."""
-    known = [value for value in log_ratios.values() if value is not None]
-    return {
-        identity: 1 + sum(other < value for other in known)
-        for identity, value in log_ratios.items()
-        if value is not None
-    }
-
-
 def ranked(standings: Iterable[Standing]) -> dict[str, int]:
-    """The places of rows that count, under the strongest attack on each."""
-    return ranks({each.stored.id: each.strongest.log_ratio.value for each in standings if each.counts})
+    """Places from 1 by row id, of rows that count and have a skill: one more than there are rows whose interval lies
+    wholly above theirs, so that rows whose intervals overlap share a place."""
+    counted = {each.stored.id: bounds for each in standings if each.counts and (bounds := _bounds(each)) is not None}
+    return {identity: 1 + sum(low > high for low, _ in counted.values()) for identity, (_, high) in counted.items()}
+
+
+@dataclass(frozen=True)
+class Place:
+    """A row's standing, and its rank among all rows of its suite version that count; None where it has none."""
+
+    rank: int | None
+    standing: Standing
+
+
+def places(rows: Iterable[StoredRow], last: Mapping[str, Event], eps: float | None = None) -> list[Place]:
+    """All of `stand`, each with its rank."""
+    standings = stand(rows, last, eps)
+    found = ranked(standings)
+    return [Place(found.get(standing.stored.id), standing) for standing in standings]
 
 
 def by_suite(rows: Iterable[StoredRow]) -> dict[tuple[str, int], list[StoredRow]]:
@@ -92,11 +82,18 @@ def by_suite(rows: Iterable[StoredRow]) -> dict[tuple[str, int], list[StoredRow]
     return dict(sorted(groups.items(), key=lambda item: (item[0][0], -item[0][1])))
 
 
-def _order(standing: Standing) -> tuple[bool, bool, float, str]:
-    """What is undefined is not robust: it stands behind all that has a number."""
-    value = standing.strongest.log_ratio.value
-    return not standing.counts, value is None, 0.0 if value is None else value, standing.stored.row.model.name
+def _bounds(standing: Standing) -> tuple[float, float] | None:
+    """The interval of the robust skill; where no resample has any, the skill itself."""
+    if standing.robust is None or (skill := standing.robust.skill.mean).value is None:
+        return None
+    low, high = (skill.value if bound is None else bound for bound in (skill.low, skill.high))
+    return low, high
 
 
-def _strength(attack: AttackEntry) -> float:
-    return -inf if attack.log_ratio.value is None else attack.log_ratio.value
+def _order(standing: Standing) -> tuple[bool, bool, float, float, str]:
+    """By robust skill; rows without any behind all that have it, by what the strongest attack did to them. What is
+    undefined is not robust."""
+    skill = None if standing.robust is None else standing.robust.skill.mean.value
+    ratio = standing.strongest.log_ratio.value
+    name = standing.stored.row.model.name
+    return not standing.counts, skill is None, -(skill or 0.0), inf if ratio is None else ratio, name

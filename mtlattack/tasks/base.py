@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from mtlattack.errors import InputError
+from mtlattack.tasks.doubts import Doubt
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,14 @@ class Task(ABC):
     def skill(self, value: ArrayLike, constant: ArrayLike) -> NDArray[np.float64]:
         """Skill of a value of the headline metric, given that of the best constant answer (`Metric.skill`)."""
         return self.headline_metric.skill(value, constant)
+
+    def look(self, prediction: Tensor, target: Tensor) -> dict[str, float]:
+        """What `doubts` judges, from predictions and labels of the first images: numbers, none if there is no hint."""
+        return {}
+
+    def doubts(self, seen: Mapping[str, float]) -> list[Doubt]:
+        """Flags, each with a sentence, that what `look` has seen raises: labels and predictions in other scales."""
+        return []
 
     def config(self) -> dict[str, Any]:
         """What `create_task` needs to make this task again; plain JSON types."""

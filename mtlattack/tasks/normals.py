@@ -90,11 +90,12 @@ class Normals(Task):
             target, valid = _known(target)
             tally.add(target.movedim(1, -1)[valid])
             images += len(target)
-        if not len(tally.counts):
+        values, counts = tally.counted()
+        if not len(values):
             raise no_valid_pixel(self, images)
-        vectors = tally.values.astype(np.float64)
+        vectors = values.astype(np.float64)
         directions = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-        return torch.from_numpy(median_direction(directions, tally.counts)).float()
+        return torch.from_numpy(median_direction(directions, counts)).float()
 
 
 def _cosine(prediction: Tensor, target: Tensor) -> Tensor:

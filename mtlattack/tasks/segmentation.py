@@ -1,6 +1,6 @@
 """Semantic segmentation: one class a pixel."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from mtlattack.errors import InputError
 from mtlattack.tasks.base import Metric, Task, check_aligned, check_target, divide, no_valid_pixel
+from mtlattack.tasks.doubts import Doubt, best_temperature, doubt_logits
 from mtlattack.tasks.registry import TASKS
 
 _MOST_CLASSES = 4096
@@ -103,3 +104,13 @@ class Segmentation(Task):
         if not counts.any():
             raise no_valid_pixel(self, images)
         return F.one_hot(counts.max(0).indices, self.classes).float()
+
+    def look(self, prediction: Tensor, target: Tensor) -> dict[str, float]:
+        """`temperature`: the T for which softmax(z/T) fits the labels best."""
+        check_aligned(self, prediction, target)
+        known = target != self.ignore
+        temperature = best_temperature(prediction.movedim(1, -1)[known], target[known])
+        return {} if temperature is None else {"temperature": temperature}
+
+    def doubts(self, seen: Mapping[str, float]) -> list[Doubt]:
+        return doubt_logits(self.name, seen["temperature"]) if "temperature" in seen else []

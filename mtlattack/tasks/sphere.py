@@ -8,10 +8,13 @@ Array = NDArray[np.float64]
 _GRID = 200
 _MOST_FREQUENT = 256
 _NEAREST = 16
-_REFINED = 6
+_STARTS = 8
+_REFINED = 3
 _STEPS = 60
+_MOST_UNGROUPED = 4096
+_CELLS = 16
 _SMALL = 1e-9
-_SHORTEST_STEP = 1e-6
+_SHORTEST_STEP = 1e-5
 _ANGLES_AT_ONCE = 4_000_000
 
 
@@ -21,15 +24,35 @@ def median_direction(directions: Array, weights: Array) -> Array:
     The mean angle has many local minima, among them cusps at frequent directions. So it is evaluated at the mean
     direction, at the most frequent ones and on a grid; the best are refined by Weiszfeld's iteration on the sphere
     (Fletcher, Venkatasubramanian and Joshi 2009), compared with the given directions next to them, and the best of
-    all is returned: of equals the first.
+    all is returned: of equals the first. Where directions are many, groups of close ones stand in for the first choice.
     """
+    groups = _grouped(directions, weights)
     frequent = directions[np.argsort(-weights, kind="stable")[:_MOST_FREQUENT]]
-    starts = np.concatenate([_unit(weights @ directions), frequent, _fibonacci(_GRID)])
-    best = starts[np.argsort(mean_angles(starts, directions, weights), kind="stable")[:_REFINED]]
-    refined = np.stack([_weiszfeld(start, directions, weights) for start in best])
+    starts = _best(np.concatenate([_unit(weights @ directions), frequent, _fibonacci(_GRID)]), *groups, _STARTS)
+    close = np.concatenate([starts, [_weiszfeld(start, *groups) for start in starts]])
+    best = _best(close, directions, weights, _REFINED)
+    refined = np.stack([_weiszfeld(point, directions, weights) for point in best])
     nearest = [directions[np.argsort(-(directions @ point), kind="stable")[:_NEAREST]] for point in refined]
-    candidates = np.concatenate([best, refined, *nearest])
-    return candidates[mean_angles(candidates, directions, weights).argmin()]
+    return _best(np.concatenate([best, refined, *nearest]), directions, weights, 1)[0]
+
+
+def _best(candidates: Array, directions: Array, weights: Array, count: int) -> Array:
+    """The `count` candidates with the least mean angles, the least first."""
+    return candidates[np.argsort(mean_angles(candidates, directions, weights), kind="stable")[:count]]
+
+
+def _grouped(directions: Array, weights: Array) -> tuple[Array, Array]:
+    """Some thousand directions with the weights of all those close to them; few are left as they are."""
+    if len(directions) <= _MOST_UNGROUPED:
+        return directions, weights
+    x, y, z = (np.rint(directions * _CELLS) + _CELLS).astype(np.int64).T
+    width = 2 * _CELLS + 1
+    cell = (x * width + y) * width + z
+    sums: Array = np.stack([np.bincount(cell, weights * part) for part in directions.T], 1).astype(np.float64)
+    counts: Array = np.bincount(cell, weights).astype(np.float64)
+    kept = counts > 0
+    lengths = np.linalg.norm(sums[kept], axis=1)
+    return sums[kept] / lengths[:, None], counts[kept]
 
 
 def mean_angles(candidates: Array, directions: Array, weights: Array) -> Array:

@@ -5,6 +5,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 _LARGEST_KEY = 2**62
+_AT_ONCE = 1_000_000
 
 
 class Tally:
@@ -15,15 +16,23 @@ class Tally:
     """
 
     def __init__(self, columns: int = 1) -> None:
-        self.values: NDArray[np.float32] = np.empty((0, columns), np.float32)
-        self.counts: NDArray[np.float64] = np.empty(0)
+        self._values: NDArray[np.float32] = np.empty((0, columns), np.float32)
+        self._counts: NDArray[np.float64] = np.empty(0)
+        self._waiting: list[NDArray[np.float32]] = []
 
     def add(self, rows: Tensor) -> None:
         """Count the rows `[n, columns]`, none of which may hold NaN."""
-        more = rows.detach().cpu().float().numpy() + np.float32(0)  # −0 is 0.
-        own, counts = _distinct(more, np.ones(len(more)))
-        both = np.concatenate([self.values, own])
-        self.values, self.counts = _distinct(both, np.concatenate([self.counts, counts]))
+        self._waiting.append(rows.detach().cpu().float().numpy() + np.float32(0))  # −0 is 0.
+        if sum(map(len, self._waiting)) > max(_AT_ONCE, len(self._values)):
+            self.counted()
+
+    def counted(self) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+        """The distinct rows `[K, columns]` and how often each was added, `[K]`."""
+        waiting = np.concatenate([self._values, *self._waiting])
+        ones = np.ones(len(waiting) - len(self._values))
+        self._values, self._counts = _distinct(waiting, np.concatenate([self._counts, ones]))
+        self._waiting.clear()
+        return self._values, self._counts
 
 
 def weighted_median(values: NDArray[np.floating], weights: NDArray[np.float64]) -> float:

@@ -1,6 +1,8 @@
 """`mtlattack data`: verify, preview, prepare."""
 
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 from cli_toys import CommandLine, files
 
 from mtlattack.data import load_dataset
+from mtlattack.evaluation import load_suite
 
 
 def test_verify_sound_file(cli: CommandLine, rooms: Path) -> None:
@@ -28,6 +31,38 @@ def test_verify_lists_every_problem(cli: CommandLine, spoiled: Path) -> None:
     assert "test/depth: no attribute 'scale'" in ran.out
 
 
+@pytest.mark.parametrize("options", [{}, {"every": 3}, {"every": 2, "limit": 3}, {"limit": 2, "split": "train"}])
+def test_digests_are_what_a_suite_on_these_images_pins(cli: CommandLine, rooms: Path, options: dict[str, Any]) -> None:
+    """Pasted into the suite file they are its `data_sha256`, and the suite itself asks for the same ones."""
+    arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
+    table = cli.good("data", "verify", rooms, "--digests", *arguments)
+    which = "".join(f"{name} = {value!r}\n" for name, value in options.items())
+    suite = Path("suite.toml")
+    suite.write_text(f'name = "s"\nversion = 1\ndescription = ""\ndata = "rooms"\neps = [4]\nattacks = []\n{which}')
+    assert cli.good("data", "verify", rooms, "--digests", "--suite", suite) == table
+    suite.write_text(f"{suite.read_text()}\n{table}")
+    pinned = load_suite(str(suite)).data_sha256
+    assert pinned == load_dataset(rooms, **options).digests() and list(pinned)[:2] == ["id", "image"]
+
+
+def test_digests_of_a_shipped_suite_are_those_in_its_file(cli: CommandLine) -> None:
+    table = cli.good("data", "verify", "rooms", "--digests", "--suite", "quick")
+    assert tomllib.loads(table) == {"data_sha256": load_suite("quick").data_sha256}
+
+
+def test_digests_of_no_images(cli: CommandLine, rooms: Path) -> None:
+    assert cli.bad("data", "verify", rooms, "--digests", "--every", 0) == "every 0, expected at least 1"
+    assert "unknown split" in cli.bad("data", "verify", rooms, "--digests", "--split", "tset")
+
+
+def test_damaged_data_are_pinned_by_nothing(cli: CommandLine, spoiled: Path) -> None:
+    with h5py.File(spoiled, "a") as file:
+        file["test/depth"][:] = 0
+    ran = cli("data", "verify", spoiled, "--digests")
+    assert ran.code == 2 and "[data_sha256]" not in ran.out
+    assert ran.out.splitlines()[-1] == "test/depth: no image of this split has a valid pixel"
+
+
 def test_preview(cli: CommandLine, rooms: Path) -> None:
     assert cli.good("data", "preview", rooms, "--out", "new/panel.png", "--count", 2) == "new/panel.png\n"
     assert Path("new/panel.png").read_bytes().startswith(b"\x89PNG")
@@ -39,6 +74,16 @@ def test_preview(cli: CommandLine, rooms: Path) -> None:
         (["verify", "romms"], "unknown data set 'romms'; did you mean 'rooms'?"),
         (["verify", "nyuv2"], "nyuv2 is not prepared: run `mtlattack data prepare nyuv2 --from FOLDER`"),
         (["verify", "none.h5"], "no data file none.h5"),
+        (["verify", "rooms", "--limit", "3"], "--limit goes with --digests"),
+        (["verify", "rooms", "--suite", "quick"], "--suite goes with --digests"),
+        (
+            ["verify", "rooms", "--digests", "--suite", "quick", "--every", "2"],
+            "--suite and --every do not go together",
+        ),
+        (["verify", "rooms", "--digests", "--suite", "quik"], "unknown suite 'quik'; did you mean 'quick'?"),
+        (["verify", "rooms", "--digests", "--suite", "nyuv2-board"], "suite 'nyuv2-board' is on nyuv2, not on rooms"),
+        (["verify", "rooms", "--digests", "--suite", "none.toml"], "no suite file none.toml"),
+        (["verify", "rooms", "--digests", "--split", "tset"], "unknown split of rooms 'tset'; did you mean 'test'?"),
         (["preview", "romms"], "unknown data set 'romms'; did you mean 'rooms'?"),
         (["preview", "rooms", "--count", "0"], "count 0, expected at least 1"),
         (["preview", "rooms", "--split", "tset"], "unknown split of rooms 'tset'; did you mean 'test'?"),

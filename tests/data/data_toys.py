@@ -1,9 +1,12 @@
 """Small prepared files of random content, with a label of every kind."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
+import pytest
 
 from mtlattack.data.writing import DEPTH_LABEL, NORMALS_LABEL, Label, PreparedWriter, segmentation_label
 
@@ -62,3 +65,16 @@ def write_toy(path: Path, count: int = 5, compression: int = 4) -> Path:
             for row in range(count):
                 writer.write(split, row, toy_arrays(first + row))
     return path
+
+
+def count_reads(monkeypatch: pytest.MonkeyPatch) -> Counter[tuple[str, Any]]:
+    """From here on, how often each place of each data set of any file is read, by `(name, place)`."""
+    reads: Counter[tuple[str, Any]] = Counter()
+    read = h5py.Dataset.__getitem__
+
+    def counting(stored: h5py.Dataset, place: Any, *more: Any) -> Any:
+        reads[stored.name, place if isinstance(place, int) else str(place)] += 1
+        return read(stored, place, *more)
+
+    monkeypatch.setattr(h5py.Dataset, "__getitem__", counting)
+    return reads

@@ -1,5 +1,6 @@
 """Prepared files: what is written is what is read, by any number of workers; a wrong file gives one clear line."""
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
-from data_toys import CLASSES, LABELS, SIZE, toy_arrays, toy_ids, write_toy
+from data_toys import CLASSES, LABELS, SIZE, count_reads, toy_arrays, toy_ids, write_toy
 
 from mtlattack.data import Batch, PreparedDataset, list_datasets, load_dataset, loader
 from mtlattack.data.writing import DEPTH_LABEL, PreparedWriter
@@ -213,6 +214,48 @@ def test_digests_are_of_one_thing_each(toy: Path, copy: Path) -> None:
         assert all(changed[key] == whole[key] for key in others)
     depth = load_dataset(toy, tasks={"depth": Depth()}).digests()
     assert depth == {key: whole[key] for key in ("id", "image", "depth")}
+
+
+def test_fingerprint_and_digests_come_from_one_reading(toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data, reads = load_dataset(toy, ids=["test-4", "test-1"]), count_reads(monkeypatch)
+    identity = data.identify()
+    assert (data.fingerprint(), data.digests()) == (identity.fingerprint, identity.digests)
+    assert reads == {(f"/test/{name}", row): 1 for name in ("image", *LABELS) for row in (1, 4)}
+
+
+def test_fingerprint_and_digests_are_what_they_always_were(toy: Path) -> None:
+    """They stand in stored evidence and in suites: here written out once more, from the bytes alone."""
+    data = load_dataset(toy, limit=3, tasks={"coarse": Segmentation(3), "depth": Depth()})
+    together, apart = hashlib.sha256(), {name: hashlib.sha256() for name in ("image", *LABELS)}
+    scales = {name: label.attributes.get("scale", 1) for name, label in LABELS.items()}
+    for row in range(3):
+        arrays = toy_arrays(1000 + row)
+        together.update(f"test-{row}\0".encode())
+        for name in sorted(arrays):
+            array = arrays[name]
+            header = f"{name}:{array.dtype.newbyteorder('<').str}:{array.shape}:{scales.get(name, 1)}\0".encode()
+            for digest in (together, apart[name]):
+                digest.update(header + array.tobytes())
+    ids = hashlib.sha256(b'["test-0", "test-1", "test-2"]')
+    stored = {"id": ids, "image": apart["image"], "coarse": apart["segmentation"], "depth": apart["depth"]}
+    assert data.fingerprint() == together.hexdigest()
+    assert data.digests() == {name: digest.hexdigest() for name, digest in stored.items()}
+
+
+def test_labels_of_one_task_in_batches(toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = load_dataset(toy, every=2)
+    expected = {name: torch.cat([data[k].targets[name] for k in range(3)]) for name in data.tasks}
+    reads = count_reads(monkeypatch)
+    for name in data.tasks:
+        batches = list(data.label_batches(name, size=2))
+        assert [len(batch) for batch in batches] == [2, 1]
+        assert torch.equal(torch.cat(batches).nan_to_num(-9), expected[name].nan_to_num(-9))
+    assert reads == {(f"/test/{name}", row): 1 for name in data.tasks for row in (0, 2, 4)}
+    assert [len(batch) for batch in data.label_batches("depth")] == [3]
+    with pytest.raises(UnknownNameError, match="unknown label of .*toy.h5: 'dept'; did you mean 'depth'"):
+        data.label_batches("dept")
+    with pytest.raises(InputError, match="size 0, expected at least 1"):
+        data.label_batches("depth", 0)
 
 
 def test_writer_leaves_nothing_behind_an_error(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from data_toys import SIZE, toy_ids
+from data_toys import LABELS, SIZE, count_reads, toy_ids
 
 from mtlattack.data import load_dataset
 from mtlattack.data.verify import Problem, verify
@@ -184,6 +184,31 @@ def test_empty_split_and_images_without_labels(copy: Path) -> None:
         file["bare/id"] = np.array([b"a"])
         file["bare/image"] = np.zeros((1, *SIZE, 3), np.uint8)
     assert {"empty/id: no images", "empty/image: missing", "empty: no label", "bare: no label"} <= set(lines(copy))
+
+
+NOWHERE = {
+    "segmentation": 255, "segmentation5": 255, "depth": 0, "normals": 0, "depth_euclidean": 0, "inverse_depth": 0,
+    "reshading": 65535, "principal_curvature": -32768,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("label", NOWHERE)
+def test_a_label_needs_one_valid_pixel_in_all_of_a_split(label: str, copy: Path) -> None:
+    with h5py.File(copy, "a") as file:
+        spared = file["test"][label][-1, -1, -1]
+        file["test"][label][:] = NOWHERE[label]
+    assert lines(copy) == [f"test/{label}: no image of this split has a valid pixel"]
+    with h5py.File(copy, "a") as file:
+        file["test"][label][-1, -1, -1] = spared
+    assert lines(copy) == []
+
+
+def test_every_array_is_read_once(toy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads = count_reads(monkeypatch)
+    assert verify(toy).ok
+    stored = ["image", *LABELS]
+    expected = {(f"/{split}/{name}", row) for split in ("test", "train") for name in stored for row in range(5)}
+    assert {read: times for read, times in reads.items() if not read[0].endswith("/id")} == dict.fromkeys(expected, 1)
 
 
 def test_all_faults_are_listed(copy: Path) -> None:

@@ -5,7 +5,7 @@ import torch
 from device_toys import CPU, META, MixedDevicesError, OneDevice
 from torch import Tensor, nn
 
-from mtlattack.evaluation import measure
+from mtlattack.evaluation import judge
 from mtlattack.evidence import DIAGNOSTICS, NORMS
 from mtlattack.tasks import Segmentation, Task, create_task, list_tasks
 
@@ -49,7 +49,7 @@ def batch_on(device: torch.device) -> tuple[Tensor, dict[str, Tensor]]:
 def test_a_batch_is_measured_on_the_device_and_fetched_once(transfers: list[torch.Size]) -> None:
     images, targets = batch_on(META)
     with OneDevice():
-        measured = measure(Echo().to(META), images, targets, images, {"gap": torch.ones(BATCH, device=META)})
+        measured = judge(Echo().to(META), images, targets, images, {"gap": torch.ones(BATCH, device=META)})
     assert len(transfers) == 1
     assert measured.losses.shape == (BATCH, len(TASKS))
     assert measured.perturbation.shape == (BATCH, len(NORMS))
@@ -62,13 +62,13 @@ def test_a_batch_is_measured_on_the_device_and_fetched_once(transfers: list[torc
 def test_what_was_left_behind_is_seen() -> None:
     images, targets = batch_on(META)
     with pytest.raises(MixedDevicesError), OneDevice():
-        measure(Echo(), images, targets, images)
+        judge(Echo(), images, targets, images)
     with pytest.raises(MixedDevicesError), OneDevice():
-        measure(Echo().to(META), images, batch_on(CPU)[1], images)
+        judge(Echo().to(META), images, batch_on(CPU)[1], images)
 
 
 def test_clean_images_may_come_from_the_host(transfers: list[torch.Size]) -> None:
     images, targets = batch_on(META)
     with OneDevice():
-        measure(Echo().to(META), images, targets, batch_on(CPU)[0])
+        judge(Echo().to(META), images, targets, batch_on(CPU)[0])
     assert len(transfers) == 1

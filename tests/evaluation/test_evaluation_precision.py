@@ -17,7 +17,7 @@ from mtlattack.data import Batch, PreparedDataset
 from mtlattack.devices import multiplies_bfloat16
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.evaluation import evaluate as evaluate_anywhere
-from mtlattack.evaluation import measure
+from mtlattack.evaluation import judge
 from mtlattack.evidence import Evidence, read_evidence
 from mtlattack.models import MultiTaskNetwork
 
@@ -236,7 +236,7 @@ def test_a_callable_is_taken_as_it_is(
     assert said(evidence) == (precision, "float32", None)
     moved = pgd()(bare, batch.images, batch.targets, batch.ids)
     np.testing.assert_allclose(
-        evidence.attacked[0].losses, measure(bare, moved, batch.targets, batch.images).losses, rtol=1e-3
+        evidence.attacked[0].losses, judge(bare, moved, batch.targets, batch.images).losses, rtol=1e-3
     )
 
 

@@ -96,7 +96,7 @@ def test_it_is_named_and_listed() -> None:
 def test_a_member_that_is_asked_for_by_itself_is_run_once() -> None:
     own = create_attack("apgd-relative+segpgd", eps=EPS, steps=100)
     other = create_attack("apgd-dgba", eps=EPS, steps=10)
-    attacks, ensembles = expand([standard(), own, standard(8 / 255), other, standard()], list(TWO))
+    attacks, ensembles = expand([standard(), own, standard(8 / 255), other, standard()], TWO)
     members = ["apgd-relative", "apgd-single:edge_texture", "apgd-single:keypoints2d", "square-relative"]
     again = ["apgd-relative", "apgd-relative+segpgd", *members[1:]]
     assert [a.name for a in attacks] == ["apgd-relative+segpgd", "apgd-dgba", *members, *again]

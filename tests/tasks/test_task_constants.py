@@ -68,6 +68,18 @@ def test_normals_of_few_directions_with_many_local_optima(seed):
     assert found <= least_error("normals", target) * (1 + 1e-6)
 
 
+def test_normals_of_many_directions():
+    """More than are compared one by one: the first choice is made on groups, the last on all of them."""
+    draw = torch.Generator().manual_seed(3)
+    middle = torch.tensor([[0.0, 0, -1], [0.8, 0, -0.6]])[torch.randint(2, (80, 80), generator=draw)].movedim(-1, 0)
+    target = torch.nn.functional.normalize(middle + 0.4 * torch.randn(1, 3, 80, 80, generator=draw), dim=1)
+    found = Normals().best_constant([target]).double().numpy()
+    true = target[0].flatten(1).T.double().numpy()
+    near = found + np.random.default_rng(0).normal(0, [[0.2]] * 500 + [[0.01]] * 500 + [[1e-3]] * 500, (1500, 3))
+    angles = [np.arccos((true @ (c / np.linalg.norm(c))).clip(-1, 1)).mean() for c in (found, *near, *true[::10])]
+    assert angles[0] <= min(angles) * (1 + 1e-6)
+
+
 def test_the_mean_direction_is_not_the_best_one():
     """Two thirds floor, one third wall: the median is the floor, where the mean leans to the wall."""
     target = torch.tensor([[0.0, 1, 0], [0, 1, 0], [1, 0, 0]]).T.reshape(1, 3, 1, 3)

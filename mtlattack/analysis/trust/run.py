@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from mtlattack.analysis.change import Array, Change
+from mtlattack.analysis.skill import Metrics
 from mtlattack.attacks import Threat
 from mtlattack.evidence import DIAGNOSTICS, Outcome
 from mtlattack.tasks import Task
@@ -60,13 +61,16 @@ class Job:
 @dataclass(frozen=True)
 class Finished:
     """A run: its jobs, the clean outcome, the resampling weights `[R, N]` whose first row is the images as they are,
-    and what calls of the model showed when it started, where somebody looked."""
+    what calls of the model showed when it started, where somebody looked, and under the weights the clean metrics and
+    those of the best constant answers, where the evidence has them."""
 
     jobs: Sequence[Job]
     clean: Outcome
     tasks: Mapping[str, Task]
     weights: Array
     calls: Mapping[str, Any] | None
+    clean_metrics: Metrics
+    constant: Metrics | None
 
     def by_threat(self) -> list[list[Job]]:
         """The jobs of each threat."""

@@ -11,9 +11,14 @@ from mtlattack.tasks import Task
 
 @dataclass(frozen=True)
 class Criterion(ABC):
-    """A loss to climb in place of a task's own, which still says which point is best. Composes with any aggregator."""
+    """A loss to climb in place of a task's own. Composes with any aggregator.
+
+    The task's own still says which point is best and how tasks are balanced, unless the criterion `judges`: then its
+    loss, which must be non-negative and the same at any `progress`, takes the place of the task's own in everything.
+    """
 
     kind: ClassVar[str]
+    judges: ClassVar[bool] = False
 
     @abstractmethod
     def loss(self, task: Task, prediction: Tensor, target: Tensor, progress: float) -> Tensor:

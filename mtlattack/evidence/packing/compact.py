@@ -1,7 +1,7 @@
 """A run's evidence as a file of at most 4 MiB that a stranger submits and anyone may read.
 
-It is sealed (`leaderboard.sealed`): a document of plan, environment and image ids, and the arrays that
-`leaderboard.stacking` makes of the numbers. Every float comes back bit for bit.
+It is sealed (`sealed`): a document of plan, environment and image ids, and the arrays that
+`stacking` makes of the numbers. Every float comes back bit for bit.
 
 Measured on rooms-board, rooms-resnet10t.shared (49 jobs × 64 images × 5 tasks): 5,790,272 bytes of HDF5 become 822,092,
 two thirds of them the angle histograms of the normals. Stored as float32 the numbers take 19 % more, counts as uint16
@@ -16,12 +16,21 @@ from typing import Any
 from mtlattack.errors import InputError
 from mtlattack.evidence import Evidence, tasks_of_plan
 from mtlattack.evidence.packing.sealed import seal, unseal
-from mtlattack.evidence.packing.stacking import array_names, stack, unstack, values_of
+from mtlattack.evidence.packing.stacking import (
+    array_names,
+    constant_names,
+    stack,
+    stack_constant,
+    unstack,
+    unstack_constant,
+    values_of,
+)
 from mtlattack.reading.hostile import read_regular
 from mtlattack.tasks import Task
 
 FORMAT = "mtlattack-evidence-compact"
-FORMAT_VERSION = 1
+# Version 1 knew no constant answer; it is still what evidence without one is packed as.
+_WITHOUT_CONSTANT, FORMAT_VERSION = 1, 2
 MOST_BYTES = 4 * 2**20
 # 4 MiB hold some 7 million numbers of a real run; they become float64.
 MOST_VALUES = 2**24
@@ -38,13 +47,14 @@ def pack(evidence: Evidence) -> bytes:
     """
     document = {
         "format": FORMAT,
-        "format_version": FORMAT_VERSION,
+        "format_version": _WITHOUT_CONSTANT if evidence.constant is None else FORMAT_VERSION,
         "plan": evidence.plan,
         "environment": evidence.environment,
         "ids": evidence.ids,
     }
     try:
-        data = seal(document, stack(evidence.tasks, [evidence.clean, *evidence.attacked]))
+        arrays = stack(evidence.tasks, [evidence.clean, *evidence.attacked])
+        data = seal(document, arrays | stack_constant(evidence.constant or {}))
         if len(data) > MOST_BYTES:
             raise InputError(
                 f"it has {len(data):,} bytes packed, {len(data) - MOST_BYTES:,} more than the {MOST_BYTES:,} that may "
@@ -83,18 +93,23 @@ def _unpack(data: bytes) -> Evidence:
         raise InputError(f"this is {len(data):,} bytes, at most {MOST_BYTES:,} are allowed")
     document, arrays = unseal(data)
     found = document.get("format"), document.get("format_version")
-    if found != (FORMAT, FORMAT_VERSION) or type(found[1]) is not int:
-        raise InputError(f"format is {found[0]!a:.60} version {found[1]!a:.60}, expected {FORMAT!r} {FORMAT_VERSION}")
+    if found not in ((FORMAT, _WITHOUT_CONSTANT), (FORMAT, FORMAT_VERSION)) or type(found[1]) is not int:
+        raise InputError(
+            f"format is {found[0]!a:.60} version {found[1]!a:.60}, expected {FORMAT!r} {_WITHOUT_CONSTANT} or "
+            f"{FORMAT_VERSION}"
+        )
+    has_constant = found[1] == FORMAT_VERSION
     _check_keys("its metadata", document, ["format", "format_version", "plan", "environment", "ids"])
     plan, ids = _checked_plan(document["plan"]), _checked_ids(document["ids"])
     if not isinstance(document["environment"], dict):
         raise InputError("environment is no object")
     tasks, jobs = _tasks(plan), 1 + len(plan["attacks"])
-    if (values := values_of(tasks, jobs, len(ids))) > MOST_VALUES:
+    if (values := values_of(tasks, jobs + has_constant, len(ids))) > MOST_VALUES:
         raise InputError(f"plan and ids ask for {values:,} numbers, at most {MOST_VALUES:,} are allowed")
-    _check_keys("this", arrays, array_names(tasks))
+    _check_keys("this", arrays, array_names(tasks) + (constant_names(tasks) if has_constant else []))
     clean, *attacked = unstack(arrays, tasks, jobs, len(ids))
-    return Evidence(plan, document["environment"], ids, tasks, clean, attacked)
+    constant = unstack_constant(arrays, tasks, len(ids)) if has_constant else None
+    return Evidence(plan, document["environment"], ids, tasks, clean, attacked, constant)
 
 
 def _checked_plan(plan: Any) -> dict[str, Any]:

@@ -11,6 +11,8 @@ With J jobs (`clean` first), N images, T tasks, and S statistics of a task:
 | statistics/<task>/counted | uint8 | [S] | 1 for the columns that hold counts |
 | statistics/<task>/counts | uint8 | [P, J, N, C] | the C columns that do, lowest byte first: Σₚ 256ᵖ·counts[p] |
 | statistics/<task>/sums | float32 | [J, N, S − C] | the other columns |
+
+The statistics of the best constant answers are one job more, under `constant/<task>/…`, with J = 1.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,6 +30,8 @@ Arrays = dict[str, NDArray[Any]]
 # Float32 counts are exact below 2²⁴, and every whole float32 below 2³² fits as well.
 _MOST_PLANES = 4
 _FIXED = ("losses", "perturbation", "diagnostics", "seconds")
+_STATISTICS, _CONSTANT = "statistics", "constant"
+_PARTS = ("counted", "counts", "sums")
 
 
 def stack(tasks: TaskMap, outcomes: Sequence[Outcome]) -> Arrays:
@@ -39,17 +43,26 @@ def stack(tasks: TaskMap, outcomes: Sequence[Outcome]) -> Arrays:
         "seconds": _narrow("seconds", np.stack([outcome.seconds for outcome in outcomes])),
     }
     for name in tasks:
-        values = _narrow(f"statistics/{name}", np.stack([outcome.statistics[name] for outcome in outcomes]))
-        counted = _counted(values)
-        arrays[f"statistics/{name}/counted"] = counted.astype(np.uint8)
-        arrays[f"statistics/{name}/counts"] = _planes(values[..., counted].astype(np.uint32))
-        arrays[f"statistics/{name}/sums"] = values[..., ~counted]
+        arrays |= _split(f"{_STATISTICS}/{name}", np.stack([outcome.statistics[name] for outcome in outcomes]))
+    return arrays
+
+
+def stack_constant(constant: Mapping[str, NDArray[np.float64]]) -> Arrays:
+    """Statistics of the best constant answers, by task `[N, S]`, as arrays; InputError as `stack`."""
+    arrays: Arrays = {}
+    for name, values in constant.items():
+        arrays |= _split(f"{_CONSTANT}/{name}", values[None])
     return arrays
 
 
 def array_names(tasks: TaskMap) -> list[str]:
-    """The arrays that there are for these tasks."""
-    return [*_FIXED, *(f"statistics/{task}/{part}" for task in tasks for part in ("counted", "counts", "sums"))]
+    """The arrays that there are for these tasks, but for those of the constant answers."""
+    return [*_FIXED, *(f"{_STATISTICS}/{task}/{part}" for task in tasks for part in _PARTS)]
+
+
+def constant_names(tasks: TaskMap) -> list[str]:
+    """The arrays that there are for the constant answers."""
+    return [f"{_CONSTANT}/{task}/{part}" for task in tasks for part in _PARTS]
 
 
 def values_of(tasks: TaskMap, jobs: int, images: int) -> int:
@@ -71,7 +84,8 @@ def unstack(arrays: Mapping[str, NDArray[Any]], tasks: TaskMap, jobs: int, image
         raise InputError("diagnostics has values that are infinite")
     seconds = _finite(arrays, "seconds", np.float32, (jobs, images))
     statistics = {
-        name: _statistics(arrays, name, len(task.statistics_names), jobs, images) for name, task in tasks.items()
+        name: _joined(arrays, f"{_STATISTICS}/{name}", len(task.statistics_names), jobs, images)
+        for name, task in tasks.items()
     }
     return [
         Outcome(
@@ -83,6 +97,27 @@ def unstack(arrays: Mapping[str, NDArray[Any]], tasks: TaskMap, jobs: int, image
         )
         for job in range(jobs)
     ]
+
+
+def unstack_constant(
+    arrays: Mapping[str, NDArray[Any]], tasks: TaskMap, images: int
+) -> dict[str, NDArray[np.float64]]:
+    """What `stack_constant` made arrays of; InputError as `unstack`. All of `constant_names` must be there."""
+    return {
+        name: _joined(arrays, f"{_CONSTANT}/{name}", len(task.statistics_names), 1, images)[0]
+        for name, task in tasks.items()
+    }
+
+
+def _split(place: str, values: NDArray[np.float64]) -> Arrays:
+    """Statistics `[J, N, S]` as the arrays of `place`, counts apart from sums."""
+    narrow = _narrow(place, values)
+    counted = _counted(narrow)
+    return {
+        f"{place}/counted": counted.astype(np.uint8),
+        f"{place}/counts": _planes(narrow[..., counted].astype(np.uint32)),
+        f"{place}/sums": narrow[..., ~counted],
+    }
 
 
 def _narrow(name: str, values: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -106,10 +141,10 @@ def _planes(counts: NDArray[np.uint32]) -> NDArray[np.uint8]:
     return np.stack([(counts >> np.uint32(8 * plane)).astype(np.uint8) for plane in range(planes)])
 
 
-def _statistics(
-    arrays: Mapping[str, NDArray[Any]], task: str, columns: int, jobs: int, images: int
+def _joined(
+    arrays: Mapping[str, NDArray[Any]], place: str, columns: int, jobs: int, images: int
 ) -> NDArray[np.float64]:
-    place = f"statistics/{task}"
+    """What `_split` made the arrays of `place` of, `[J, N, S]`."""
     counted = _checked(arrays, f"{place}/counted", np.uint8, (columns,))
     if (counted > 1).any():
         raise InputError(f"{place}/counted has values beside 0 and 1")

@@ -8,14 +8,14 @@ from typing import Any
 
 from mtlattack.canonical import canonical_json
 from mtlattack.errors import InputError, UnknownNameError
-from mtlattack.evaluation import Suite, list_suites, load_suite
+from mtlattack.evaluation import Suite, list_suites
 from mtlattack.evaluation.members import expand
 from mtlattack.evidence import Evidence
-from mtlattack.leaderboard.rows.building import check_evidence
-from mtlattack.leaderboard.rows.plan import Plan, PlannedSuite
+from mtlattack.leaderboard.rows.plan import Plan, PlannedSuite, check_evidence
+from mtlattack.leaderboard.suites import has_board, shipped_suite, suite_tasks
 from mtlattack.tasks import Task
 
-_NOT_TASKS = ("id", "image")
+_IMAGES = ("id", "image")
 
 
 def check_entry(evidence: Evidence) -> None:
@@ -42,12 +42,14 @@ def entry_problems(evidence: Evidence) -> Iterator[InputError]:
 
 
 def _suite(found: PlannedSuite) -> Suite:
-    # Not `load_suite` at once, which takes paths too.
-    if found.name not in list_suites():
+    suite = shipped_suite(found.name)
+    if suite is None:
         raise InputError(f"suite.name: {UnknownNameError('suite', found.name, list_suites())}")
-    suite = load_suite(found.name)
-    if suite.name != found.name or suite.data_sha256 is None:
-        raise InputError(f"suite.name: {found.name!r} has no leaderboard: it does not say which images it is run on")
+    if not has_board(suite):
+        raise InputError(
+            f"suite.name: {found.name!r} has no leaderboard: one says which images it is run on, and attacks with "
+            "`standard`"
+        )
     if found.version != suite.version:
         raise InputError(
             f"suite.version is {found.version}, {suite.name} is at version {suite.version}: versions never mix, "
@@ -62,7 +64,7 @@ def _suite(found: PlannedSuite) -> Suite:
 
 def _data_problems(plan: Plan, evidence: Evidence, suite: Suite) -> Iterator[str]:
     wanted, found = suite.data_sha256 or {}, plan.data.sha256
-    tasks = [name for name in wanted if name not in _NOT_TASKS]
+    tasks = suite_tasks(suite)
     for name in tasks:
         if name not in found:
             yield f"tasks: {name} is missing, {suite.name} is about {', '.join(tasks)}"
@@ -72,7 +74,7 @@ def _data_problems(plan: Plan, evidence: Evidence, suite: Suite) -> Iterator[str
     for name, digest in wanted.items():
         if name in found and found[name] != digest:
             yield f"data.sha256.{name} is {found[name]}, expected {digest}: not the images of {suite.name}"
-    for name in _NOT_TASKS:
+    for name in _IMAGES:
         if name not in found:
             yield f"data.sha256.{name} is missing"
     # As the data set has it: the ids that stand in the evidence are the suite's own.
@@ -82,8 +84,8 @@ def _data_problems(plan: Plan, evidence: Evidence, suite: Suite) -> Iterator[str
     for field, value, expected in (
         ("data.name", plan.data.name, suite.data),
         ("data.split", plan.data.split, suite.split),
-        ("environment.seed", plan.seed, suite.seed),
-        ("environment.batch_size", plan.batch_size, suite.batch_size),
+        ("seed", plan.seed, suite.seed),
+        ("batch_size", plan.batch_size, suite.batch_size),
         ("environment.dtype", plan.environment.dtype, "float32"),
     ):
         if value != expected:
@@ -91,7 +93,7 @@ def _data_problems(plan: Plan, evidence: Evidence, suite: Suite) -> Iterator[str
 
 
 def _task_problems(plan: Plan, evidence: Evidence, suite: Suite) -> Iterator[str]:
-    known = [name for name in suite.data_sha256 or {} if name not in _NOT_TASKS]
+    known = suite_tasks(suite)
     if set(evidence.tasks) != set(known):
         yield f"tasks are {', '.join(evidence.tasks)}, expected {', '.join(known)}"
     for name, task in evidence.tasks.items():
@@ -112,9 +114,9 @@ def _changed(task: Task) -> dict[str, Any]:
 
 def _attack_problems(plan: Plan, evidence: Evidence, suite: Suite) -> Iterator[str]:
     tasks = evidence.tasks
-    if set(tasks) != {name for name in suite.data_sha256 or {} if name not in _NOT_TASKS}:
+    if set(tasks) != set(suite_tasks(suite)):
         return
-    jobs, ensembles = expand(suite.create_attacks(tasks), list(tasks))
+    jobs, ensembles = expand(suite.create_attacks(tasks), tasks)
     low = evidence.plan["preparation"].get("search", "float32") != "float32"
     expected = []
     for attack in jobs:

@@ -4,7 +4,10 @@ from typing import Any, Literal
 
 from pydantic import AwareDatetime, ConfigDict, Field
 
+from mtlattack.errors import InputError
+from mtlattack.evidence import Evidence
 from mtlattack.leaderboard.rows.schema import Count, Items, Label, Name, Nonnegative, Part, Sha256, Share, Text
+from mtlattack.schemas import validate
 
 Norm = Literal["linf", "l2", "l1", "l0", "patch"]
 
@@ -98,6 +101,8 @@ class Plan(Part):
     seed: int = Field(ge=0)
     batch_size: int = Field(ge=1)
     environment: NumericEnvironment
+    # Not in evidence of format 2, which knew no skill.
+    constants: dict[Name, Items[float]] | None = None
 
 
 class Calls(Part):
@@ -107,6 +112,8 @@ class Calls(Part):
     again: Nonnegative
     alone: Nonnegative | None
     without_gradient: Items[Name]
+    # What the predictions of each task looked like.
+    looks: dict[Name, dict[Name, float]] | None = None
 
 
 class Circumstances(Part):
@@ -122,3 +129,19 @@ class Circumstances(Part):
     calls: Calls | None
     # Only of a run that was asked for them.
     cuda_graphs: dict[Literal["judge", "search"], Nonnegative | None] | None = None
+
+
+def check_evidence(evidence: Evidence) -> Plan:
+    """The plan of submitted evidence; InputError names what in it, or in its circumstances, is wrong."""
+    plan = validate(Plan, evidence.plan, "evidence: plan: ")
+    validate(Circumstances, evidence.environment, "evidence: environment: ")
+    if plan.suite is None:
+        raise InputError("evidence: plan: suite: the run was outside a suite, expected one of the leaderboard's")
+    if not plan.attacks:
+        raise InputError("evidence: plan: attacks: a clean run, expected the attacks of its suite")
+    if len(evidence.ids) != plan.data.images:
+        raise InputError(f"evidence: plan: data.images is {plan.data.images}, there are {len(evidence.ids)} ids")
+    for ensemble in plan.ensembles:
+        if not all(0 <= member < len(plan.attacks) for member in ensemble.members):
+            raise InputError(f"evidence: plan: ensembles: {ensemble.name} has members {ensemble.members}")
+    return plan

@@ -1,13 +1,10 @@
 """A row of the leaderboard: its schema is the documentation, published as JSON Schema beside the rows."""
 
-from datetime import datetime
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, FailFast, Field
 
-from mtlattack.analysis import record
-
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 ID = "^[0-9a-f]{16}$"
 
 # Names become files and folders: no separators, no leading dot, nothing that a shell or a page would read otherwise.
@@ -39,18 +36,6 @@ class Part(BaseModel):
     """Of a submitted document: no other fields, no conversions, nothing that is not finite."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-class Interval(Part, record.Interval):
-    """A number measured on the images as they are, with its 95 % bootstrap interval over images."""
-
-
-class Flag(Part, record.Flag):
-    """A reason not to trust a number; what each means, and what to do, stands in mtlattack/README.md."""
-
-    name: Name
-    attack: Label | None = Field(description="and its threat; null if it is about the model")
-    seen: Text = Field(description="in one sentence")
 
 
 class SuiteReference(Part):
@@ -86,95 +71,8 @@ class Submitter(Part):
     at: AwareDatetime = Field(strict=False)
 
 
-class DataReference(Part):
-    """Which images and labels."""
-
-    name: Name
-    split: Name
-    images: int = Field(ge=1)
-    sha256: dict[Name, Sha256] = Field(description="of the ids (`id`), the images (`image`) and each task's labels")
-
-
-class MetricCard(Part):
-    """What a metric is."""
-
-    unit: Literal["1", "m", "1/m", "rad"]
-    higher_is_better: bool
-
-
-class TaskCard(Part):
-    """What was predicted, and how it is judged."""
-
-    config: dict[str, Any] = Field(description="makes the task again")
-    metrics: dict[Name, MetricCard]
-
-
-class Threat(Part):
-    """What the attacker may do."""
-
-    norm: Literal["linf", "l2", "l1", "l0", "patch"]
-    eps: Items[float] = Field(min_length=1, description="in image units: pixels are in [0, 1]")
-    quantized: bool = Field(description="8-bit images stay 8-bit")
-
-
-Metrics = dict[Name, dict[Name, Interval]]
-
-
-class AttackEntry(Part):
-    """What one attack at one ε did."""
-
-    name: Label
-    eps: float = Field(gt=0)
-    config: dict[str, Any] = Field(description="everything that makes the attack, defaults spelled out")
-    forward_passes: Count = Field(description="for each image")
-    backward_passes: Count = Field(description="for each image")
-    seconds: Nonnegative = Field(description="attacking and measuring all images")
-    metrics: Metrics = Field(description="by task and metric, under attack")
-    task_change: dict[Name, float | None] = Field(description="mean relative change over a task's metrics")
-    arp: Interval = Field(description="average relative performance: mean of task_change")
-    loss_change: Interval = Field(description="mean relative loss change over images and tasks")
-    log_ratio: Interval = Field(description="mean log loss ratio over images and tasks")
-    worst: Interval = Field(description="the lowest task_change")
-    worst_task: Name
-    max_linf: Nonnegative = Field(description="largest l_inf norm of a perturbation")
-    max_l2: Nonnegative
-    max_l1: Nonnegative
-    max_pixels: Count = Field(description="most pixels that changed in an image")
-    gap: float | None
-    found: float | None
-    members: dict[Label, dict[Name, float | None]] | None = Field(description="of an ensemble: shares of its members")
-
-
-class Cost(Part):
-    """What all attacks took together."""
-
-    forward_passes: Count = Field(description="for each image")
-    backward_passes: Count = Field(description="for each image")
-    seconds: Nonnegative
-
-
-class Environment(Part):
-    """What it ran on, and from which seeds."""
-
-    versions: dict[Name, Label]
-    commit: Label
-    system: Label
-    device: Label
-    dtype: Name
-    tf32: bool
-    threads: Count
-    cpu_capability: Label
-    cpus: Count | None
-    search_precision: Literal["float32", "bfloat16"]
-    batch_size: int = Field(ge=1)
-    seed: int = Field(ge=0)
-    bootstrap: dict[Literal["resamples", "seed"], int]
-    started: AwareDatetime = Field(strict=False)
-    command: Text
-
-
 class EvidenceReference(Part):
-    """The file beside the row that every number is recomputed from."""
+    """The file beside the row that every number is derived from."""
 
     file: Name
     sha256: Sha256
@@ -182,26 +80,11 @@ class EvidenceReference(Part):
 
 
 class Row(Part):
-    """One model under one suite."""
+    """One model under one suite: who says so, and the evidence; every number is derived from that when it is shown."""
 
     format: Literal["mtlattack-row"] = "mtlattack-row"
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     suite: SuiteReference
     model: ModelCard
     submitted: Submitter
-    data: DataReference
-    tasks: dict[Name, TaskCard]
-    threat: Threat
-    clean: Metrics = Field(description="by task and metric, without attack")
-    clean_losses: dict[Name, float | None]
-    attacks: Items[AttackEntry] = Field(min_length=1)
-    flags: Items[Flag] = Field(description="reasons not to trust a number")
-    checked: Items[Name] = Field(description="flags that could be looked for")
-    cost: Cost
-    environment: Environment
     evidence: EvidenceReference
-
-    @property
-    def started(self) -> datetime:
-        """When the run began."""
-        return self.environment.started

@@ -132,7 +132,7 @@ def _jobs(stored: StoredRow, evidence: Evidence, globs: Sequence[str], levels: S
     for level in levels:
         if level not in known:
             raise InputError(f"eps {level:g} is none of row {stored.id}, which has {', '.join(map(str, known))}")
-    run, ensembles = expand(suite.create_attacks(evidence.tasks), list(evidence.tasks))
+    run, ensembles = expand(suite.create_attacks(evidence.tasks), evidence.tasks)
     places: dict[str, list[int]] = {}
     for place, attack in enumerate(run):
         places.setdefault(attack.name, []).append(place)

@@ -7,7 +7,7 @@ from sync_toys import Waits
 from torch import Tensor, nn
 
 from mtlattack.errors import InputError
-from mtlattack.evaluation import measure, measuring
+from mtlattack.evaluation import judge, judging
 from mtlattack.evidence import DIAGNOSTICS
 from mtlattack.tasks import Depth, Segmentation, Task, create_task, list_tasks
 
@@ -48,7 +48,7 @@ def test_numbers_are_those_of_the_tasks() -> None:
     images, targets = batch_of(3)
     clean = (images + 0.05 * torch.randn(images.shape, generator=torch.Generator().manual_seed(1))).clamp(0, 1)
     model = Echo(TASKS).eval()
-    measured, predictions = measure(model, images, targets, clean), model(images)
+    measured, predictions = judge(model, images, targets, clean), model(images)
     assert list(measured.statistics) == list(TASKS)
     for column, (name, task) in enumerate(TASKS.items()):
         losses, statistics = (f(predictions[name], targets[name]).numpy() for f in (task.loss, task.statistics))
@@ -61,7 +61,7 @@ def test_numbers_are_those_of_the_tasks() -> None:
     assert measured.perturbation[:, 3].tolist() == (images != clean).any(1).sum((1, 2)).tolist()
     assert np.isnan(measured.diagnostics).all()
     noted = {"gap": torch.tensor([1e-3, 0.0, 2.0])}
-    again = measure(model, images, targets, clean, noted).diagnostics
+    again = judge(model, images, targets, clean, noted).diagnostics
     np.testing.assert_allclose(again[:, DIAGNOSTICS.index("gap")], [1e-3, 0, 2], rtol=1e-6)
     assert np.isnan(again).sum() == 3 * (len(DIAGNOSTICS) - 1)
     assert measured.losses.dtype == measured.perturbation.dtype == np.float64
@@ -73,15 +73,15 @@ def test_a_batch_is_waited_for_once(tasks: list[str], images: int) -> None:
     pixels, targets = batch_of(images)
     model = Echo({name: TASKS[name] for name in tasks})
     with Waits() as waits:
-        measure(model, pixels, targets, pixels)
+        judge(model, pixels, targets, pixels)
     assert waits.count == 1
 
 
 def test_each_images_numbers_are_its_own() -> None:
     images, targets = batch_of(5)
-    together = measure(Echo(TASKS), images, targets, images)
+    together = judge(Echo(TASKS), images, targets, images)
     for i in range(5):
-        alone = measure(Echo(TASKS), images[[i]], {k: v[[i]] for k, v in targets.items()}, images[[i]])
+        alone = judge(Echo(TASKS), images[[i]], {k: v[[i]] for k, v in targets.items()}, images[[i]])
         np.testing.assert_allclose(alone.losses[0], together.losses[i], rtol=1e-6)
         for name, values in alone.statistics.items():
             np.testing.assert_allclose(values[0], together.statistics[name][i], rtol=1e-6)
@@ -90,9 +90,9 @@ def test_each_images_numbers_are_its_own() -> None:
 def test_model_is_in_eval_mode_and_left_as_it_was() -> None:
     images, targets = batch_of(2)
     model = Echo(TASKS).train()
-    measured = measure(model, images, targets, images)
+    measured = judge(model, images, targets, images)
     assert model.training
-    np.testing.assert_array_equal(measured.losses, measure(model.eval(), images, targets, images).losses)
+    np.testing.assert_array_equal(measured.losses, judge(model.eval(), images, targets, images).losses)
 
 
 @pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
@@ -100,7 +100,7 @@ def test_model_is_in_eval_mode_and_left_as_it_was() -> None:
 def test_a_single_value_that_is_not_finite_is_named(task: str, value: float) -> None:
     images, targets = batch_of(3)
     with pytest.raises(InputError, match=f"^the model's prediction of {task} is not finite$"):
-        measure(Echo(TASKS, spoil=task, value=value), images, targets, images)
+        judge(Echo(TASKS, spoil=task, value=value), images, targets, images)
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
@@ -117,10 +117,10 @@ def test_sizes_of_perturbations_are_float64_sums_over_planes(images: int, layout
     expected = torch.stack([flat.amax(1), flat.norm(dim=1), flat.sum(1), pixels], 1)
     laid_out = changed.contiguous(memory_format=layout), clean.contiguous(memory_format=layout)
     before = [x.clone() for x in laid_out]
-    measured = measure(Echo({"depth": Depth()}), laid_out[0], targets, laid_out[1])
+    measured = judge(Echo({"depth": Depth()}), laid_out[0], targets, laid_out[1])
     np.testing.assert_array_equal(measured.perturbation, expected)
     wide = [x.double() for x in laid_out]
-    np.testing.assert_array_equal(measuring._norms(*wide), expected)
+    np.testing.assert_array_equal(judging._norms(*wide), expected)
     assert all(torch.equal(x, y) for x, y in zip([*laid_out, *wide], [*before, *before], strict=True))
 
 
@@ -132,13 +132,13 @@ def test_predictions_of_several_precisions_and_layouts_are_measured_together() -
             return {name: x.to(types[k % 4]) for k, (name, x) in enumerate(predictions.items())}
 
     images, targets = batch_of(3)
-    measured, predictions = measure(Mixed(TASKS), images, targets, images), Mixed(TASKS).eval()(images)
+    measured, predictions = judge(Mixed(TASKS), images, targets, images), Mixed(TASKS).eval()(images)
     for column, (name, task) in enumerate(TASKS.items()):
         losses = task.loss(predictions[name].float(), targets[name])
         np.testing.assert_array_equal(measured.losses[:, column], losses)
     for name in TASKS:
         with pytest.raises(InputError, match=f"^the model's prediction of {name} is not finite$"):
-            measure(Mixed(TASKS, spoil=name), images, targets, images)
+            judge(Mixed(TASKS, spoil=name), images, targets, images)
 
 
 def test_predictions_of_a_lower_precision_are_measured_in_float32() -> None:
@@ -149,4 +149,4 @@ def test_predictions_of_a_lower_precision_are_measured_in_float32() -> None:
     images, targets = batch_of(2)
     model = Low({"depth": Depth()}).eval()
     expected = Depth().loss(model(images)["depth"].float(), targets["depth"]).numpy()
-    np.testing.assert_array_equal(measure(model, images, targets, images).losses[:, 0], expected)
+    np.testing.assert_array_equal(judge(model, images, targets, images).losses[:, 0], expected)

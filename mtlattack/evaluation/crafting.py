@@ -1,0 +1,90 @@
+"""Crafting: adversarial images made on a source model, which judging then shows to any."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+import torch
+
+from mtlattack.attacks import Attack, Result
+from mtlattack.data import Batch, PreparedDataset, join_batches, read_ahead
+from mtlattack.devices import choose_device
+from mtlattack.errors import InputError
+from mtlattack.evaluation.fitting import fitted
+from mtlattack.evaluation.model import Model
+from mtlattack.evaluation.preparation import Precision, Preparation, check_precision, prepare
+from mtlattack.evidence import CLEAN
+
+# So many are looked at when a model is prepared, and by `precision="auto"`.
+FIRST_IMAGES = 8
+
+
+@dataclass(frozen=True)
+class Crafted:
+    """A batch under attack: the clean images with ids and labels, and what the attack made of them and noted."""
+
+    clean: Batch
+    result: Result
+
+
+@torch.inference_mode(False)
+def craft(
+    source: Model,
+    data: PreparedDataset,
+    attack: Attack,
+    *,
+    fit_data: PreparedDataset | None = None,
+    precision: Precision = "float32",
+    batch_size: int = 16,
+    device: str | None = None,
+) -> Iterator[Crafted]:
+    """Adversarial images for all of `data`, batch by batch, made on `source`.
+
+    They are those that `evaluate` judges with the same options, bit for bit. An attack that is fitted on images first
+    is fitted on `fit_data`, or else on `data`. InputError as for `evaluate`.
+    """
+    check_precision(precision)
+    chosen = choose_device(device)
+    with no_autocast(chosen):
+        prepared = prepare(source, first_images(data).to(chosen), precision)
+    attack = fitted(attack, prepared, data if fit_data is None else fit_data, chosen)
+    rows = [range(start, min(start + batch_size, len(data))) for start in range(0, len(data), batch_size)]
+    for batch in read_ahead(data, rows, chosen):
+        yield Crafted(batch, craft_batch(prepared, attack, prepared.laid_out(batch)))
+
+
+def craft_batch(prepared: Preparation, attack: Attack | None, batch: Batch) -> Result:
+    """What an attack makes of a batch and notes of it; without one the images as they are.
+
+    InputError names the attack and the images.
+    """
+    if attack is None:
+        return Result(batch.images, {})
+    with in_words(attack, batch), no_autocast(batch.images.device):
+        return attack.run(prepared.judge, batch.images, batch.targets, batch.ids, search=prepared.search)
+
+
+def first_images(data: PreparedDataset) -> Batch:
+    """Those that a model is prepared with."""
+    if not len(data):
+        raise InputError(f"{data.split} of {data.name} has no images to attack")
+    return join_batches([data[i] for i in range(min(FIRST_IMAGES, len(data)))])
+
+
+@contextmanager
+def in_words(attack: Attack | None, batch: Batch) -> Iterator[None]:
+    """Whose mistake it was, and on which images."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{attack or CLEAN} on images {batch.ids[0]} to {batch.ids[-1]}: {error}") from None
+
+
+@contextmanager
+def no_autocast(device: torch.device) -> Iterator[None]:
+    """Inside, somebody's `torch.autocast` around us changes nothing: numbers have the precision that the plan says."""
+    with ExitStack() as stack:
+        for kind in {"cpu", device.type}:
+            if torch.amp.is_autocast_available(kind):
+                stack.enter_context(torch.autocast(kind, enabled=False))
+        yield
