@@ -107,7 +107,9 @@ def at(standings: Sequence[Standing], eps: float, name: str | None = None) -> li
             found.append(replace(standing, eps=eps, robust=robust_at(record, eps), strongest=worst))
         for each in attacks_at(record, eps):
             if each.name == name:
-                left = each.skill and RobustSkill(norm=each.norm, eps=eps, quantized=False, attack=name, skill=each.skill)
+                left = each.skill and RobustSkill(
+                    norm=each.norm, eps=eps, quantized=False, attack=name, skill=each.skill
+                )
                 found.append(replace(standing, eps=eps, robust=left, strongest=each))
     return found
 

@@ -13,6 +13,8 @@ from mtlattack.leaderboard.standings import Standing
 # In a script, and in JSON within HTML, none of these may stand as itself; line separators are no ASCII.
 _ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&'"}
 
+_BETTER = {True: "high", False: "low"}
+
 
 def numbers_script(
     key: str,
@@ -34,7 +36,11 @@ def numbers_script(
         "attacks": list(attacks),
         "facts": FACTS,
         "quantities": [
-            {"key": each.key, "title": f"{each.title} {each.unit}", "better": "high" if each.higher_is_better else "low"}
+            {
+                "key": each.key,
+                "title": f"{each.title} {each.unit}",
+                "better": "high" if each.higher_is_better else "low",
+            }
             for each in (*MAIN_COLUMNS, *tasks)
         ],
         "rows": [

@@ -1,4 +1,4 @@
-"""What stands on a row's page beside the numbers: the model's card, where all of it comes from, and how to repeat it."""
+"""What stands on a row's page beside the numbers: the model's card, where it all comes from, how to repeat it."""
 
 import re
 import shlex

@@ -19,6 +19,7 @@ from mtlattack.leaderboard.pages.transfer import Transfer, transfer_map
 from mtlattack.leaderboard.records import attacks_at, headline_eps, levels_of, robust_at, strongest, tasks_of, threat_at
 from mtlattack.leaderboard.standings import Standing
 
+
 @dataclass(frozen=True)
 class Change:
     """An event of the ledger."""
@@ -186,9 +187,7 @@ def _level(record: Record, eps: float, headline: bool, tasks: Sequence[Column], 
     return Level(threat, anchor, headline, lines, transfer_map(results, list(tasks_of(record))))
 
 
-def _attack_line(
-    result: AttackResult, best: bool, tasks: Sequence[Column], details: Sequence[Column]
-) -> AttackLine:
+def _attack_line(result: AttackResult, best: bool, tasks: Sequence[Column], details: Sequence[Column]) -> AttackLine:
     return AttackLine(
         name=result.name,
         strongest=best,
