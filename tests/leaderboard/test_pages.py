@@ -16,8 +16,8 @@ from mtlattack.cli import main
 from mtlattack.errors import InputError
 from mtlattack.evidence import Evidence
 from mtlattack.leaderboard.board import Board, StoredRow
-from mtlattack.leaderboard.charts.lettering import significant
-from mtlattack.leaderboard.charts.quantities import eps_text
+from mtlattack.leaderboard.pages.charts.lettering import significant
+from mtlattack.leaderboard.pages.charts.quantities import eps_text
 from mtlattack.leaderboard.ledger import read_ledger, statuses
 from mtlattack.leaderboard.pages import build_pages
 from mtlattack.leaderboard.pages.formats import brackets, degree, duration, in_unit, size

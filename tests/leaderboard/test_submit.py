@@ -21,7 +21,7 @@ from mtlattack.evidence import Evidence
 from mtlattack.evidence.packing import compact
 from mtlattack.evidence.packing.compact import read_compact
 from mtlattack.leaderboard.board import Board, StoredRow, read_row
-from mtlattack.leaderboard.charts.lettering import significant
+from mtlattack.leaderboard.pages.charts.lettering import significant
 from mtlattack.leaderboard.ledger import Event, append, read_ledger, statuses
 from mtlattack.leaderboard.rows.building import build_row, check_evidence
 from mtlattack.leaderboard.rows.identity import row_document, row_id

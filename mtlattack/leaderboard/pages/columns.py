@@ -81,7 +81,7 @@ WORST_SKILL = Column(
 )
 SUMMARY_COLUMNS = tuple(of_summary(summary) for summary in SUMMARIES)
 # Skill, the worst task's beside it, then what says more of attacks than of models.
-MAIN_COLUMNS = (SUMMARY_COLUMNS[0], WORST_SKILL, *SUMMARY_COLUMNS[1:])
+MAIN_COLUMNS = (replace(SUMMARY_COLUMNS[0], title="robust skill"), WORST_SKILL, *SUMMARY_COLUMNS[1:])
 
 
 def of_skill(task: Task) -> Column:

@@ -7,9 +7,9 @@ from markupsafe import Markup
 
 from mtlattack.analysis import AttackResult, Record
 from mtlattack.leaderboard.board import StoredRow
-from mtlattack.leaderboard.charts import attack_curves
 from mtlattack.leaderboard.ledger import Event, Status
 from mtlattack.leaderboard.pages import places
+from mtlattack.leaderboard.pages.charts import attack_curves
 from mtlattack.leaderboard.pages.columns import MAIN_COLUMNS, SUMMARY_COLUMNS, Column, headlines, of_metric, of_skill
 from mtlattack.leaderboard.pages.flags import flag_meaning
 from mtlattack.leaderboard.pages.formats import Figure, duration, moment

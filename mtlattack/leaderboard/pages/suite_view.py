@@ -8,11 +8,11 @@ from markupsafe import Markup
 from mtlattack.analysis.summaries import UNDEFINED
 from mtlattack.analysis.tables import threat_text
 from mtlattack.leaderboard.board import StoredRow
-from mtlattack.leaderboard.charts import robust_curves, skill_against_clean, skill_against_degree
-from mtlattack.leaderboard.charts.plot import panels
-from mtlattack.leaderboard.charts.scatter import scatter_legend
 from mtlattack.leaderboard.ledger import STATUSES, Event, Status
 from mtlattack.leaderboard.pages import places
+from mtlattack.leaderboard.pages.charts import robust_curves, skill_against_clean, skill_against_degree
+from mtlattack.leaderboard.pages.charts.plot import panels
+from mtlattack.leaderboard.pages.charts.scatter import scatter_legend
 from mtlattack.leaderboard.pages.columns import MAIN_COLUMNS, Column, headlines
 from mtlattack.leaderboard.pages.formats import Figure, counted, figure_of
 from mtlattack.leaderboard.pages.lines import Line, View, make_line, views
@@ -40,7 +40,8 @@ class SuiteView:
     threats: list[str]
     attacks: list[str]
     statuses: list[tuple[Status, int]]
-    columns: list[Column]
+    main: list[Column]
+    tasks: list[Column]
     lines: list[tuple[Line, View | None]]
     by_eps: list[tuple[Line, list[Figure]]]
     curves: Markup
@@ -89,7 +90,8 @@ def suite_view(rows: Sequence[StoredRow], last: Mapping[str, Event]) -> SuiteVie
         threats=list(levels.values()),
         attacks=attacks,
         statuses=_counted([line.status for line, _ in lines]),
-        columns=[*MAIN_COLUMNS, *tasks],
+        main=list(MAIN_COLUMNS),
+        tasks=tasks,
         lines=lines,
         by_eps=[(line, _by_eps(each, levels)) for (line, _), each in zip(lines, standings, strict=True) if each.counts],
         curves=robust_curves(standings),

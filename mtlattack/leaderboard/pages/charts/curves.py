@@ -7,8 +7,8 @@ from markupsafe import Markup
 from mtlattack.analysis import AttackResult, Interval, Record
 from mtlattack.analysis.summaries import SKILL, UNDEFINED
 from mtlattack.analysis.tables import threat_text
-from mtlattack.leaderboard.charts.axis import Axis, numeric, steps
-from mtlattack.leaderboard.charts.plot import SHAPES, Point, Series, Style, exactly, legend, panels, plot, style
+from mtlattack.leaderboard.pages.charts.axis import Axis, numeric, steps
+from mtlattack.leaderboard.pages.charts.plot import SHAPES, Point, Series, Style, exactly, legend, panels, plot, style
 from mtlattack.leaderboard.pages.columns import SUMMARY_COLUMNS, Column, headlines, of_summary
 from mtlattack.leaderboard.pages.formats import with_interval
 from mtlattack.leaderboard.standings import Standing

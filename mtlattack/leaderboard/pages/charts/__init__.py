@@ -6,8 +6,8 @@ It holds no script, no style attribute and no address but those of rows' pages; 
 
 from pathlib import Path
 
-from mtlattack.leaderboard.charts.curves import attack_curves, robust_curves
-from mtlattack.leaderboard.charts.scatter import skill_against_clean, skill_against_degree
+from mtlattack.leaderboard.pages.charts.curves import attack_curves, robust_curves
+from mtlattack.leaderboard.pages.charts.scatter import skill_against_clean, skill_against_degree
 
 # What the markup's classes look like, in both themes; a page that shows charts includes it.
 STYLESHEET = Path(__file__).with_name("charts.css")

@@ -7,7 +7,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from mtlattack.analysis import Interval
-from mtlattack.leaderboard.charts.axis import Axis, visible
+from mtlattack.leaderboard.pages.charts.axis import Axis, visible
 
 WIDTH, HEIGHT = 340, 270
 LEFT, TOP, RIGHT, BOTTOM = 54, 10, 330, 226
@@ -133,7 +133,7 @@ def upwards(axis: Axis, value: float) -> float:
 
 
 _TEMPLATES = Environment(
-    loader=PackageLoader("mtlattack.leaderboard.charts"),
+    loader=PackageLoader("mtlattack.leaderboard.pages.charts"),
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,

@@ -6,8 +6,8 @@ from itertools import groupby
 from markupsafe import Markup
 
 from mtlattack.analysis import Interval
-from mtlattack.leaderboard.charts.axis import Axis, numeric
-from mtlattack.leaderboard.charts.plot import SHAPES, Point, Series, Style, exactly, legend, plot
+from mtlattack.leaderboard.pages.charts.axis import Axis, numeric
+from mtlattack.leaderboard.pages.charts.plot import SHAPES, Point, Series, Style, exactly, legend, plot
 from mtlattack.leaderboard.pages.formats import degree, with_interval
 from mtlattack.leaderboard.standings import Standing
 
