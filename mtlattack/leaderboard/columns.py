@@ -13,8 +13,8 @@ from mtlattack.leaderboard.showing.markdown import code, escape
 from mtlattack.leaderboard.standings import Place
 
 SHORT_ID = 8
-# Where columns are few, those of a group stand together: what ranks, what tells attacks apart, what the row is.
-Group = Literal["name", "skill", "relative", "row"]
+# Where columns are few, those of a section stand together: what ranks, what tells attacks apart, what the row is.
+Section = Literal["name", "skill", "relative", "row"]
 Cell = str | int | float | None
 
 
@@ -24,7 +24,7 @@ class Column(ABC):
 
     key: str
     title: str
-    group: Group
+    section: Section
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -94,7 +94,7 @@ def _summary(summary: Summary) -> Column:
     )
 
 
-COLUMNS: tuple[Column, ...] = (
+COLUMNS: list[Column] = [
     Plain("rank", "rank", "name", lambda place: place.rank),
     Name("model", "model", "name", lambda place: place.standing.stored.row.model.name),
     Measured("clean_skill", "clean skill", "skill", lambda place: _clean_skill(place)),
@@ -109,12 +109,12 @@ COLUMNS: tuple[Column, ...] = (
     Plain("flags", "flags", "row", lambda place: len(place.standing.stored.record.flags) or None),
     Plain("status", "status", "row", lambda place: place.standing.status),
     Name("row", "row", "row", lambda place: place.standing.stored.id[:SHORT_ID]),
-)
+]
 
 
-def columns_of(group: Group) -> list[Column]:
+def columns_of(section: Section) -> list[Column]:
     """The columns that stand together."""
-    return [each for each in COLUMNS if each.group == group]
+    return [each for each in COLUMNS if each.section == section]
 
 
 def column(key: str) -> Column:

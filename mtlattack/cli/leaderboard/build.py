@@ -7,8 +7,6 @@ import typer
 
 from mtlattack.cli.leaderboard.options import BOARD, BoardOption
 from mtlattack.leaderboard.board import Board
-from mtlattack.leaderboard.pages.build import build_pages, no_picture
-from mtlattack.leaderboard.pages.panels import draw_row
 
 
 def build(
@@ -19,5 +17,8 @@ def build(
     ] = False,
 ) -> None:
     """Write the board as static HTML, to be opened from disk or put on any server."""
+    from mtlattack.leaderboard.pages.build import build_pages, no_picture
+    from mtlattack.leaderboard.pages.panels import draw_row
+
     draw = draw_row if pictures else no_picture
     print(build_pages(Board(board), board / "pages" if out is None else out, draw))

@@ -7,15 +7,17 @@ from rich.text import Text
 
 from mtlattack.analysis.tables import WIDTH
 from mtlattack.cli.leaderboard.options import BOARD, BoardOption, board_console
-from mtlattack.leaderboard.board import Board
+from mtlattack.leaderboard.board import Board, StoredRow
 from mtlattack.leaderboard.comparing.difference import compare_rows
 from mtlattack.leaderboard.comparing.difference_tables import (
+    render_columns,
     render_fields,
     render_heading,
-    render_numbers,
     render_paired,
 )
+from mtlattack.leaderboard.ledger import read_ledger, statuses
 from mtlattack.leaderboard.showing.selection import eps_of
+from mtlattack.leaderboard.standings import Place, by_suite, places
 
 _RowArgument = Annotated[str, typer.Argument(metavar="ROW", help="A row, by the first digits of its id.")]
 
@@ -24,25 +26,32 @@ def diff(
     one: _RowArgument,
     two: _RowArgument,
     board: BoardOption = BOARD,
-    eps: Annotated[float | None, typer.Option(help="Numbers at this ε alone; as in suites.")] = None,
-    attack: Annotated[str, typer.Option(help="Numbers under attacks that match this glob alone.")] = "*",
+    eps: Annotated[float | None, typer.Option(help="Differences at this ε alone; as in suites.")] = None,
+    attack: Annotated[str, typer.Option(help="Differences under attacks that match this glob alone.")] = "*",
 ) -> None:
-    """Print what two rows say differently and, if they are of one suite version, how their numbers differ.
+    """Print what two rows say differently and, if they are of one suite version, how they stand on its board.
 
-    With the evidence of both at hand, also the paired bootstrap of their difference over the same images.
+    Then the paired bootstrap of their difference over the same images, under each attack.
     """
     found = Board(board)
     first, second = found.find(one), found.find(two)
-    threat = first.row.threat
-    level = None if eps is None else eps_of(first.row, eps)
+    level = None if eps is None else eps_of(first.record, eps)
     compared = compare_rows(first, second).narrowed(level, attack)
     parts = [render_heading(first, second), render_fields(compared.fields)]
+    if compared.remark is None:
+        parts.append(render_columns(*_places(found, first, second, level)))
     if compared.paired:
-        parts.append(render_paired(compared.paired, threat))
-    if compared.numbers:
-        parts.append(render_numbers(compared.numbers, threat))
+        parts.append(render_paired(compared.paired, first.record))
     if compared.remark:
         parts.append(Text(compared.remark))
     console = board_console(WIDTH)
     for part in parts:
         console.print(part, Text(), sep="\n")
+
+
+def _places(board: Board, one: StoredRow, two: StoredRow, eps: float | None) -> list[Place]:
+    """Where both stand among the rows of their suite version."""
+    group = by_suite(board.read_all())[one.row.suite.name, one.row.suite.version]
+    last = statuses(read_ledger(board.ledger))
+    known = {place.standing.stored.id: place for place in places(group, last, eps)}
+    return [known[one.id], known[two.id]]

@@ -70,4 +70,4 @@ def _show_row(stored: StoredRow, events: list[Event], eps: float | None, task: s
     if format is Format.MARKDOWN:
         print(card_to_markdown(stored, events, eps, task), end="")
     else:
-        board_console(width_of_card(stored.row)).print(render_card(stored, events, eps, task))
+        board_console(width_of_card(stored.record)).print(render_card(stored, events, eps, task))

@@ -6,12 +6,11 @@ from typing import Annotated
 
 import typer
 
-from mtlattack.attacks import Threat
 from mtlattack.cli.leaderboard.options import BOARD, BoardOption
 from mtlattack.leaderboard.board import Board, StoredRow
-from mtlattack.leaderboard.pages.formats import in_unit
-from mtlattack.leaderboard.rows.schema import Interval
-from mtlattack.leaderboard.standings import headline_eps, strongest
+from mtlattack.leaderboard.columns import COLUMNS
+from mtlattack.leaderboard.records import threat_at
+from mtlattack.leaderboard.standings import Place, stand
 from mtlattack.leaderboard.submitting.declaration import Said
 from mtlattack.leaderboard.submitting.submission import submit
 
@@ -63,36 +62,25 @@ def _git_name(folder: Path) -> str | None:
 
 
 def _headline(stored: StoredRow) -> list[str]:
-    row = stored.row
-    eps = headline_eps(row)
-    attack = strongest(row, eps)
-    card = {
+    """What will stand on the board, but for its rank."""
+    row, record = stored.row, stored.record
+    [standing] = stand([stored], {})
+    place, known = Place(None, standing), ("rank", "model", "row", "status", "flags")
+    fields = {
         "layout": row.model.layout,
-        "sharing degree": None if row.model.sharing_degree is None else f"{row.model.sharing_degree:.2f}",
-        "adversarial training": row.model.adversarial_training or "none",
         "extra data": row.model.extra_data or "none",
         "licence": row.model.licence,
         "submitter": row.submitted.name,
-        "command": row.environment.command,
+        "command": record.environment["command"],
+        **{column.title: column.text(place) for column in COLUMNS if column.key not in known},
     }
-    numbers = {
-        "log loss ratio": _text(attack.log_ratio, ""),
-        "average relative performance": _text(attack.arp, "%"),
-        f"worst task, {attack.worst_task}": _text(attack.worst, "%"),
-    }
-    threat = Threat(row.threat.norm, eps, row.threat.quantized)
+    threat = threat_at(record, standing.eps)
     return [
-        f"row {stored.id}: {row.model.name} under {row.suite.name} v{row.suite.version}, {row.data.images} images",
-        *(f"  {key}: {value}" for key, value in card.items() if value is not None),
-        f"strongest attack at {threat}: {attack.name}",
-        *(f"  {key}: {value}" for key, value in numbers.items()),
-        *(f"flag {flag.name}{f' ({flag.attack})' if flag.attack else ''}: {flag.seen}" for flag in row.flags),
+        f"row {stored.id}: {row.model.name} under {row.suite.name} v{row.suite.version}, "
+        f"{record.data['images']} images, {threat}",
+        *(f"  {key}: {value}" for key, value in fields.items() if value is not None),
+        *(f"flag {flag.name}{f' ({flag.attack})' if flag.attack else ''}: {flag.seen}" for flag in record.flags),
     ]
-
-
-def _text(interval: Interval, unit: str) -> str:
-    figure = in_unit(interval, unit)
-    return " ".join(filter(None, (figure.text, unit, figure.interval)))
 
 
 def _next_steps(stored: StoredRow, board: Board) -> list[str]:

@@ -4,39 +4,61 @@ What the images have in common cancels, so that the interval of the difference i
 let expect (paired bootstrap: Efron & Tibshirani 1993, ch. 8; Koehn 2004, "Statistical Significance Tests").
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from mtlattack.analysis import Interval
-from mtlattack.analysis.change import Change
+from mtlattack.analysis.change import Array, Change
 from mtlattack.analysis.report import Analysis, analyse, interval
+from mtlattack.analysis.skill import measure_skill
 from mtlattack.errors import InputError
 from mtlattack.evidence import Evidence
 
+CLEAN, ROBUST = "clean", "robust"
 Key = tuple[str, float]
+# Names as those of summaries.
+Numbers = Mapping[str, Array]
 
 
 @dataclass(frozen=True)
 class PairedDifference:
-    """Second minus first under one attack: what it lost less or more, as shares, with 95 % intervals over images."""
+    """Second minus first under one attack at one ε (image units): by summary, as shares, with 95 % intervals over
+    images; what is undefined for one of both is not there.
+
+    CLEAN is without attack, at ε 0; ROBUST is each model under the attack that leaves it the least skill.
+    """
 
     attack: str
     eps: float
-    log_ratio: Interval
-    loss_change: Interval
-    arp: Interval
+    numbers: Mapping[str, Interval]
 
 
 def paired_differences(one: Evidence, two: Evidence) -> list[PairedDifference]:
-    """The differences under each attack that both met, in the order of the first.
+    """The differences without attack, then under each attack that both met in the order of the first, then the robust
+    ones; skill where both have a constant answer.
 
     InputError unless both are of the same images in the same order.
     """
     if one.ids != two.ids:
         raise InputError("the two rows were not measured on the same images in the same order: nothing can be paired")
     # Resamples depend on number of images and seed alone: row r of both analyses draws the same images.
-    first, second = dict(_changes(analyse(one))), dict(_changes(analyse(two)))
-    return [_difference(key, change, second[key]) for key, change in first.items() if key in second]
+    first, second = _numbers(analyse(one)), _numbers(analyse(two))
+    return [_difference(key, numbers, second[key]) for key, numbers in first.items() if key in second]
+
+
+def _numbers(analysis: Analysis) -> dict[Key, Numbers]:
+    """By attack and ε what is compared, each `[1 + resamples]`; the images as they are first."""
+    attacked = {key: _of_change(change, analysis) for key, change in _changes(analysis)}
+    robust: dict[Key, Numbers] = {}
+    for (_, eps), numbers in attacked.items():
+        if "skill" in numbers and np.isfinite(numbers["skill"][0]):
+            least = robust.setdefault((ROBUST, eps), numbers)
+            if numbers["skill"][0] < least["skill"][0]:
+                robust[ROBUST, eps] = numbers
+    only_skill = {key: {"skill": numbers["skill"]} for key, numbers in robust.items()}
+    return {(CLEAN, 0.0): _skill(analysis.clean_metrics, analysis), **attacked, **only_skill}
 
 
 def _changes(analysis: Analysis) -> Iterator[tuple[Key, Change]]:
@@ -47,10 +69,16 @@ def _changes(analysis: Analysis) -> Iterator[tuple[Key, Change]]:
         yield (ensemble["name"], ensemble["eps"]), change
 
 
-def _difference(key: Key, one: Change, two: Change) -> PairedDifference:
-    return PairedDifference(
-        *key,
-        log_ratio=interval(two.log_ratio - one.log_ratio),
-        loss_change=interval(two.loss_change - one.loss_change),
-        arp=interval(two.arp - one.arp),
-    )
+def _of_change(change: Change, analysis: Analysis) -> Numbers:
+    ours = {"log_ratio": change.log_ratio, "loss_change": change.loss_change, "arp": change.arp}
+    return {**_skill(change.metrics, analysis), **ours}
+
+
+def _skill(metrics: Mapping[str, Mapping[str, Array]], analysis: Analysis) -> Numbers:
+    if analysis.constant is None:
+        return {}
+    return {"skill": measure_skill(metrics, analysis.constant, analysis.evidence.tasks).mean}
+
+
+def _difference(key: Key, one: Numbers, two: Numbers) -> PairedDifference:
+    return PairedDifference(*key, {name: interval(two[name] - one[name]) for name in one if name in two})

@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Mapping
 from urllib.parse import quote
 
+from mtlattack.analysis.tables import compact_interval
 from mtlattack.leaderboard.board import StoredRow
 from mtlattack.leaderboard.ledger import Event
+from mtlattack.leaderboard.records import headline_eps, robust_at
 from mtlattack.leaderboard.standings import WITHDRAWN, status_of
 
 # BibTeX counts braces even behind a backslash, so each of these brings as many as it closes.
@@ -44,7 +46,13 @@ def _entry(stored: StoredRow, last: Mapping[str, Event]) -> str:
         "title": f"{{{latex(row.model.name)} on {latex(row.suite.name)}, version {row.suite.version}}}",
         "year": str(row.submitted.at.year),
         "url": None if url is None else quote(url, safe=_LINK),
-        "note": f"Row {stored.id} of the mtlattack leaderboard, {status}",
+        "note": f"Row {stored.id} of the mtlattack leaderboard, {status}{_skill(stored)}",
     }
     lines = [f"  {name} = {{{value}}}," for name, value in fields.items() if value is not None]
     return "\n".join([f"@misc{{mtlattack-{stored.id},", *lines, "}", ""])
+
+
+def _skill(stored: StoredRow) -> str:
+    """What ranks it, at the ε that stands first; nothing for evidence that knows no skill."""
+    robust = robust_at(stored.record, headline_eps(stored.record))
+    return "" if robust is None else latex(f", robust skill {compact_interval(robust.skill.mean, percent=False)}")

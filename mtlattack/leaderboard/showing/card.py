@@ -7,14 +7,21 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from mtlattack.analysis.record import AttackResult
-from mtlattack.analysis.tables import attack_tables, flag_notes, markdown_tables, member_notes, width_of
+from mtlattack.analysis import AttackResult, Record
+from mtlattack.analysis.record import Skill
+from mtlattack.analysis.tables import (
+    attack_tables,
+    compact_interval,
+    flag_notes,
+    markdown_tables,
+    member_notes,
+    width_of,
+)
 from mtlattack.attacks import Threat
 from mtlattack.errors import UnknownNameError
 from mtlattack.leaderboard.board import StoredRow
 from mtlattack.leaderboard.ledger import Event
-from mtlattack.leaderboard.rows.results import clean_of, results_of, tasks_of
-from mtlattack.leaderboard.rows.schema import Row
+from mtlattack.leaderboard.records import tasks_of, threats_of
 from mtlattack.leaderboard.showing.markdown import code, escape
 from mtlattack.leaderboard.showing.selection import eps_of
 from mtlattack.tasks import Task
@@ -27,43 +34,48 @@ def render_card(stored: StoredRow, events: Iterable[Event], eps: float | None = 
 
     InputError for an ε or a task that the row does not have.
     """
-    tasks, results = _chosen(stored.row, eps, task)
-    clean = clean_of(stored.row, tasks)
+    record = stored.record
+    tasks, results = _chosen(record, eps, task)
     history = [Text(f"  {line}") for line in _history(stored, events)]
-    parts: list[RenderableType] = [Text(_title(stored)), _grid(card_fields(stored.row)), Text(), Text("history")]
-    parts += [*history, Text(), *attack_tables(clean, list(tasks.values()), results)]
-    return Group(*parts, *(Text(note) for note in _notes(stored.row, results)))
+    parts: list[RenderableType] = [Text(_title(stored)), _grid(card_fields(stored)), Text(), Text("history")]
+    parts += [*history, Text(), *attack_tables(record.clean, list(tasks.values()), results)]
+    return Group(*parts, *(Text(note) for note in _notes(record, results)))
 
 
 def card_to_markdown(
     stored: StoredRow, events: Iterable[Event], eps: float | None = None, task: str | None = None
 ) -> str:
     """The same as Markdown; what submitters wrote stays text."""
-    tasks, results = _chosen(stored.row, eps, task)
+    record = stored.record
+    tasks, results = _chosen(record, eps, task)
     lines = [f"**{escape(_title(stored))}**", ""]
-    lines += [f"- {name}: {escape(value)}" for name, value in card_fields(stored.row)]
+    lines += [f"- {name}: {escape(value)}" for name, value in card_fields(stored)]
     lines += ["", "History:", "", *(f"- {escape(line)}" for line in _history(stored, events)), ""]
     # A name in a table's cell.
     safe = [result.model_copy(update={"name": code(result.name)}) for result in results]
-    lines += markdown_tables(clean_of(stored.row, tasks), list(tasks.values()), safe)
-    return "\n".join([*lines, *(f"- {escape(note)}" for note in _notes(stored.row, results)), ""])
+    lines += markdown_tables(record.clean, list(tasks.values()), safe)
+    return "\n".join([*lines, *(f"- {escape(note)}" for note in _notes(record, results)), ""])
 
 
-def width_of_card(row: Row) -> int:
+def width_of_card(record: Record) -> int:
     """Columns that a card's tables take."""
-    return width_of(results_of(row, tasks_of(row)))
+    return width_of(record.attacks)
 
 
-def card_fields(row: Row) -> list[Field]:
-    """What a row says beside its numbers, as names and texts."""
-    model, data, ran = row.model, row.data, row.environment
-    threat = row.threat
-    levels = " · ".join(str(Threat(threat.norm, eps, threat.quantized)) for eps in threat.eps)
-    hashes = ", ".join(f"{name} {digest[:8]}" for name, digest in data.sha256.items())
+def card_fields(stored: StoredRow) -> list[Field]:
+    """What a row says beside its tables, and its skill, as names and texts."""
+    row, record = stored.row, stored.record
+    model, data, ran = row.model, record.data, record.environment
+    hashes = ", ".join(f"{name} {digest[:8]}" for name, digest in data["sha256"].items())
+    # An ensemble's cost is that of its members.
+    run = [result for result in record.attacks if result.members is None]
+    forward, backward = (sum(passes) for passes in zip(*((r.forward_passes, r.backward_passes) for r in run), strict=True))
+    seconds = sum(result.seconds for result in run)
+    versions = ", ".join(f"{name} {version}" for name, version in ran["versions"].items())
     fields: list[tuple[str, str | float | None]] = [
         ("suite", f"{row.suite.name} v{row.suite.version} ({row.suite.sha256[:8]})"),
-        ("data", f"{data.images} images of {data.name} {data.split} ({hashes})"),
-        ("threat", levels),
+        ("data", f"{data['images']} images of {data['name']} {data['split']} ({hashes})"),
+        ("threat", " · ".join(map(str, threats_of(record)))),
         ("model", model.name),
         ("parameters", f"{model.parameters:,}"),
         ("layout", model.layout),
@@ -79,26 +91,41 @@ def card_fields(row: Row) -> list[Field]:
         ("submitted", f"{_moment(row.submitted.at)} by {row.submitted.name}"),
         (
             "run",
-            f"{_moment(ran.started)}, {row.cost.seconds:.0f} s on {ran.device} ({ran.system}), commit {ran.commit}",
+            f"{_moment(datetime.fromisoformat(ran['started']))}, {seconds:.0f} s on {ran['device']} ({ran['system']}), "
+            f"commit {ran['commit']}",
         ),
-        ("passes an image", f"{row.cost.forward_passes}+{row.cost.backward_passes} forward+backward"),
-        ("versions", ", ".join(f"{name} {version}" for name, version in ran.versions.items())),
-        ("seed", f"{ran.seed}, gradients in {ran.search_precision}, batches of {ran.batch_size}"),
-        ("command", ran.command),
+        ("passes an image", f"{forward}+{backward} forward+backward"),
+        ("versions", versions),
+        ("seed", f"{record.seed}, gradients in {record.search_precision}, batches of {record.batch_size}"),
+        ("command", ran["command"]),
         ("evidence", f"{row.evidence.file}, {row.evidence.bytes:,} bytes"),
+        *_skills(record),
     ]
     return [(name, "–" if value is None else str(value)) for name, value in fields]
 
 
-def _chosen(row: Row, eps: float | None, task: str | None) -> tuple[dict[str, Task], list[AttackResult]]:
-    tasks = tasks_of(row)
+def _skills(record: Record) -> list[Field]:
+    """Without attack, and for each threat under the attack that leaves least; nothing where the evidence has none."""
+    fields = [] if record.clean_skill is None else [("clean skill", _skill_text(record.clean_skill))]
+    for robust in record.robust_skill:
+        threat = Threat(robust.norm, robust.eps, robust.quantized)
+        fields.append((f"robust skill, {threat}", f"{_skill_text(robust.skill)}, under {robust.attack}"))
+    return fields
+
+
+def _skill_text(skill: Skill) -> str:
+    worst = f"; worst {skill.worst_task} {compact_interval(skill.worst, percent=False)}" if skill.worst_task else ""
+    return compact_interval(skill.mean, percent=False) + worst
+
+
+def _chosen(record: Record, eps: float | None, task: str | None) -> tuple[dict[str, Task], list[AttackResult]]:
+    tasks, results = tasks_of(record), record.attacks
     if task is not None:
         if task not in tasks:
             raise UnknownNameError("task", task, tasks)
         tasks = {task: tasks[task]}
-    results = results_of(row, tasks)
     if eps is not None:
-        level = eps_of(row, eps)
+        level = eps_of(record, eps)
         results = [result for result in results if result.eps == level]
     return tasks, results
 
@@ -120,8 +147,8 @@ def _history(stored: StoredRow, events: Iterable[Event]) -> list[str]:
     return lines
 
 
-def _notes(row: Row, results: Sequence[AttackResult]) -> list[str]:
-    return member_notes(results) + flag_notes(row.flags, row.checked)
+def _notes(record: Record, results: Sequence[AttackResult]) -> list[str]:
+    return member_notes(results) + flag_notes(record.flags, record.checked)
 
 
 def _grid(fields: Iterable[Field]) -> Table:

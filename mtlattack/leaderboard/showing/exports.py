@@ -1,61 +1,56 @@
-"""The board for other programs: a tidy table of all numbers, and the stored documents."""
+"""The board for other programs: its columns as a table, and the rows with all that follows from them."""
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mtlattack.leaderboard.board import StoredRow
+from mtlattack.leaderboard.columns import COLUMNS, Cell
 from mtlattack.leaderboard.ledger import Event
-from mtlattack.leaderboard.rows.numbers import Number, numbers_of
-from mtlattack.leaderboard.standings import status_of
+from mtlattack.leaderboard.records import levels_of
+from mtlattack.leaderboard.standings import Place, by_suite, places, status_of
 
-CSV_COLUMNS = (
-    "row",
-    "status",
-    "suite",
-    "suite_version",
-    "model",
-    "weights_sha256",
-    "sharing_degree",
-    "adversarial_training",
-    "submitter",
-    "norm",
-    "eps",
-    "attack",
-    "task",
-    "metric",
-    "clean",
-    "value",
-    "low",
-    "high",
-    "unit",
-    "better",
-)
+# Beside the columns of the board; a row is known by its whole id here.
+_ABOUT = ("row", "suite", "suite_version", "norm", "eps")
 # What spreadsheets take for the beginning of a formula (OWASP, "CSV Injection"); full-width signs last.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
-_BETTER = {True: "higher", False: "lower", None: ""}
 
 
 def to_csv(rows: Iterable[StoredRow], last: Mapping[str, Event]) -> str:
-    """One line a number: row, ε (image units; 0 is clean), attack, task, metric; SI units and shares.
+    """One line a row and ε (image units), with the columns of the board; all else that is known of a row is in
+    `to_documents`.
 
-    `task` is `all` for what sums up an attack; an empty cell is undefined, or what the number does not have. Texts that
-    a spreadsheet would take for a formula begin with an apostrophe. `last` is each row's last event.
+    Shares are no per cents; an empty cell is undefined. Texts that a spreadsheet would take for a formula begin with an
+    apostrophe. `last` is each row's last event.
     """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(CSV_COLUMNS)
-    for stored in rows:
-        about = _about(stored, last)
-        writer.writerows([*about, *_cells(number)] for number in numbers_of(stored.row))
+    writer.writerow(csv_columns())
+    for group in by_suite(rows).values():
+        levels = dict.fromkeys(eps for stored in group for eps in levels_of(stored.record))
+        for eps in levels:
+            writer.writerows(_line(place) for place in places(group, last, eps))
     return out.getvalue()
 
 
+def csv_columns() -> list[str]:
+    """The names of the columns of `to_csv`."""
+    return [*_ABOUT, *(key for column in COLUMNS for key in column.keys if column.key not in _ABOUT)]
+
+
 def to_documents(rows: Iterable[StoredRow], last: Mapping[str, Event]) -> list[dict[str, Any]]:
-    """For each row `id`, `status` and `document`: the JSON that is stored, of whatever schema version it is; its
-    canonical form has the hash `id`."""
-    return [{"id": stored.id, "status": status_of(stored.id, last), "document": stored.document} for stored in rows]
+    """For each row `id`, `status`, `document` (the JSON that is stored, of whatever schema version it is; its canonical
+    form has the hash `id`), and `record`: all that is derived from its evidence. `last` is each row's last event."""
+    return [
+        {
+            "id": stored.id,
+            "status": status_of(stored.id, last),
+            "document": stored.document,
+            "record": stored.record.model_dump(mode="json"),
+        }
+        for stored in rows
+    ]
 
 
 def guard(text: str) -> str:
@@ -63,25 +58,9 @@ def guard(text: str) -> str:
     return "'" + text if text.startswith(_FORMULA) else text
 
 
-def _about(stored: StoredRow, last: Mapping[str, Event]) -> Sequence[object]:
-    row = stored.row
-    return (
-        stored.id,
-        status_of(stored.id, last),
-        guard(row.suite.name),
-        row.suite.version,
-        guard(row.model.name),
-        row.model.weights_sha256,
-        row.model.sharing_degree,
-        guard(row.model.adversarial_training or ""),
-        guard(row.submitted.name),
-        row.threat.norm,
-    )
-
-
-def _cells(number: Number) -> Sequence[object]:
-    place, interval = number.place, number.interval
-    names = (guard(place.attack), guard(place.task), guard(place.metric))
-    numbers = (number.clean, interval.value, interval.low, interval.high)
+def _line(place: Place) -> list[Cell]:
+    stored = place.standing.stored
+    about = (stored.id, stored.row.suite.name, stored.row.suite.version, stored.record.attacks[0].norm, place.standing.eps)
+    cells = [cell for column in COLUMNS for cell in column.cells(place) if column.key not in _ABOUT]
     # None becomes an empty cell, floats the shortest decimals that give them back.
-    return (place.eps, *names, *numbers, number.unit, _BETTER[number.higher_is_better])
+    return [guard(cell) if isinstance(cell, str) else cell for cell in (*about, *cells)]

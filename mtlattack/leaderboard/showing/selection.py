@@ -3,14 +3,15 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from mtlattack.analysis import Record
 from mtlattack.attacks import Threat
 from mtlattack.attacks.threat import in_image_units
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.evaluation import list_suites
 from mtlattack.leaderboard.board import StoredRow
 from mtlattack.leaderboard.ledger import STATUSES, Event, Status
-from mtlattack.leaderboard.rows.schema import Row
-from mtlattack.leaderboard.standings import Standing, by_suite, ranked, stand
+from mtlattack.leaderboard.records import levels_of, threat_at, threats_of
+from mtlattack.leaderboard.standings import Place, by_suite, places
 from mtlattack.registry import match_names
 
 Groups = Mapping[tuple[str, int], list[StoredRow]]
@@ -34,14 +35,6 @@ class Selection:
 
 
 @dataclass(frozen=True)
-class Place:
-    """A row's standing, and its rank among all rows of its suite version that count; None where it has none."""
-
-    rank: int | None
-    standing: Standing
-
-
-@dataclass(frozen=True)
 class Ranking:
     """What was selected of one suite version at one ε, the most robust row first."""
 
@@ -59,19 +52,18 @@ def select(rows: Iterable[StoredRow], last: Mapping[str, Event], selection: Sele
     groups = _wanted(by_suite(rows), selection)
     ranked = {key: ranks for key, group in groups.items() if (ranks := _rank(group, last, selection.eps))}
     if groups and not ranked:
-        there = _levels(stored.row for group in groups.values() for stored in group)
+        there = _levels(stored.record for group in groups.values() for stored in group)
         raise InputError(f"no row has eps {selection.eps:g}, expected one of {there}")
-    names = {place.standing.stored.row.model.name for places in ranked.values() for place in places}
+    names = {place.standing.stored.row.model.name for found in ranked.values() for place in found}
     models = set(match_names(list(names), selection.model))
     if names and not models:
         raise UnknownNameError("model", selection.model, names)
     rankings = []
-    for (suite, version), places in ranked.items():
-        kept = [place for place in places if _is_wanted(place, selection, models)][: selection.top]
+    for (suite, version), found in ranked.items():
+        kept = [place for place in found if _is_wanted(place, selection, models)][: selection.top]
         if kept:
             first = kept[0].standing
-            threat = first.stored.row.threat
-            rankings.append(Ranking(suite, version, Threat(threat.norm, first.eps, threat.quantized), kept))
+            rankings.append(Ranking(suite, version, threat_at(first.stored.record, first.eps), kept))
     return rankings
 
 
@@ -94,17 +86,17 @@ def check_suite(name: str, rows: Iterable[StoredRow]) -> None:
         raise UnknownNameError("suite", name, there | set(list_suites()))
 
 
-def eps_of(row: Row, eps: float) -> float:
-    """In image units the row's ε that is given as in suites; InputError if it has none such."""
-    level = in_image_units(eps, row.threat.norm)
-    if level not in row.threat.eps:
-        raise InputError(f"the row has no eps {eps:g}, expected one of {_levels([row])}")
+def eps_of(record: Record, eps: float) -> float:
+    """In image units the ε of a record that is given as in suites; InputError if it has none such."""
+    level = in_image_units(eps, record.attacks[0].norm)
+    if level not in levels_of(record):
+        raise InputError(f"the row has no eps {eps:g}, expected one of {_levels([record])}")
     return level
 
 
-def _levels(rows: Iterable[Row]) -> str:
-    """The ε of rows as suites give them."""
-    found = {eps / in_image_units(1, row.threat.norm) for row in rows for eps in row.threat.eps}
+def _levels(records: Iterable[Record]) -> str:
+    """The ε of records as suites give them."""
+    found = {each.eps / in_image_units(1, each.norm) for record in records for each in threats_of(record)}
     return ", ".join(f"{level:g}" for level in sorted(found))
 
 
@@ -124,10 +116,7 @@ def _wanted(groups: Groups, selection: Selection) -> Groups:
 
 def _rank(group: list[StoredRow], last: Mapping[str, Event], eps: float | None) -> list[Place]:
     """All rows of a suite version that were run at `eps`, with their ranks."""
-    wanted = None if eps is None else in_image_units(eps, group[0].row.threat.norm)
-    standings = stand(group, last, wanted)
-    found = ranked(standings)
-    return [Place(found.get(standing.stored.id), standing) for standing in standings]
+    return places(group, last, None if eps is None else in_image_units(eps, group[0].record.attacks[0].norm))
 
 
 def _is_wanted(place: Place, selection: Selection, models: set[str]) -> bool:
