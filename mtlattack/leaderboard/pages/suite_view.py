@@ -11,7 +11,6 @@ from mtlattack.leaderboard.board import StoredRow
 from mtlattack.leaderboard.ledger import STATUSES, Event, Status
 from mtlattack.leaderboard.pages import places
 from mtlattack.leaderboard.pages.charts import robust_curves, skill_against_clean, skill_against_degree
-from mtlattack.leaderboard.pages.charts.plot import panels
 from mtlattack.leaderboard.pages.charts.scatter import scatter_legend
 from mtlattack.leaderboard.pages.columns import MAIN_COLUMNS, Column, headlines
 from mtlattack.leaderboard.pages.formats import Figure, counted, figure_of
@@ -45,7 +44,8 @@ class SuiteView:
     lines: list[tuple[Line, View | None]]
     by_eps: list[tuple[Line, list[Figure]]]
     curves: Markup
-    scatter: Markup
+    scatter: list[Markup]
+    legend: Markup
     script: str
 
     @property
@@ -95,8 +95,8 @@ def suite_view(rows: Sequence[StoredRow], last: Mapping[str, Event]) -> SuiteVie
         lines=lines,
         by_eps=[(line, _by_eps(each, levels)) for (line, _), each in zip(lines, standings, strict=True) if each.counts],
         curves=robust_curves(standings),
-        scatter=panels(*(draw(at_headline, ranks, _href) for draw in (skill_against_clean, skill_against_degree)))
-        + scatter_legend(),
+        scatter=[draw(at_headline, ranks, _href) for draw in (skill_against_clean, skill_against_degree)],
+        legend=scatter_legend(),
         script=numbers_script(key, standings, levels, headline, attacks, tasks),
     )
 

@@ -16,7 +16,7 @@ from mtlattack.leaderboard.standings import Standing
 # The ε of the clean images.
 _CLEAN = 0.0
 # Points at one ε stand beside each other, so that their whiskers can be told apart: pixels, and at most in all.
-_APART, _SPREAD = 4.0, 30.0
+_APART, _SPREAD = 4.0, 24.0
 _NOTE = "bars: 95 % intervals over images; equal steps of ε, points at one ε stand beside each other"
 
 
@@ -36,7 +36,8 @@ def attack_curves(record: Record) -> Markup:
 
 
 def robust_curves(standings: Sequence[Standing]) -> Markup:
-    """Robust skill with a line a row that counts, in the order of `standings`; those without skill are left out."""
+    """A chart of robust skill with its legend: a line a row that counts, in the order of `standings`; those without
+    skill are left out."""
     rows = [each for each in standings if each.counts and each.robust is not None]
     levels = _levels([result for each in rows for result in each.stored.record.attacks])
     skill, series = of_summary(SKILL), []
@@ -46,7 +47,7 @@ def robust_curves(standings: Sequence[Standing]) -> Markup:
         series.append(Series(style(place), _points(standing.stored.row.model.name, left, levels, place, len(rows))))
     y = numeric("robust skill, better →", [point.y for each in series for point in each.points])
     figure = plot("Robust skill", "what the attack leaves that leaves least", _axis(levels), y, series)
-    return panels(figure) + legend([(style(i), each.stored.row.model.name) for i, each in enumerate(rows)], _NOTE)
+    return figure + legend([(style(i), each.stored.row.model.name) for i, each in enumerate(rows)], _NOTE)
 
 
 def _panel(column: Column, record: Record, styles: dict[str, Style]) -> Markup:

@@ -10,7 +10,7 @@ from mtlattack.analysis import Interval
 from mtlattack.leaderboard.pages.charts.axis import Axis, visible
 
 WIDTH, HEIGHT = 340, 270
-LEFT, TOP, RIGHT, BOTTOM = 54, 10, 330, 226
+LEFT, TOP, RIGHT, BOTTOM = 54, 10, 322, 226
 # Labels that would stand closer than this to an earlier one are left out.
 _ROOM_X, _ROOM_Y = 15, 10
 COLOURS = 8

@@ -9,6 +9,7 @@ from mtlattack.analysis import Interval
 from mtlattack.leaderboard.pages.charts.axis import Axis, numeric
 from mtlattack.leaderboard.pages.charts.plot import SHAPES, Point, Series, Style, exactly, legend, plot
 from mtlattack.leaderboard.pages.formats import degree, with_interval
+from mtlattack.leaderboard.records import threat_at
 from mtlattack.leaderboard.standings import Standing
 
 Href = Callable[[Standing], str]
@@ -33,7 +34,7 @@ def skill_against_clean(standings: Sequence[Standing], ranks: Mapping[str, int],
     rows = _placed(standings, ranks)
     points = {each.stored.id: _point(each, ranks, href, _clean_skill(each), 0.0) for each in rows}
     x = numeric("clean skill, better →", [point.x for point in points.values()])
-    return _plot("Robust against clean", "skill on clean images, and what is left of it", x, rows, points)
+    return _plot("Robust against clean", f"what is left of it{_threat(rows)}", x, rows, points)
 
 
 def skill_against_degree(standings: Sequence[Standing], ranks: Mapping[str, int], href: Href) -> Markup:
@@ -48,7 +49,7 @@ def skill_against_degree(standings: Sequence[Standing], ranks: Mapping[str, int]
     marks = [(x, degree(x)) for x in (0.0, 0.25, 0.5, 0.75, 1.0)]
     unknown = [(_UNKNOWN, "unknown")] if any(_degree(each) == _UNKNOWN for each in rows) else []
     x = Axis("sharing degree: 0 separate, 1 shared", -0.45 if unknown else -0.15, 1.15, unknown + marks)
-    return _plot("Robust skill and sharing", "one backbone for all tasks, or one for each", x, rows, points)
+    return _plot("Robust skill and sharing", f"one backbone for all tasks, or one for each{_threat(rows)}", x, rows, points)
 
 
 def scatter_legend() -> Markup:
@@ -95,3 +96,8 @@ def _style(standing: Standing) -> Style:
     step = _FIRST_STEP + round((model.sharing_degree or 0.0) * (_LAST_STEP - _FIRST_STEP))
     kind = "hollow" if model.sharing_degree is None else f"seq-{step}"
     return Style(kind, shape=_CLEAN if model.adversarial_training is None else _TRAINED)
+
+
+def _threat(rows: Sequence[Standing]) -> str:
+    """At which threat all of the rows are shown."""
+    return f", {threat_at(rows[0].stored.record, rows[0].eps)}" if rows else ""
