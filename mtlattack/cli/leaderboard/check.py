@@ -15,8 +15,8 @@ def check(
 ) -> None:
     """Check every row, its evidence and the ledger: what is refused (exit code 2), and what is flagged for a look.
 
-    Every number is recomputed from the evidence. With --base also that nothing on that board was changed, and that new
-    rows may enter. Nothing that was submitted is executed.
+    With --base also that nothing on that board was changed, and that new rows may enter. Nothing that was submitted is
+    executed, and no number is believed: all are derived from the evidence, which is looked at image by image.
     """
     findings = check_board(folder, base)
     for finding in findings:

@@ -26,7 +26,9 @@ class ExportFormat(StrEnum):
 
 
 def export(
-    format: Annotated[ExportFormat, typer.Argument(help="The columns of the board, all that is known, or entries to cite.")],
+    format: Annotated[
+        ExportFormat, typer.Argument(help="The columns of the board, all that is known, or entries to cite.")
+    ],
     board: BoardOption = BOARD,
     suite: Annotated[list[str] | None, typer.Option(help="Only rows of this suite; may be repeated.")] = None,
     out: Annotated[Path | None, typer.Option(help="File to write; default: print.")] = None,

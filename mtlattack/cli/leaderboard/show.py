@@ -8,7 +8,6 @@ import typer
 
 from mtlattack.cli.leaderboard.options import BOARD, BoardOption, board_console
 from mtlattack.errors import InputError
-from mtlattack.evaluation import list_suites
 from mtlattack.leaderboard.board import Board, StoredRow
 from mtlattack.leaderboard.ledger import Event, read_ledger, statuses
 from mtlattack.leaderboard.showing.card import card_to_markdown, render_card, width_of_card
@@ -19,6 +18,7 @@ from mtlattack.leaderboard.showing.tables import (
     render_rankings,
     width_of_rankings,
 )
+from mtlattack.leaderboard.suites import shipped_suite
 
 _ID_PREFIX = re.compile("[0-9a-f]{1,16}")
 
@@ -62,8 +62,8 @@ def show(
 
 def _is_row(what: str, rows: list[StoredRow]) -> bool:
     """Whether this is meant as a row's id: no suite is called so."""
-    suites = {stored.row.suite.name for stored in rows} | set(list_suites())
-    return what not in suites and _ID_PREFIX.fullmatch(what) is not None
+    suites = {stored.row.suite.name for stored in rows}
+    return what not in suites and shipped_suite(what) is None and _ID_PREFIX.fullmatch(what) is not None
 
 
 def _show_row(stored: StoredRow, events: list[Event], eps: float | None, task: str | None, format: Format) -> None:

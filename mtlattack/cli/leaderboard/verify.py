@@ -10,15 +10,16 @@ from rich.table import Table
 from rich.text import Text
 from torch import nn
 
-from mtlattack.attacks import Threat
 from mtlattack.cli.leaderboard.options import BOARD, BoardOption, board_console
 from mtlattack.data import load_dataset
 from mtlattack.errors import InputError
-from mtlattack.evaluation import load_suite
+from mtlattack.evaluation import Suite
 from mtlattack.leaderboard.board import Board, StoredRow
 from mtlattack.leaderboard.checking.structure import read_evidence_of
 from mtlattack.leaderboard.ledger import NEXT, Event, append, read_ledger, statuses
+from mtlattack.leaderboard.records import levels_of, threat_at
 from mtlattack.leaderboard.showing.selection import eps_of
+from mtlattack.leaderboard.suites import shipped_suite
 from mtlattack.leaderboard.verifying.belonging import check_checkpoint_of
 from mtlattack.leaderboard.verifying.tolerances import Agreement
 from mtlattack.leaderboard.verifying.verification import IMAGES, Verification, event_of, verify_row
@@ -60,7 +61,7 @@ def verify(
     if record:
         _check_recordable(place, stored, by)
     evidence = read_evidence_of(stored)
-    suite = load_suite(stored.row.suite.name)
+    suite = _suite_of(stored)
     network = _model_of(stored, model, checkpoint)
     result = verify_row(
         stored,
@@ -99,6 +100,14 @@ def _check_recordable(board: Board, stored: StoredRow, by: str | None) -> None:
         raise InputError(f"row {stored.id} is {was}: neither verified nor disputed can be recorded")
 
 
+def _suite_of(stored: StoredRow) -> Suite:
+    said = stored.row.suite
+    suite = shipped_suite(said.name, said.version)
+    if suite is None:
+        raise InputError(f"row {stored.id} is of {said.name} v{said.version}, which this version does not have")
+    return suite
+
+
 def _model_of(stored: StoredRow, model: str | None, checkpoint: Path | None) -> nn.Module:
     """The model that a user names for a row, the file of its weights looked at before anything in it is read."""
     if checkpoint is not None:
@@ -119,12 +128,12 @@ def _levels(text: str | None, stored: StoredRow) -> list[float] | None:
     if text is None:
         return None
     if text == "all":
-        return stored.row.threat.eps
+        return levels_of(stored.record)
     try:
         levels = [float(part) for part in text.split(",")]
     except ValueError:
         raise InputError(f"--eps {text!r}, expected numbers like 4,8 (levels of 255), or all") from None
-    return [eps_of(stored.row, level) for level in levels]
+    return [eps_of(stored.record, level) for level in levels]
 
 
 def _render(result: Verification, stored: StoredRow) -> RenderableType:
@@ -140,7 +149,7 @@ def _render(result: Verification, stored: StoredRow) -> RenderableType:
         numbers = (first.difference.reported, first.difference.found)
         table.add_row(
             agreement.name,
-            str(Threat(row.threat.norm, agreement.eps or 0, row.threat.quantized)),
+            str(threat_at(stored.record, agreement.eps or 0)),
             *(f"{number:.4f}" for number in numbers),
             f"{first.difference.size:+.4f}",
             f"{first.tolerance:.4f}",

@@ -99,9 +99,7 @@ def unstack(arrays: Mapping[str, NDArray[Any]], tasks: TaskMap, jobs: int, image
     ]
 
 
-def unstack_constant(
-    arrays: Mapping[str, NDArray[Any]], tasks: TaskMap, images: int
-) -> dict[str, NDArray[np.float64]]:
+def unstack_constant(arrays: Mapping[str, NDArray[Any]], tasks: TaskMap, images: int) -> dict[str, NDArray[np.float64]]:
     """What `stack_constant` made arrays of; InputError as `unstack`. All of `constant_names` must be there."""
     return {
         name: _joined(arrays, f"{_CONSTANT}/{name}", len(task.statistics_names), 1, images)[0]

@@ -8,16 +8,18 @@ from pathlib import Path
 from mtlattack.leaderboard.board import LEDGER, ROWS, Board, Listing, StoredRow
 from mtlattack.leaderboard.checking import comparison, events, history, structure
 from mtlattack.leaderboard.checking.comparison import Facts, Order, facts_of
+from mtlattack.leaderboard.checking.constants import check_constants
 from mtlattack.leaderboard.checking.contradictions import check_contradictions
 from mtlattack.leaderboard.checking.entering import check_entering, is_past
 from mtlattack.leaderboard.checking.events import Line
 from mtlattack.leaderboard.checking.findings import Finding, guarded
 from mtlattack.leaderboard.checking.history import Base
-from mtlattack.leaderboard.checking.recomputation import check_recomputation
 from mtlattack.leaderboard.checking.structure import Case
 from mtlattack.leaderboard.checking.suspicions import check_suspicions
 from mtlattack.leaderboard.ledger import read_content, statuses
-from mtlattack.leaderboard.rows.building import check_evidence
+from mtlattack.leaderboard.rows.building import check_belongs
+from mtlattack.leaderboard.rows.deriving import check_work
+from mtlattack.leaderboard.rows.plan import check_evidence
 
 # Where these are not the suite's, a row may be any amount of work.
 _WORK = ("suite", "attacks", "ensembles")
@@ -85,18 +87,19 @@ class _Check:
         yield from structure.check_orphans(self.board, self.listing.evidence, rows)
 
     def _check_row(self, path: str, stored: StoredRow) -> Iterator[Finding]:
-        case = Case(path, stored, structure.read_evidence_of(stored))
-        # Its plan and circumstances; nothing below meets any that are not of their schema.
-        check_evidence(case.evidence)
+        evidence = structure.read_evidence_of(stored)
+        # Nothing below meets a plan, or circumstances, that are not of their schema, nor more work than a run's.
+        case = Case(path, stored, evidence, check_evidence(evidence))
+        check_belongs(stored.row, case.plan)
         if self._enters(stored):
             reasons = list(guarded(path, partial(check_entering, case, self.now)))
             yield from reasons
             if any(finding.field.partition(".")[0] in _WORK for finding in reasons):
-                return  # Nothing bounds what it would take to compute, and it stays out anyway.
-        yield from guarded(path, partial(check_recomputation, case))
-        yield from guarded(path, partial(check_contradictions, case))
-        yield from guarded(path, partial(check_suspicions, case))
-        self.facts.append(facts_of(path, stored, case.evidence))
+                return  # It stays out anyway.
+        check_work(evidence)
+        for check in (check_contradictions, check_constants, check_suspicions):
+            yield from guarded(path, partial(check, case))
+        self.facts.append(facts_of(case))
 
     def _enters(self, stored: StoredRow) -> bool:
         return not is_past(stored.row) if self.base is None else stored.id not in self.base.rows

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtlattack.canonical import json_digest
-from mtlattack.evidence import Evidence
 from mtlattack.leaderboard.board import StoredRow
 from mtlattack.leaderboard.checking.findings import Finding, Severity, flagged, refused
 from mtlattack.leaderboard.checking.kinds import kind_of
+from mtlattack.leaderboard.checking.structure import Case
 from mtlattack.leaderboard.ledger import Event
 from mtlattack.leaderboard.rows.identity import measured_identity
+from mtlattack.leaderboard.rows.plan import Plan
 from mtlattack.leaderboard.standings import WITHDRAWN, status_of
 
 # Clean losses of an image this close are no two models' (relative), if more than this share of them are.
@@ -24,12 +25,15 @@ _CLOSE, _SHARE = 1e-3, 0.5
 
 @dataclass(frozen=True)
 class Facts:
-    """What is kept of a row once its evidence is no longer in memory: hashes of what its labels counted by task, and
-    of all its losses; and the clean ones, `[N, T]`."""
+    """What is kept of a row once its evidence is no longer in memory: its plan; hashes by task of what its labels
+    counted and, where it has any, of its constant answer and the statistics of that; a hash of all its losses; and the
+    clean ones, `[N, T]`."""
 
     path: str
     stored: StoredRow
+    plan: Plan
     labels: Mapping[str, str]
+    constants: Mapping[str, str]
     losses: str
     clean: NDArray[np.float64]
 
@@ -46,14 +50,19 @@ class Order:
         return stored.id not in self._old, self._places.get(stored.id, inf), stored.id
 
 
-def facts_of(path: str, stored: StoredRow, evidence: Evidence) -> Facts:
+def facts_of(case: Case) -> Facts:
     """The facts of a row whose evidence fits it."""
+    evidence = case.evidence
     labels = {
         name: _digest(kind_of(task).labels(task, evidence.clean.statistics[name]))
         for name, task in evidence.tasks.items()
     }
+    constants = {
+        name: _digest(np.array((case.plan.constants or {}).get(name, [])), statistics)
+        for name, statistics in (evidence.constant or {}).items()
+    }
     losses = _digest(*(o.losses for o in [evidence.clean, *evidence.attacked]))
-    return Facts(path, stored, labels, losses, evidence.clean.losses.copy())
+    return Facts(case.path, case.stored, case.plan, labels, constants, losses, evidence.clean.losses.copy())
 
 
 def check_duplicates(rows: Mapping[str, StoredRow], last: Mapping[str, Event], order: Order) -> Iterator[Finding]:
@@ -87,31 +96,37 @@ def check_duplicates(rows: Mapping[str, StoredRow], last: Mapping[str, Event], o
 
 
 def check_agreement(found: list[Facts], last: Mapping[str, Event], order: Order) -> Iterator[Finding]:
-    """Rows that measured the same labels and counted them otherwise, or judge a suite's task otherwise: found at the
-    one that came later, and at one that no longer counts rather than at one that does, where it refuses nothing.
+    """Rows that measured the same labels and counted them otherwise, or have another best constant answer to them, or
+    judge a suite's task otherwise: found at the one that came later, and at one that no longer counts rather than at
+    one that does, where it refuses nothing.
 
     `last` is each row's last event. Also what `_look_alikes` finds.
     """
-    labels: dict[Hashable, tuple[str, Facts]] = {}
-    configs: dict[Hashable, tuple[str, Facts]] = {}
+    first: dict[Hashable, tuple[str, Facts]] = {}
     withdrawn = {facts.path for facts in found if status_of(facts.stored.id, last) in WITHDRAWN}
     # A row that was wrong and is retracted must keep no other row from the board.
     for facts in sorted(found, key=lambda each: (each.path in withdrawn, order.rank(each.stored))):
-        row = facts.stored.row
-        for name, task in row.tasks.items():
-            config = json_digest(task.config)
-            place = (row.suite.name, row.suite.version, name)
-            said, other = configs.setdefault(place, (config, facts))
-            if said != config:
-                text = f"row {other.stored.id} of this suite has another"
-                yield Finding(_severity(facts, withdrawn), facts.path, f"tasks.{name}.config", text)
-            counted = facts.labels[name]
-            key = (row.data.sha256.get("id"), row.data.sha256.get(name), config)
-            said, other = labels.setdefault(key, (counted, facts))
-            if said != counted:
-                text = f"row {other.stored.id} counted the same labels otherwise: one of both is wrong"
-                yield Finding(_severity(facts, withdrawn), facts.path, f"tasks.{name}", text)
+        for field, about, said, text in _claims(facts):
+            before, other = first.setdefault(about, (said, facts))
+            if before != said:
+                text = f"row {other.stored.id} {text}"
+                yield Finding(_severity(facts, withdrawn), facts.path, field, text)
     yield from _look_alikes(sorted(found, key=lambda each: order.rank(each.stored)), withdrawn)
+
+
+def _claims(facts: Facts) -> Iterator[tuple[str, Hashable, str, str]]:
+    """What a row must say as all others: the field, what it is about, what is said, and what another row does that says
+    otherwise."""
+    suite, digests = facts.stored.row.suite, facts.plan.data.sha256
+    for task in facts.plan.tasks:
+        name, config = str(task.get("name", task["kind"])), json_digest(task)
+        yield f"tasks.{name}.config", ("config", suite.name, suite.version, name), config, "of this suite has another"
+        labels = (digests.get("id"), digests.get(name), config)
+        text = "counted the same labels otherwise: one of both is wrong"
+        yield f"tasks.{name}", ("labels", *labels), facts.labels[name], text
+        if name in facts.constants:
+            text = "has another best constant answer to the same labels: one of both is wrong"
+            yield f"constants.{name}", ("constant", *labels), facts.constants[name], text
 
 
 def _severity(facts: Facts, withdrawn: Collection[str]) -> Severity:

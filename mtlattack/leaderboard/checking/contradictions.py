@@ -37,13 +37,17 @@ def check_contradictions(case: Case) -> Iterator[Finding]:
         yield from _report(case, f"attacks.{index}", _attacked(evidence, outcome, threat))
 
 
+def report(case: Case, place: str, each: Contradiction) -> Iterator[Finding]:
+    """The finding that a contradiction is, its first image named; nothing where no image shows it."""
+    if each.images.any():
+        ids, first = case.evidence.ids, int(each.images.argmax())
+        where = f"{int(each.images.sum())} of {len(ids)} images, first {ids[first]!r}"
+        yield Finding(each.severity, case.path, place, f"the evidence: {each.says} ({where})")
+
+
 def _report(case: Case, place: str, found: Iterator[tuple[str, Contradiction]]) -> Iterator[Finding]:
-    ids = case.evidence.ids
     for subject, each in found:
-        if each.images.any():
-            first = int(each.images.argmax())
-            where = f"{int(each.images.sum())} of {len(ids)} images, first {ids[first]!r}"
-            yield Finding(each.severity, case.path, f"{place}.{subject}", f"the evidence: {each.says} ({where})")
+        yield from report(case, f"{place}.{subject}", each)
 
 
 def _clean(evidence: Evidence) -> Iterator[tuple[str, Contradiction]]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mtlattack.errors import InputError
+from mtlattack.leaderboard.rows.plan import Plan
 from mtlattack.leaderboard.rows.schema import Row
 
 Severity = Literal["refused", "flagged"]
@@ -17,7 +18,8 @@ _MOST_DIGITS = 9
 @dataclass(frozen=True)
 class Finding:
     """Something wrong (`refused`) or odd (`flagged`): `path` is relative to the board, `field` a dotted path in the
-    file (for a row `attacks.12.arp.value`, for the ledger `line 3`), or empty if it is about the file as a whole."""
+    file or in its evidence (for a row `attacks.12.log_ratio`, for the ledger `line 3`), or empty if it is about the
+    file as a whole."""
 
     severity: Severity
     path: str
@@ -63,11 +65,11 @@ def guarded(path: str, check: Callable[[], Iterable[Finding]]) -> list[Finding]:
 
 
 def refused_for(path: str, error: InputError) -> Finding:
-    """The finding that an error is; its message begins with the field if it is about one of a row's."""
+    """The finding that an error is; its message begins with the field if it is about one of a row or a plan."""
     message = str(error)
     token = re.match(r"[\w.:+-]+", message)
     field = token[0].rstrip(":.") if token else ""
-    if field.split(".")[0] not in Row.model_fields:
+    if field.split(".")[0] not in (*Row.model_fields, *Plan.model_fields):
         return refused(path, "", message)
     return refused(path, field, message.removeprefix(f"{field}: "))
 

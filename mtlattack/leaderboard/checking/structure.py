@@ -11,6 +11,7 @@ from mtlattack.evidence import Evidence
 from mtlattack.evidence.packing.compact import MOST_BYTES, unpack
 from mtlattack.leaderboard.board import EVIDENCE_SUFFIX, ROWS, Board, Listing, StoredRow, read_row
 from mtlattack.leaderboard.checking.findings import Finding, refused, refused_for
+from mtlattack.leaderboard.rows.plan import Plan
 from mtlattack.reading.hostile import read_regular
 
 HASH_DIGITS = 16
@@ -20,11 +21,12 @@ _NOT_ON_WINDOWS = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?|.*\.", re.IG
 
 @dataclass(frozen=True)
 class Case:
-    """A row that reads, and its evidence; `path` is relative to the board."""
+    """A row that reads, its evidence, and the plan that was found in that; `path` is relative to the board."""
 
     path: str
     stored: StoredRow
     evidence: Evidence
+    plan: Plan
 
 
 def list_files(board: Board) -> Listing:

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from mtlattack.analysis import AttackResult, Record
 from mtlattack.attacks.balls.patch import patch_size
 from mtlattack.evidence import NORMS, Evidence, Outcome
 from mtlattack.leaderboard.checking.findings import Finding, flagged
 from mtlattack.leaderboard.checking.structure import Case
-from mtlattack.leaderboard.rows.schema import AttackEntry, Row
-from mtlattack.leaderboard.standings import attacks_at, strongest
+from mtlattack.leaderboard.records import attacks_at, levels_of, strongest
 
 # What every run of a model that can be called leaves; without, its flags would not be looked for.
 _ALWAYS_CHECKED = ("gradients-vanish", "batch-dependent", "random")
@@ -21,35 +21,35 @@ _SHELL = re.compile(r"[;&|`$<>]")
 
 def check_suspicions(case: Case) -> Iterator[Finding]:
     """The row's own flags, and what is odd about its numbers; nothing here refuses a row."""
-    for field, message in _suspicions(case.stored.row, case.evidence):
+    for field, message in _suspicions(case.stored.record, case.evidence):
         yield flagged(case.path, field, message)
 
 
-def _suspicions(row: Row, evidence: Evidence) -> Iterator[tuple[str, str]]:
-    for index, flag in enumerate(row.flags):
+def _suspicions(record: Record, evidence: Evidence) -> Iterator[tuple[str, str]]:
+    for index, flag in enumerate(record.flags):
         about = f" of {flag.attack}" if flag.attack else ""
         yield f"flags.{index}", f"{flag.name}{about}: {flag.seen}"
-    yield from _unusual_run(row)
-    yield from _better_than_clean(row, evidence)
-    yield from _no_stronger_than_noise(row, evidence)
-    yield from _weaker_with_eps(row)
+    yield from _unusual_run(record)
+    yield from _better_than_clean(record, evidence)
+    yield from _no_stronger_than_noise(record, evidence)
+    yield from _weaker_with_eps(record)
     yield from _copies(evidence)
-    yield from _perturbations(row, evidence)
+    yield from _perturbations(record, evidence)
 
 
-def _unusual_run(row: Row) -> Iterator[tuple[str, str]]:
-    random = any(flag.name == "random" for flag in row.flags)
+def _unusual_run(record: Record) -> Iterator[tuple[str, str]]:
+    random = any(flag.name == "random" for flag in record.flags)
     for name in _ALWAYS_CHECKED:
         # Of a model that is random nobody can tell whether it depends on the batch.
-        if name not in row.checked and not (random and name == "batch-dependent"):
+        if name not in record.checked and not (random and name == "batch-dependent"):
             yield "checked", f"{name} could not be looked for: the run noted nothing of it"
-    if _SHELL.search(row.environment.command):
-        yield "environment.command", f"a shell would run more than one command: {row.environment.command}"
+    if _SHELL.search(record.environment["command"]):
+        yield "environment.command", f"a shell would run more than one command: {record.environment['command']}"
 
 
-def _better_than_clean(row: Row, evidence: Evidence) -> Iterator[tuple[str, str]]:
+def _better_than_clean(record: Record, evidence: Evidence) -> Iterator[tuple[str, str]]:
     """Attacks under which a task that they are after loses less, or all tasks together win."""
-    for index, (entry, outcome) in enumerate(zip(row.attacks, evidence.attacked, strict=False)):
+    for index, (entry, outcome) in enumerate(zip(record.attacks, evidence.attacked, strict=False)):
         target = entry.name.partition("+")[0].partition(":")[2]
         for column, (name, statistics) in enumerate(evidence.clean.statistics.items()):
             valid = statistics[:, 0] > 0
@@ -61,23 +61,23 @@ def _better_than_clean(row: Row, evidence: Evidence) -> Iterator[tuple[str, str]
             yield f"attacks.{index}.arp", f"better under attack than clean: at least {entry.arp.low:.2%} better"
 
 
-def _no_stronger_than_noise(row: Row, evidence: Evidence) -> Iterator[tuple[str, str]]:
+def _no_stronger_than_noise(record: Record, evidence: Evidence) -> Iterator[tuple[str, str]]:
     white_box = [bool(planned["white_box"]) for planned in evidence.plan["attacks"]]
-    for eps in row.threat.eps:
-        noise = [_strength(entry) for entry in attacks_at(row, eps) if entry.name.startswith("noise-")]
-        for index, entry in enumerate(row.attacks[: len(white_box)]):
+    for eps in levels_of(record):
+        noise = [_strength(entry) for entry in attacks_at(record, eps) if entry.name.startswith("noise-")]
+        for index, entry in enumerate(record.attacks[: len(white_box)]):
             if noise and entry.eps == eps and white_box[index] and _strength(entry) <= max(noise):
                 text = f"{_called(entry)} follows gradients, and is no stronger than noise ({max(noise):.3g})"
                 yield f"attacks.{index}.log_ratio", text
 
 
-def _weaker_with_eps(row: Row) -> Iterator[tuple[str, str]]:
-    levels = sorted(row.threat.eps)
+def _weaker_with_eps(record: Record) -> Iterator[tuple[str, str]]:
+    levels = sorted(levels_of(record))
     for less, more in zip(levels, levels[1:], strict=False):
-        before, after = strongest(row, less), strongest(row, more)
+        before, after = strongest(record, less), strongest(record, more)
         if _strength(after) <= _strength(before):
             text = f"the strongest at ε = {more:.4g} is no stronger than {_called(before)}"
-            yield f"attacks.{row.attacks.index(after)}.log_ratio", text
+            yield f"attacks.{record.attacks.index(after)}.log_ratio", text
 
 
 def _copies(evidence: Evidence) -> Iterator[tuple[str, str]]:
@@ -97,22 +97,26 @@ def _results(outcome: Outcome) -> bytes:
     return b"".join(array.tobytes() for array in arrays)
 
 
-def _perturbations(row: Row, evidence: Evidence) -> Iterator[tuple[str, str]]:
+def _perturbations(record: Record, evidence: Evidence) -> Iterator[tuple[str, str]]:
     # The image's size is not in the evidence: no label covers more than all of it.
     size = max(float(statistics[:, 0].max()) for statistics in evidence.clean.statistics.values())
     for index, outcome in enumerate(evidence.attacked):
         if not outcome.perturbation.any():
             yield f"attacks.{index}.max_linf", "no image was changed"
         pixels = outcome.perturbation[:, NORMS.index("l0")].max()
-        side = patch_size(int(size), int(size), row.attacks[index].eps)[0] if row.threat.norm == "patch" else None
+        side = (
+            patch_size(int(size), int(size), record.attacks[index].eps)[0]
+            if record.attacks[index].norm == "patch"
+            else None
+        )
         if side is not None and pixels > side**2 / max(size, 1):
-            most = f"a share of {row.attacks[index].eps:.3g} of the {size:.0f} pixels with labels"
+            most = f"a share of {record.attacks[index].eps:.3g} of the {size:.0f} pixels with labels"
             yield f"attacks.{index}.max_pixels", f"{pixels:.0f} pixels changed, more than {most}"
 
 
-def _called(entry: AttackEntry) -> str:
+def _called(entry: AttackResult) -> str:
     return f"{entry.name} at ε = {entry.eps:.4g}"
 
 
-def _strength(entry: AttackEntry) -> float:
+def _strength(entry: AttackResult) -> float:
     return float("-inf") if entry.log_ratio.value is None else entry.log_ratio.value

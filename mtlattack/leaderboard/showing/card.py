@@ -69,7 +69,9 @@ def card_fields(stored: StoredRow) -> list[Field]:
     hashes = ", ".join(f"{name} {digest[:8]}" for name, digest in data["sha256"].items())
     # An ensemble's cost is that of its members.
     run = [result for result in record.attacks if result.members is None]
-    forward, backward = (sum(passes) for passes in zip(*((r.forward_passes, r.backward_passes) for r in run), strict=True))
+    forward, backward = (
+        sum(passes) for passes in zip(*((r.forward_passes, r.backward_passes) for r in run), strict=True)
+    )
     seconds = sum(result.seconds for result in run)
     versions = ", ".join(f"{name} {version}" for name, version in ran["versions"].items())
     fields: list[tuple[str, str | float | None]] = [

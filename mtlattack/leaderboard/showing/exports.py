@@ -60,7 +60,13 @@ def guard(text: str) -> str:
 
 def _line(place: Place) -> list[Cell]:
     stored = place.standing.stored
-    about = (stored.id, stored.row.suite.name, stored.row.suite.version, stored.record.attacks[0].norm, place.standing.eps)
+    about = (
+        stored.id,
+        stored.row.suite.name,
+        stored.row.suite.version,
+        stored.record.attacks[0].norm,
+        place.standing.eps,
+    )
     cells = [cell for column in COLUMNS for cell in column.cells(place) if column.key not in _ABOUT]
     # None becomes an empty cell, floats the shortest decimals that give them back.
     return [guard(cell) if isinstance(cell, str) else cell for cell in (*about, *cells)]

@@ -26,8 +26,8 @@ _SECTIONS: dict[Section, str] = {
 
 
 def render_rankings(rankings: Sequence[Ranking], task: str | None = None) -> RenderableType:
-    """For each suite version four tables: the skill that ranks the rows, what the strongest attack did to each, what the
-    rows are, and what that attack did to their tasks.
+    """For each suite version four tables: the skill that ranks the rows, what the strongest attack did to each, what
+    the rows are, and what that attack did to their tasks.
 
     With `task` the last one has all metrics of this task alone; UnknownNameError if no row has it.
     """
@@ -37,7 +37,11 @@ def render_rankings(rankings: Sequence[Ranking], task: str | None = None) -> Ren
     for ranking in about_task(rankings, task):
         for section, title in _SECTIONS.items():
             parts += [Text(f"{title_of(ranking)}: {title}"), _table(ranking, columns_of(section)), Text()]
-        parts += [Text(f"{title_of(ranking)}: the tasks, clean → under this attack"), _tasks_table(ranking, task), Text()]
+        parts += [
+            Text(f"{title_of(ranking)}: the tasks, clean → under this attack"),
+            _tasks_table(ranking, task),
+            Text(),
+        ]
     legend = (
         "skill: 1 perfect, 0 no better than a constant answer; robust: under the attack that leaves the least\n"
         "brackets: 95 % bootstrap interval; rows whose intervals overlap share a rank\n"
@@ -128,7 +132,7 @@ def _empty_table() -> Table:
 def _add_column(table: Table, column: Column) -> None:
     longest = _LONGEST.get(column.key)
     table.add_column(
-        "#" if column.key == "rank" else column.title,
+        "#" if column.key == "rank" else column.title.replace(" ", "\n", 1),
         justify="left" if isinstance(column, Plain) else "right",
         no_wrap=True,
         overflow="ellipsis",

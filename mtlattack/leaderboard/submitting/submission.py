@@ -12,9 +12,10 @@ from mtlattack.evidence.packing.compact import MOST_BYTES, pack, unpack
 from mtlattack.files import whole_file
 from mtlattack.leaderboard.board import EVIDENCE_SUFFIX, ROW_SUFFIX, ROWS, Board, StoredRow, read_row
 from mtlattack.leaderboard.ledger import Event, append, read_ledger, statuses
-from mtlattack.leaderboard.rows.building import build_row, check_evidence
+from mtlattack.leaderboard.rows.building import build_row
 from mtlattack.leaderboard.rows.entry import check_entry
 from mtlattack.leaderboard.rows.identity import ID_DIGITS, measured_identity, row_document, row_id, row_text
+from mtlattack.leaderboard.rows.plan import check_evidence
 from mtlattack.leaderboard.rows.schema import EvidenceReference, Row, Submitter
 from mtlattack.leaderboard.standings import WITHDRAWN
 from mtlattack.leaderboard.submitting.declaration import Said, make_card
@@ -110,6 +111,7 @@ def _write(board: Board, row: Row, packed: bytes, events: list[Event]) -> Stored
                     with whole_file(file) as partial:
                         partial.write_bytes(content)
             stored = read_row(path)
+            _ = stored.record  # Numbers that cannot be derived keep it off the board.
             append(board.ledger, *events)
             undo.pop_all()
     except OSError as error:

@@ -8,15 +8,17 @@ from mtlattack.evaluation import Model
 from mtlattack.evaluation.environment import weights_digest
 from mtlattack.evidence import Evidence
 from mtlattack.leaderboard.board import StoredRow
-from mtlattack.leaderboard.checking.recomputation import check_recomputation
-from mtlattack.leaderboard.checking.structure import Case
+from mtlattack.leaderboard.rows.building import check_belongs
+from mtlattack.leaderboard.rows.plan import check_evidence
 from mtlattack.models.checkpoints import file_hash
 
 
 def check_row_of(stored: StoredRow, evidence: Evidence) -> None:
-    """InputError unless the row is what its evidence says, number by number."""
-    for finding in check_recomputation(Case(stored.path.name, stored, evidence)):
-        raise InputError(f"row {stored.id} is not what its evidence says: {finding.field}: {finding.message}")
+    """InputError unless the evidence is of the row's suite and weights."""
+    try:
+        check_belongs(stored.row, check_evidence(evidence))
+    except InputError as error:
+        raise InputError(f"row {stored.id} is not what its evidence says: {error}") from None
 
 
 def check_model_of(stored: StoredRow, evidence: Evidence, model: Model) -> None:
@@ -35,7 +37,7 @@ def check_model_of(stored: StoredRow, evidence: Evidence, model: Model) -> None:
 
 def check_data_of(stored: StoredRow, evidence: Evidence, data: PreparedDataset) -> None:
     """InputError unless `data` are the row's images and labels, all of them."""
-    found, said = data.digests(), stored.row.data.sha256
+    found, said = data.digests(), evidence.plan["data"]["sha256"]
     # In the order in which the data set has them, which begins with ids and images.
     for name in dict.fromkeys([*found, *said]):
         if found.get(name) != (wanted := said.get(name)):

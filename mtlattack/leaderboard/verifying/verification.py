@@ -14,13 +14,15 @@ from typing import Any
 from mtlattack.attacks import Attack
 from mtlattack.data import PreparedDataset, load_dataset
 from mtlattack.errors import InputError, UnknownNameError
-from mtlattack.evaluation import Model, evaluate, load_suite
+from mtlattack.evaluation import Model, evaluate
 from mtlattack.evaluation.members import expand
 from mtlattack.evidence import Evidence
 from mtlattack.leaderboard.board import StoredRow
 from mtlattack.leaderboard.ledger import Event
+from mtlattack.leaderboard.records import headline_eps, levels_of
 from mtlattack.leaderboard.rows.entry import check_entry
-from mtlattack.leaderboard.standings import headline_eps
+from mtlattack.leaderboard.rows.plan import check_evidence
+from mtlattack.leaderboard.suites import shipped_suite
 from mtlattack.leaderboard.verifying.agreement import Pair, attacked_differences, clean_differences, rows_of
 from mtlattack.leaderboard.verifying.belonging import check_data_of, check_model_of, check_row_of
 from mtlattack.leaderboard.verifying.picking import draw_nonce, pick_images
@@ -86,25 +88,24 @@ def verify_row(
     check_row_of(stored, evidence)
     check_model_of(stored, evidence, model)
     check_data_of(stored, evidence, data)
-    row, tasks = stored.row, evidence.tasks
+    plan, tasks = check_evidence(evidence), evidence.tasks
+    search = plan.preparation.search
     nonce = draw_nonce() if nonce is None else nonce
     rows = pick_images(stored.id, nonce, evidence.ids, images)
-    jobs = _jobs(stored, evidence, attacks, [headline_eps(row)] if eps is None else eps)
+    jobs = _jobs(stored, evidence, attacks, [headline_eps(stored.record)] if eps is None else eps)
     picked = [evidence.ids[position] for position in rows]
     found = evaluate(
         model,
         load_dataset(data.path, data.split, tasks=data.tasks, ids=picked),
         jobs.values(),
-        name=row.model.name,
-        precision=row.environment.search_precision,
-        batch_size=min(row.environment.batch_size if batch_size is None else batch_size, len(picked)),
+        name=stored.row.model.name,
+        precision=search,
+        batch_size=min(plan.batch_size if batch_size is None else batch_size, len(picked)),
         device=device,
-        seed=row.environment.seed,
+        seed=plan.seed,
     )
     environment = found.plan["environment"]
-    arithmetic = arithmetic_of(
-        tf32=row.environment.tf32 or environment["tf32"], search=row.environment.search_precision
-    )
+    arithmetic = arithmetic_of(tf32=plan.environment.tf32 or environment["tf32"], search=search)
     clean = Pair(rows_of(evidence.clean, rows), found.clean)
     pairs = [Pair(rows_of(evidence.attacked[p], rows), f) for p, f in zip(jobs, found.attacked, strict=True)]
     return Verification(
@@ -113,7 +114,7 @@ def verify_row(
         images=picked,
         of_images=len(evidence.ids),
         threats=list(dict.fromkeys(str(attack.threat) for attack in jobs.values())),
-        thorough=_jobs(stored, evidence, "*", [headline_eps(row)]).keys() <= jobs.keys()
+        thorough=_jobs(stored, evidence, "*", [headline_eps(stored.record)]).keys() <= jobs.keys()
         and len(rows) >= min(IMAGES, len(evidence.ids)),
         clean=judge_clean(clean_differences(clean, tasks), len(rows), arithmetic),
         attacked=[
@@ -128,7 +129,8 @@ def verify_row(
 
 def _jobs(stored: StoredRow, evidence: Evidence, globs: Sequence[str], levels: Sequence[float]) -> dict[int, Attack]:
     """What globs and ε name, by its place in the evidence, made anew from the suite; of an ensemble its members."""
-    suite, known = load_suite(stored.row.suite.name), stored.row.threat.eps
+    suite, known = shipped_suite(stored.row.suite.name), levels_of(stored.record)
+    assert suite is not None, "its evidence may enter, so its suite ships"
     for level in levels:
         if level not in known:
             raise InputError(f"eps {level:g} is none of row {stored.id}, which has {', '.join(map(str, known))}")
