@@ -7,14 +7,18 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
+from chart_toys import stored_with
 from leaderboard_toys import store
 
-from mtlattack.analysis.record import Flag, Interval
+from mtlattack.analysis import AttackResult, Interval, Record
+from mtlattack.analysis.record import Flag
+from mtlattack.analysis.report import robust_skill
+from mtlattack.analysis.summaries import UNDEFINED
 from mtlattack.leaderboard.board import Board, StoredRow
 from mtlattack.leaderboard.ledger import Event, append
 from mtlattack.leaderboard.pages.site import pages, static_files
 from mtlattack.leaderboard.rows.identity import row_document, row_id
-from mtlattack.leaderboard.rows.schema import AttackEntry, Metrics, Row
+from mtlattack.leaderboard.rows.schema import Row
 
 START = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
 SHARING = (1.0, 0.68, None, 0.0, 0.32, 0.5, 0.25)
@@ -32,16 +36,33 @@ HOSTILE = (
 _VOID = {"meta", "link", "input", "br", "wbr", "img", "hr"}
 
 
+class VariedBoard(Board):
+    """A board whose rows' numbers are not their evidence's, but those of `varied_records`, by model."""
+
+    def __init__(self, root: Path, record: Record) -> None:
+        super().__init__(root)
+        self.records = varied_records(record)
+
+    def read_all(self) -> list[StoredRow]:
+        """Every row with its record."""
+        return [stored_with(self.records[stored.row.model.name], stored) for stored in super().read_all()]
+
+
 def varied_rows(row: Row) -> list[Row]:
-    """Seven models: other names, cards and numbers, some undefined."""
-    return [_varied(row, place, np.random.default_rng(place)) for place in range(len(SHARING))]
+    """Seven models: other names and cards."""
+    return [_varied_row(row, place) for place in range(len(SHARING))]
 
 
-def varied_board(root: Path, row: Row, packed: bytes) -> Board:
+def varied_records(record: Record) -> dict[str, Record]:
+    """Their numbers by name, some undefined."""
+    return {_name(place): _varied(record, place, np.random.default_rng(place)) for place in range(len(SHARING))}
+
+
+def varied_board(root: Path, row: Row, packed: bytes, record: Record) -> Board:
     """A board with seven rows of the tiny suite: verified, disputed, retracted, superseded and self-reported."""
     (root / "rows").mkdir(parents=True)
     ids = [store(root, each, packed).id for each in varied_rows(row)]
-    board, at = Board(root), datetime.now(UTC)
+    board, at = VariedBoard(root, record), datetime.now(UTC)
     append(board.ledger, Event(row=ids[1], status="verified", at=at, by="another lab", note="all images"))
     append(board.ledger, Event(row=ids[2], status="disputed", at=at, by="another lab", note="other numbers"))
     append(board.ledger, Event(row=ids[3], status="retracted", at=at, by="somebody"))
@@ -49,11 +70,12 @@ def varied_board(root: Path, row: Row, packed: bytes) -> Board:
     return board
 
 
-def stored_by_hand(row: Row, folder: Path) -> StoredRow:
-    """A row as if it had been read, whatever stands in it."""
+def stored_by_hand(row: Row, record: Record, folder: Path) -> StoredRow:
+    """A row as if it had been read, whatever stands in it and in its record."""
     document = row_document(row)
     identity = row_id(document)
-    return StoredRow(identity, folder / "rows" / "tiny" / "toy" / f"{identity}.json", document, row)
+    path = folder / "rows" / "tiny" / "toy" / f"{identity}.json"
+    return stored_with(record, StoredRow(identity, path, document, row))
 
 
 def hostile_row(row: Row, text: str) -> Row:
@@ -64,16 +86,21 @@ def hostile_row(row: Row, text: str) -> Row:
             "note": text, "paper": f"javascript:{text}", "code": f"https://x.org/{text}",
         }
     )  # fmt: skip
-    return row.model_copy(
-        update={
-            "model": card,
-            "submitted": row.submitted.model_copy(update={"name": text}),
-            "attacks": [attack.model_copy(update={"name": text + attack.name}) for attack in row.attacks],
-            "flags": [Flag(name=text, attack=text, seen=text)],
-            "checked": [text],
-            "environment": row.environment.model_copy(update={"command": text, "system": text, "device": text}),
-        }
-    )
+    submitted = row.submitted.model_copy(update={"name": text})
+    return row.model_copy(update={"model": card, "submitted": submitted})
+
+
+def hostile_record(record: Record, text: str) -> Record:
+    """The text wherever somebody's run may have put its own."""
+    attacks = [attack.model_copy(update={"name": text + attack.name}) for attack in record.attacks]
+    update = {
+        "attacks": attacks,
+        "robust_skill": robust_skill(attacks),
+        "flags": [Flag(name=text, attack=text, seen=text)],
+        "checked": [text],
+        "environment": record.environment | {"command": text, "system": text, "device": text},
+    }
+    return record.model_copy(update=update)
 
 
 def begun(rows: Sequence[StoredRow]) -> list[Event]:
@@ -151,10 +178,14 @@ def parse_page(text: str) -> Page:
     return page
 
 
-def _varied(row: Row, place: int, generator: np.random.Generator) -> Row:
+def _name(place: int) -> str:
+    return f"{'toy' if place % 2 else 'Model'}-{place}"
+
+
+def _varied_row(row: Row, place: int) -> Row:
     card = row.model.model_copy(
         update={
-            "name": f"{'toy' if place % 2 else 'Model'}-{place}",
+            "name": _name(place),
             "parameters": 300_000 + 1000 * ((3 * place) % 7),
             "sharing_degree": SHARING[place],
             "adversarial_training": TRAINING[place],
@@ -162,28 +193,35 @@ def _varied(row: Row, place: int, generator: np.random.Generator) -> Row:
             "note": "A note." if place == 2 else "",
         }
     )
-    attacks = [_scaled(attack, generator) for attack in row.attacks]
+    return row.model_copy(update={"model": card, "submitted": row.submitted.model_copy(update={"at": START})})
+
+
+def _varied(record: Record, place: int, generator: np.random.Generator) -> Record:
+    attacks = [_scaled(attack, place, generator) for attack in record.attacks]
     if place == 5:
-        nothing = Interval(value=None, low=None, high=None)
-        attacks = [attack.model_copy(update={"arp": nothing}) for attack in attacks]
+        attacks = [attack.model_copy(update={"arp": UNDEFINED}) for attack in attacks]
+    if place == 6:  # Evidence of before there was skill.
+        attacks = [attack.model_copy(update={"skill": None}) for attack in attacks]
     flags = [Flag(name="random", attack=None, seen=f"seen {n} times") for n in range(place % 3)]
-    submitted = row.submitted.model_copy(update={"at": START})
-    update = {"model": card, "attacks": attacks, "flags": flags, "submitted": submitted}
-    return row.model_copy(update=update)
+    update = {"attacks": attacks, "robust_skill": robust_skill(attacks), "flags": flags}
+    return record.model_copy(update=update | ({"clean_skill": None} if place == 6 else {}))
 
 
-def _scaled(attack: AttackEntry, generator: np.random.Generator) -> AttackEntry:
+def _scaled(attack: AttackResult, place: int, generator: np.random.Generator) -> AttackResult:
     def scale(interval: Interval) -> Interval:
         factor = float(generator.uniform(0.3, 3))
         bounds = (interval.value, interval.low, interval.high)
         value, low, high = (None if x is None else x * factor for x in bounds)
         return Interval(value=value, low=low, high=high)
 
-    metrics: Metrics = {
-        task: {name: scale(interval) for name, interval in found.items()} for task, found in attack.metrics.items()
-    }
+    assert attack.skill is not None
+    value = (place + 1) / 10 + 0.02 * float(generator.uniform())
+    # Rows 0 and 1 overlap, the others lie apart.
+    mean = Interval(value=value, low=value - (0.12 if place == 1 else 0.03), high=value + 0.03)
+    skill = attack.skill.model_copy(update={"mean": mean})
+    intervals = {task: {name: scale(x) for name, x in found.items()} for task, found in attack.intervals.items()}
     sums = {name: scale(getattr(attack, name)) for name in ("arp", "loss_change", "log_ratio", "worst")}
-    return attack.model_copy(update={"metrics": metrics, **sums})
+    return attack.model_copy(update={"intervals": intervals, "skill": skill, **sums})
 
 
 def _write(path: Path, content: bytes) -> None:

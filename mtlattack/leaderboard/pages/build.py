@@ -6,20 +6,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mtlattack.errors import InputError
-from mtlattack.leaderboard.board import Board
+from mtlattack.leaderboard.board import Board, StoredRow
 from mtlattack.leaderboard.ledger import read_ledger
 from mtlattack.leaderboard.pages.places import INDEX, MARKER, picture
 from mtlattack.leaderboard.pages.site import pages, static_files
-from mtlattack.leaderboard.rows.schema import Row
 
 _SAYS = "Made by `mtlattack leaderboard build`, which replaces this folder whole.\n"
 
 
 # Draws a row's picture into a file; None, and no file, where there is none to draw.
-Draw = Callable[[Row, Path], Path | None]
+Draw = Callable[[StoredRow, Path], Path | None]
 
 
-def no_picture(row: Row, path: Path) -> None:
+def no_picture(stored: StoredRow, path: Path) -> None:
     """For pages without pictures."""
 
 
@@ -38,7 +37,7 @@ def build_pages(board: Board, out: Path, draw: Draw = no_picture) -> Path:
         _clear(partial)
         partial.mkdir(parents=True)
         (partial / MARKER).write_text(_SAYS, encoding="utf-8")
-        drawn = {stored.id for stored in rows if draw(stored.row, partial / picture(stored.id)) is not None}
+        drawn = {stored.id for stored in rows if draw(stored, partial / picture(stored.id)) is not None}
         for path, text in pages(rows, events, out, drawn):
             _write(partial / path, text.encode())
         for path, content in static_files():

@@ -12,6 +12,11 @@ FLAG_MEANINGS: dict[str, str] = {
     "more-does-not-help": "The same attack is weaker with more steps, or no stronger at the next larger ε.",
     "loss-without-metric": "A task's mean loss rises by more than 10 %, but its metrics become worse by less than 2 %, "
     "if at all.",
+    "no-better-than-constant": "On clean images a task is predicted hardly better than by the best constant answer: "
+    "there is little to lose.",
+    "logit-scale": "The logits are so small or so large that losses, and attacks that climb them, say little.",
+    "wrong-unit": "Predictions and labels differ by about one factor, as if in different units.",
+    "negative-depth": "Many predicted depths are negative.",
 }
 
 

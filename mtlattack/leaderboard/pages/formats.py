@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import floor, log10
 
-from mtlattack.analysis.record import Interval
-from mtlattack.leaderboard.charts.lettering import significant
-from mtlattack.leaderboard.rows.units import shown_interval
+from mtlattack.analysis import Interval
 
 NOTHING = "–"
-NORMS = {"linf": "ℓ∞", "l2": "ℓ2", "l1": "ℓ1", "l0": "ℓ0", "patch": "patch"}
+_MINUS = "\u2212"
 
 
 @dataclass(frozen=True)
@@ -16,33 +15,40 @@ class Figure:
     """A number as it is read, its interval as it is read, and all three to sort and compare by (None: undefined)."""
 
     text: str
-    interval: str
-    value: float | None
-    low: float | None
-    high: float | None
+    interval: str = ""
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
 
 
-def percent(value: float | None) -> str:
-    """A share in per cent, without the sign."""
-    return significant(None if value is None else 100 * value)
-
-
-def in_unit(interval: Interval, unit: str) -> Figure:
-    """A row's interval in the unit that people read, see `units`."""
-    found = shown_interval(interval, unit)
-    value, low, high = found.value, found.low, found.high
+def figure_of(interval: Interval, *, percent: bool = False) -> Figure:
+    """An interval as it stands in a table."""
+    factor = 100 if percent else 1
+    value, low, high = (None if x is None else x * factor for x in (interval.value, interval.low, interval.high))
     return Figure(significant(value), brackets(low, high), _kept(value), _kept(low), _kept(high))
 
 
-def change(clean: Interval, attacked: Interval, unit: str) -> Figure:
-    """`39.1 → 5.98`: clean, and attacked with its interval."""
-    before, after = in_unit(clean, unit), in_unit(attacked, unit)
-    return Figure(f"{before.text} → {after.text}", after.interval, after.value, after.low, after.high)
+def significant(value: float | None) -> str:
+    """Three significant digits: `0.0389`, `43.2`, `1,230`, `−3.00`; `–` for null."""
+    if value is None:
+        return NOTHING
+    rounded = float(f"{value:.3g}")
+    if rounded == 0:
+        return "0"
+    if not 1e-4 <= abs(rounded) < 1e7:
+        return f"{rounded:.3g}".replace("-", _MINUS)
+    digits = max(0, 2 - floor(log10(abs(rounded))))
+    return f"{rounded:,.{digits}f}".replace("-", _MINUS)
 
 
 def brackets(low: float | None, high: float | None) -> str:
     """`[5.10, 6.30]`; nothing where both are undefined."""
     return "" if low is None and high is None else f"[{significant(low)}, {significant(high)}]"
+
+
+def with_interval(interval: Interval) -> str:
+    """`43.2 [41.0, 45.1]`."""
+    return f"{significant(interval.value)} {brackets(interval.low, interval.high)}".rstrip()
 
 
 def millions(count: int) -> str:

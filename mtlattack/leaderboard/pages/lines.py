@@ -1,23 +1,23 @@
 """A row as one line of a table: what is said of its model, and its numbers at every ε under every attack."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from mtlattack.leaderboard.board import StoredRow
+from mtlattack.analysis.record import RobustSkill
 from mtlattack.leaderboard.ledger import Status
 from mtlattack.leaderboard.pages import places
+from mtlattack.leaderboard.pages.columns import MAIN_COLUMNS, SUMMARY_COLUMNS, Column
 from mtlattack.leaderboard.pages.formats import NOTHING, Figure, day, degree, duration, millions
-from mtlattack.leaderboard.pages.quantities import TaskMetric, summary_figures
-from mtlattack.leaderboard.rows.schema import AttackEntry, Row
-from mtlattack.leaderboard.standings import Standing, ranks, strongest
+from mtlattack.leaderboard.records import attacks_at, levels_of, robust_at, strongest
+from mtlattack.leaderboard.standings import Standing, ranked
 
 
 @dataclass(frozen=True)
 class View:
-    """The line at one ε under one attack: its place there (None if it does not count), the attack, all numbers."""
+    """The line at one ε under one attack: its place there (None if it has none), the attack, all numbers."""
 
     rank: int | None
-    attack: str
+    attack: Figure
     cells: list[Figure]
 
 
@@ -31,6 +31,7 @@ class Line:
     status: Status
     sign: str
     counts: bool
+    clean_skill: Figure
     degree: Figure
     training: str
     method: str
@@ -41,13 +42,13 @@ class Line:
     search: str
 
 
-FACTS = ("status", "sharing degree", "layout", "training", "extra data", "parameters", "licence", "flags",
-         "submitted by", "submitted", "gradients in", "device", "cost of all attacks")  # fmt: skip
+FACTS = ("clean skill", "status", "sharing degree", "layout", "training", "extra data", "parameters", "licence",
+         "flags", "submitted by", "submitted", "gradients in", "device", "cost of all attacks")  # fmt: skip
 
 
 def make_line(standing: Standing) -> Line:
     """The line of a row."""
-    row, card = standing.stored.row, standing.stored.row.model
+    row, card, record = standing.stored.row, standing.stored.row.model, standing.stored.record
     return Line(
         id=standing.stored.id,
         page=places.row_page(standing.stored.id),
@@ -55,11 +56,12 @@ def make_line(standing: Standing) -> Line:
         status=standing.status,
         sign=places.SIGNS[standing.status],
         counts=standing.counts,
-        degree=_plain(card.sharing_degree, degree(card.sharing_degree)),
+        clean_skill=SUMMARY_COLUMNS[0].clean_figure(record),
+        degree=Figure(degree(card.sharing_degree), value=card.sharing_degree),
         training="adversarial" if card.adversarial_training else "clean",
         method=card.adversarial_training or "",
-        parameters=_plain(card.parameters, millions(card.parameters)),
-        flags=list(dict.fromkeys(flag.name for flag in row.flags)),
+        parameters=Figure(millions(card.parameters), value=card.parameters),
+        flags=list(dict.fromkeys(flag.name for flag in record.flags)),
         submitter=row.submitted.name,
         submitted=day(row.submitted.at),
         search=_search_text(standing),
@@ -68,63 +70,63 @@ def make_line(standing: Standing) -> Line:
 
 def facts(standing: Standing) -> list[str]:
     """In the order of `FACTS`."""
-    row, card = standing.stored.row, standing.stored.row.model
+    line, row, record = make_line(standing), standing.stored.row, standing.stored.record
+    card = row.model
     return [
+        f"{line.clean_skill.text} {line.clean_skill.interval}".rstrip(),
         standing.status,
-        degree(card.sharing_degree),
+        line.degree.text,
         card.layout or NOTHING,
         card.adversarial_training or "clean",
         card.extra_data or "none",
-        millions(card.parameters),
+        line.parameters.text,
         card.licence,
-        ", ".join(dict.fromkeys(flag.name for flag in row.flags)) or "none",
+        ", ".join(line.flags) or "none",
         row.submitted.name,
-        day(row.submitted.at),
-        row.environment.search_precision,
-        row.environment.device,
-        f"{row.cost.forward_passes:,} + {row.cost.backward_passes:,} passes an image, {duration(row.cost.seconds)}",
+        line.submitted,
+        record.search_precision,
+        record.environment["device"],
+        cost_text(standing),
     ]
 
 
-def cells(row: Row, attack: AttackEntry, metrics: Sequence[TaskMetric]) -> list[Figure]:
-    """The numbers over all tasks, then clean → attacked of each task."""
-    return [*summary_figures(attack), *(metric.both(row, attack) for metric in metrics)]
+def cost_text(standing: Standing) -> str:
+    """What all attacks took together; members of ensembles are counted once."""
+    attacks = [each for each in standing.stored.record.attacks if each.members is None]
+    forward, backward = (sum(getattr(each, f"{name}_passes") for each in attacks) for name in ("forward", "backward"))
+    return f"{forward:,} + {backward:,} passes an image, {duration(sum(each.seconds for each in attacks))}"
 
 
-def attack_named(row: Row, eps: float, name: str | None) -> AttackEntry | None:
-    """A row's attack at `eps`; the strongest where `name` is None; None where the row has it not."""
-    if eps not in row.threat.eps:
-        return None
-    if name is None:
-        return strongest(row, eps)
-    return next((attack for attack in row.attacks if attack.eps == eps and attack.name == name), None)
-
-
-def rank(standings: Sequence[Standing], eps: float, name: str | None) -> dict[str, int]:
-    """Places by row id, the lowest log loss ratio first, equals on the same; of rows that count."""
-    found: dict[str, float | None] = {}
+def at(standings: Sequence[Standing], eps: float, name: str | None = None) -> list[Standing]:
+    """The rows as they stand at `eps`, under the attack of this name or under all; without rows that do not have it."""
+    found = []
     for standing in standings:
-        attack = attack_named(standing.stored.row, eps, name)
-        if standing.counts and attack is not None:
-            found[standing.stored.id] = attack.log_ratio.value
-    return ranks(found)
-
-
-def views(standings: Sequence[Standing], eps: float, metrics: Sequence[TaskMetric]) -> dict[str, View]:
-    """Each row under its strongest attack at `eps`, by row id; without rows that have no such ε."""
-    places_by_row = rank(standings, eps, None)
-    found: dict[str, View] = {}
-    for standing in standings:
-        stored: StoredRow = standing.stored
-        attack = attack_named(stored.row, eps, None)
-        if attack is not None:
-            shown = cells(stored.row, attack, metrics)
-            found[stored.id] = View(places_by_row.get(stored.id), attack.name, shown)
+        record = standing.stored.record
+        if name is None and eps in levels_of(record):
+            worst = strongest(record, eps)
+            found.append(replace(standing, eps=eps, robust=robust_at(record, eps), strongest=worst))
+        for each in attacks_at(record, eps):
+            if each.name == name:
+                left = each.skill and RobustSkill(
+                    norm=each.norm, eps=eps, quantized=False, attack=name, skill=each.skill
+                )
+                found.append(replace(standing, eps=eps, robust=left, strongest=each))
     return found
 
 
-def _plain(value: float | None, text: str) -> Figure:
-    return Figure(text, "", value, None, None)
+def views(standings: Sequence[Standing], tasks: Sequence[Column]) -> dict[str, View]:
+    """Each row as it stands, by row id: skill under the attack that leaves least, all else under the strongest."""
+    places_by_row, found = ranked(standings), {}
+    for standing in standings:
+        record, worst = standing.stored.record, standing.strongest
+        least = worst
+        if standing.robust is not None:
+            least = next(each for each in attacks_at(record, standing.eps) if each.name == standing.robust.attack)
+        cells = [column.figure(least if column.is_skill else worst) for column in MAIN_COLUMNS]
+        cells += [column.change(record, worst) for column in tasks]
+        attack = Figure(least.name, "" if least.name == worst.name else f"change: {worst.name}")
+        found[standing.stored.id] = View(places_by_row.get(standing.stored.id), attack, cells)
+    return found
 
 
 def _search_text(standing: Standing) -> str:

@@ -4,39 +4,55 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from mtlattack.leaderboard.charts.quantities import eps_text
 from mtlattack.leaderboard.pages import places
+from mtlattack.leaderboard.pages.columns import MAIN_COLUMNS, Column
 from mtlattack.leaderboard.pages.formats import Figure
-from mtlattack.leaderboard.pages.lines import FACTS, attack_named, cells, facts, make_line, rank
-from mtlattack.leaderboard.pages.quantities import Quantity, TaskMetric
+from mtlattack.leaderboard.pages.lines import FACTS, View, at, facts, views
 from mtlattack.leaderboard.standings import Standing
 
 # In a script, and in JSON within HTML, none of these may stand as itself; line separators are no ASCII.
 _ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&'"}
 
+_BETTER = {True: "high", False: "low"}
+
 
 def numbers_script(
     key: str,
     standings: Sequence[Standing],
-    levels: Sequence[float],
+    levels: dict[float, str],
+    headline: float,
     attacks: Sequence[str],
-    quantities: Sequence[Quantity],
-    metrics: Sequence[TaskMetric],
+    tasks: Sequence[Column],
 ) -> str:
-    """`mtlattackData = {…}`: names that people chose are values, never keys."""
-    rows = [standing.stored.row for standing in standings]
-    first = rows[0]
+    """`mtlattackData = {…}`: names that people chose are values, never keys.
+
+    `views` of a row are by ε, then the row under all attacks together, then under each in the order of `attacks`.
+    """
+    by_view = [[views(at(standings, eps, name), tasks) for name in (None, *attacks)] for eps in levels]
     document = {
         "suite": key,
-        "levels": [eps_text(eps, first.threat.norm) for eps in levels],
-        "headline": list(levels).index(standings[0].eps),
+        "levels": list(levels.values()),
+        "headline": list(levels).index(headline),
         "attacks": list(attacks),
         "facts": FACTS,
         "quantities": [
-            {"key": each.key, "title": each.title, "unit": each.unit, "better": each.better} for each in quantities
+            {
+                "key": each.key,
+                "title": f"{each.title} {each.unit}",
+                "better": "high" if each.higher_is_better else "low",
+            }
+            for each in (*MAIN_COLUMNS, *tasks)
         ],
-        "ranks": [[_ranks(standings, eps, name) for name in (None, *attacks)] for eps in levels],
-        "rows": [_row(standing, levels, attacks, metrics) for standing in standings],
+        "rows": [
+            {
+                "id": each.stored.id,
+                "name": each.stored.row.model.name,
+                "page": places.row_page(each.stored.id),
+                "facts": facts(each),
+                "views": [[_view(found.get(each.stored.id)) for found in level] for level in by_view],
+            }
+            for each in standings
+        ],
     }
     return f"globalThis.mtlattackData = {embedded_json(document)};\n"
 
@@ -47,32 +63,10 @@ def embedded_json(document: Any) -> str:
     return text.translate(_ESCAPES)
 
 
-def _ranks(standings: Sequence[Standing], eps: float, name: str | None) -> list[int | None]:
-    found = rank(standings, eps, name)
-    return [found.get(standing.stored.id) for standing in standings]
-
-
-def _row(
-    standing: Standing, levels: Sequence[float], attacks: Sequence[str], metrics: Sequence[TaskMetric]
-) -> dict[str, Any]:
-    line, row = make_line(standing), standing.stored.row
-    strongest = []
-    numbers: list[list[list[Any] | None]] = []
-    for eps in levels:
-        best = attack_named(row, eps, None)
-        strongest.append(None if best is None else attacks.index(best.name))
-        entries = [attack_named(row, eps, name) for name in attacks]
-        numbers.append(
-            [None if entry is None else [_cell(each) for each in cells(row, entry, metrics)] for entry in entries]
-        )
-    return {
-        "id": line.id,
-        "name": line.name,
-        "page": places.row_page(line.id),
-        "facts": facts(standing),
-        "strongest": strongest,
-        "numbers": numbers,
-    }
+def _view(view: View | None) -> dict[str, Any] | None:
+    if view is None:
+        return None
+    return {"rank": view.rank, "attack": _cell(view.attack)[:2], "cells": [_cell(each) for each in view.cells]}
 
 
 def _cell(figure: Figure) -> list[Any]:

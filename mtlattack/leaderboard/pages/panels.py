@@ -3,30 +3,32 @@
 from pathlib import Path
 
 from mtlattack.data import load_dataset
-from mtlattack.evaluation import load_suite
 from mtlattack.evaluation.environment import weights_digest
 from mtlattack.evaluation.panels import draw_panels
-from mtlattack.leaderboard.rows.schema import Row
-from mtlattack.leaderboard.standings import headline_eps, strongest
+from mtlattack.leaderboard.board import StoredRow
+from mtlattack.leaderboard.records import headline_eps, strongest
+from mtlattack.leaderboard.suites import shipped_suite
 from mtlattack.models import create_model, list_models
 
 # Data sets whose images may be passed on.
 SHOWABLE = ("rooms",)
 
 
-def draw_row(row: Row, path: Path) -> Path | None:
+def draw_row(stored: StoredRow, path: Path) -> Path | None:
     """Draw labels and predictions on the suite's first image, clean and under the strongest attack at the headline ε.
 
     None, and no file, where the model does not ship with these weights, the suite is of another version here, or its
     images may not be passed on.
     """
-    if row.data.name not in SHOWABLE or row.model.name not in list_models():
+    row, record = stored.row, stored.record
+    suite = shipped_suite(row.suite.name, row.suite.version)
+    if suite is None or record.data["name"] not in SHOWABLE or row.model.name not in list_models():
         return None
-    suite, model = load_suite(row.suite.name), create_model(row.model.name)
-    if suite.version != row.suite.version or weights_digest(model) != row.model.weights_sha256:
+    model = create_model(row.model.name)
+    if weights_digest(model) != row.model.weights_sha256:
         return None
-    eps = headline_eps(row)
-    worst = strongest(row, eps)
+    eps = headline_eps(record)
+    worst = strongest(record, eps)
     attacks = [a for a in suite.create_attacks(model.tasks) if (a.name, a.threat.eps) == (worst.name, eps)]
     if not attacks:  # An ensemble is no attack of its own image.
         return None

@@ -11,11 +11,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from mtlattack.errors import InputError
 from mtlattack.leaderboard.board import StoredRow
-from mtlattack.leaderboard.charts import STYLESHEET
 from mtlattack.leaderboard.ledger import Event, statuses
 from mtlattack.leaderboard.pages import places
+from mtlattack.leaderboard.pages.charts import STYLESHEET
 from mtlattack.leaderboard.pages.formats import moment
-from mtlattack.leaderboard.pages.row_view import row_files, row_view
+from mtlattack.leaderboard.pages.row_facts import row_files
+from mtlattack.leaderboard.pages.row_view import row_view
 from mtlattack.leaderboard.pages.suite_view import SuiteView, suite_view
 from mtlattack.leaderboard.standings import by_suite
 

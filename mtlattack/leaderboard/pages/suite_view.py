@@ -5,24 +5,27 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from mtlattack.evaluation import list_suites, load_suite
+from mtlattack.analysis.summaries import UNDEFINED
+from mtlattack.analysis.tables import threat_text
 from mtlattack.leaderboard.board import StoredRow
-from mtlattack.leaderboard.charts import degree_plot, robustness_by_task
-from mtlattack.leaderboard.charts.quantities import eps_text
 from mtlattack.leaderboard.ledger import STATUSES, Event, Status
 from mtlattack.leaderboard.pages import places
-from mtlattack.leaderboard.pages.formats import NORMS, counted
+from mtlattack.leaderboard.pages.charts import robust_curves, skill_against_clean, skill_against_degree
+from mtlattack.leaderboard.pages.charts.scatter import scatter_legend
+from mtlattack.leaderboard.pages.columns import MAIN_COLUMNS, Column, headlines
+from mtlattack.leaderboard.pages.formats import Figure, counted, figure_of
 from mtlattack.leaderboard.pages.lines import Line, View, make_line, views
 from mtlattack.leaderboard.pages.numbers_file import numbers_script
-from mtlattack.leaderboard.pages.quantities import SUMMARIES, Quantity, headline_metrics, task_quantities
-from mtlattack.leaderboard.standings import Standing, headline_eps, stand
+from mtlattack.leaderboard.records import headline_eps
+from mtlattack.leaderboard.standings import Standing, ranked, stand
+from mtlattack.leaderboard.suites import shipped_suite
 
 TOP = 5
 
 
 @dataclass(frozen=True)
 class SuiteView:
-    """One suite and version: its table at the headline ε under each row's strongest attack, and its charts."""
+    """One suite and version: its table at the headline ε, robust skill at every ε, and its charts."""
 
     name: str
     version: int
@@ -32,16 +35,17 @@ class SuiteView:
     sha256: str
     description: str
     images: str
-    norm: str
-    eps: str
-    levels: list[str]
+    threat: str
+    threats: list[str]
     attacks: list[str]
     statuses: list[tuple[Status, int]]
-    summaries: list[Quantity]
-    tasks: list[Quantity]
+    main: list[Column]
+    tasks: list[Column]
     lines: list[tuple[Line, View | None]]
-    accuracy: Markup
-    degrees: Markup
+    by_eps: list[tuple[Line, list[Figure]]]
+    curves: Markup
+    scatter: list[Markup]
+    legend: Markup
     script: str
 
     @property
@@ -62,37 +66,38 @@ class SuiteView:
 
 def suite_view(rows: Sequence[StoredRow], last: Mapping[str, Event]) -> SuiteView:
     """The view of rows that are all of one suite and version."""
-    first = rows[0].row
-    levels = sorted({eps for stored in rows for eps in stored.row.threat.eps})
-    headline = headline_eps(first)
+    suite, record = rows[0].row.suite, rows[0].record
+    results = [result for stored in rows for result in stored.record.attacks]
+    levels = {each.eps: threat_text(each) for each in sorted(results, key=lambda each: each.eps)}
+    headline = headline_eps(record)
     at_headline = stand(rows, last, headline)
     standings = _all_standing(rows, last, at_headline)
-    attacks = list(dict.fromkeys(attack.name for stored in rows for attack in stored.row.attacks))
-    metrics = headline_metrics(first)
-    tasks = task_quantities(metrics)
-    key = places.suite_key(first.suite.name, first.suite.version)
-    shown = views(standings, headline, metrics)
+    attacks = list(dict.fromkeys(result.name for result in results))
+    tasks = headlines(record)
+    key, shown, ranks = places.suite_key(suite.name, suite.version), views(at_headline, tasks), ranked(at_headline)
     lines = [(make_line(standing), shown.get(standing.stored.id)) for standing in standings]
+    shipped = shipped_suite(suite.name, suite.version)
     return SuiteView(
-        name=first.suite.name,
-        version=first.suite.version,
+        name=suite.name,
+        version=suite.version,
         key=key,
-        page=places.suite_page(first.suite.name, first.suite.version),
-        data=places.suite_data(first.suite.name, first.suite.version),
-        sha256=first.suite.sha256,
-        description=_description(first.suite.name, first.suite.version),
-        images=f"{first.data.images} images of {first.data.name} {first.data.split}",
-        norm=NORMS[first.threat.norm],
-        eps=eps_text(headline, first.threat.norm),
-        levels=[eps_text(eps, first.threat.norm) for eps in levels],
+        page=places.suite_page(suite.name, suite.version),
+        data=places.suite_data(suite.name, suite.version),
+        sha256=suite.sha256,
+        description=shipped.description if shipped else "",
+        images=f"{record.data['images']} images of {record.data['name']} {record.data['split']}",
+        threat=levels[headline],
+        threats=list(levels.values()),
         attacks=attacks,
         statuses=_counted([line.status for line, _ in lines]),
-        summaries=list(SUMMARIES),
+        main=list(MAIN_COLUMNS),
         tasks=tasks,
         lines=lines,
-        accuracy=robustness_by_task(at_headline, {each.task: each.metric for each in metrics}, _href),
-        degrees=degree_plot(at_headline, _href),
-        script=numbers_script(key, standings, levels, attacks, [*SUMMARIES, *tasks], metrics),
+        by_eps=[(line, _by_eps(each, levels)) for (line, _), each in zip(lines, standings, strict=True) if each.counts],
+        curves=robust_curves(standings),
+        scatter=[draw(at_headline, ranks, _href) for draw in (skill_against_clean, skill_against_degree)],
+        legend=scatter_legend(),
+        script=numbers_script(key, standings, levels, headline, attacks, tasks),
     )
 
 
@@ -102,17 +107,14 @@ def _all_standing(rows: Sequence[StoredRow], last: Mapping[str, Event], at_headl
     return at_headline + stand([stored for stored in rows if stored.id not in there], last)
 
 
+def _by_eps(standing: Standing, levels: Mapping[float, str]) -> list[Figure]:
+    """Robust skill at each of the levels."""
+    found = {each.eps: figure_of(each.skill.mean) for each in standing.stored.record.robust_skill}
+    return [found.get(eps, figure_of(UNDEFINED)) for eps in levels]
+
+
 def _href(standing: Standing) -> str:
     return f"../{places.row_page(standing.stored.id)}"
-
-
-def _description(name: str, version: int) -> str:
-    """What the suite says of itself, if it is the one that ships."""
-    if name in list_suites():
-        suite = load_suite(name)
-        if suite.version == version:
-            return suite.description
-    return ""
 
 
 def _counted(found: Sequence[Status]) -> list[tuple[Status, int]]:

@@ -35,7 +35,7 @@
     $("back").href = `${suite.getAttribute("href")}#${new URLSearchParams({ rows: ids.join(",") })}`;
     $("back").hidden = $("back-slash").hidden = false;
     options($("eps"), data.levels.map((level) => [level, level]), wanted.get("eps"), data.levels[data.headline]);
-    options($("quantity"), data.quantities.map((each) => [each.key, title(each)]), wanted.get("quantity"), "log");
+    options($("quantity"), data.quantities.map((each) => [each.key, each.title]), wanted.get("quantity"), data.quantities[0].key);
     const draw = () => {
       $("tables").replaceChildren(compared(data, rows));
       write({ suite: data.suite, rows: ids.join(","), eps: $("eps").value, quantity: $("quantity").value });
@@ -57,33 +57,31 @@
     select.value = entries.some(([value]) => value === wanted) ? wanted : otherwise;
   }
 
-  const title = (quantity) =>
-    `${quantity.title}${quantity.unit ? ` ${quantity.unit}` : ""} ${quantity.better === "low" ? "↓" : "↑"}`;
-
   function compared(data, rows) {
     const level = data.levels.indexOf($("eps").value);
     const chosen = data.quantities.findIndex((each) => each.key === $("quantity").value);
-    const strongest = rows.map((row) => (row.strongest[level] === null ? null : row.numbers[level][row.strongest[level]]));
-    const under = rows.map((row) => (row.strongest[level] === null ? "–" : data.attacks[row.strongest[level]]));
+    const views = rows.map((row) => row.views[level]);
+    const together = views.map((each) => each[0]);
     // At one ε an attack may be missing: some run at one alone.
-    const attacks = data.attacks.map((_, index) => index).filter((index) => rows.some((row) => row.numbers[level][index]));
+    const attacks = data.attacks.map((_, index) => index + 1).filter((index) => views.some((each) => each[index]));
     const made = element("table", undefined, "numbers compared");
-    made.append(element("caption", `${data.suite}, ε = ${data.levels[level]}`, "visually-hidden"));
+    made.append(element("caption", `${data.suite}, ${data.levels[level]}`, "visually-hidden"));
     made.append(
       head(rows),
       group("What was attacked", rows, data.facts.map((name, index) => words(name, rows.map((row) => row.facts[index])))),
-      group(`Under the strongest attack on each, ε = ${data.levels[level]}`, rows, [
-        words("attack", under),
+      group(`Under all attacks of the suite, ${data.levels[level]}`, rows, [
+        words("attack", together.map((view) => (view ? view.attack.filter(Boolean).join("; ") : "–"))),
+        words("rank", together.map((view) => String(view?.rank ?? "–"))),
         ...data.quantities.map((each, index) =>
-          numbers(title(each), each.better, strongest.map((cells) => (cells ? cells[index] : null))),
+          numbers(each.title, each.better, together.map((view) => view && view.cells[index])),
         ),
       ]),
       group(
-        `Attack by attack, ε = ${data.levels[level]}: ${title(data.quantities[chosen])}`,
+        `Attack by attack, ${data.levels[level]}: ${data.quantities[chosen].title}`,
         rows,
         attacks.map((index) => {
-          const cells = rows.map((row) => row.numbers[level][index]);
-          return numbers(data.attacks[index], data.quantities[chosen].better, cells.map((each) => each && each[chosen]));
+          const cells = views.map((each) => each[index] && each[index].cells[chosen]);
+          return numbers(data.attacks[index - 1], data.quantities[chosen].better, cells);
         }),
       ),
     );

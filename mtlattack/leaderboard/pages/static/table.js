@@ -1,11 +1,11 @@
-// A suite's table: ε and attack, filters, sorting, and rows chosen for comparison. Numbers come printed from the builder.
+// A suite's table: threat and attack, filters, sorting, and rows chosen for comparison. Numbers come printed from the builder.
 "use strict";
 (() => {
   const { read, write, element } = globalThis.mtlattackState;
   const data = globalThis.mtlattackData;
   const $ = (id) => document.getElementById(id);
   const MOST_COMPARED = 4;
-  const DEFAULTS = { sort: "log", dir: "ascending", eps: data.levels[data.headline] };
+  const DEFAULTS = { sort: "rank", dir: "ascending", eps: data.levels[data.headline] };
   const FILTERS = ["text", "status", "training", "least", "most"];
 
   const table = $("board");
@@ -14,29 +14,27 @@
   const numbersById = new Map(data.rows.map((row, index) => [row.id, { ...row, index }]));
   const lines = [...body.rows].map((tr) => ({ tr, ...numbersById.get(tr.dataset.row), box: tr.querySelector("input") }));
   const column = Object.fromEntries(headers.map((th) => [th.dataset.key, th.cellIndex]));
-  const firstNumber = column.log;
+  const firstNumber = column[data.quantities[0].key];
   const picked = new Set();
   let sort = DEFAULTS.sort;
   let direction = DEFAULTS.dir;
 
-  /** Put the numbers at the chosen ε under the chosen attack into the table. */
+  /** Put the numbers in the chosen threat under the chosen attack, or all of them, into the table. */
   function fill() {
     const level = Math.max(0, data.levels.indexOf($("eps").value));
     const attack = data.attacks.indexOf($("attack").value);
     for (const line of lines) {
-      const shown = attack < 0 ? line.strongest[level] : attack;
-      const cells = shown === null ? null : line.numbers[level][shown];
-      const place = data.ranks[level][attack + 1][line.index];
-      line.rank = place;
-      set(line.tr.cells[column.rank], place === null ? "–" : String(place), "", place);
+      const { rank, attack: names, cells } = line.views[level][attack + 1] ?? { rank: null, attack: ["–", ""], cells: null };
+      line.rank = rank;
+      line.skill = cells ? cells[0][2] : null;
+      set(line.tr.cells[column.rank], rank === null ? "–" : String(rank), "", rank);
       data.quantities.forEach((_, index) => {
         const [text, interval, value] = cells ? cells[index] : ["–", "", null];
         set(line.tr.cells[firstNumber + index], text, interval, value);
       });
-      set(line.tr.cells[column.attack], cells ? data.attacks[shown] : "–", "", cells ? data.attacks[shown] : null);
+      set(line.tr.cells[column.attack], names[0], names[1], cells ? names[0] : null);
     }
-    const under = attack < 0 ? "the strongest attack on each model" : data.attacks[attack];
-    $("shown").textContent = `ε = ${data.levels[level]}, under ${under}`;
+    $("shown").textContent = `${data.levels[level]}, ${attack < 0 ? "all attacks of the suite" : data.attacks[attack]}`;
   }
 
   function set(cell, text, interval, value) {
@@ -84,7 +82,8 @@
     };
     const keys = new Map(lines.map((line) => [line, key(line)]));
     const last = lines.length + 1;
-    const byPlace = (a, b) => (a.rank ?? last) - (b.rank ?? last) || a.index - b.index;
+    const byPlace = (a, b) =>
+      (a.rank ?? last) - (b.rank ?? last) || (b.rank && a.rank && b.skill - a.skill) || a.index - b.index;
     const sorted = [...lines].sort((a, b) => {
       const [x, y] = [keys.get(a), keys.get(b)];
       if (x === null || y === null) return (x === null) - (y === null) || byPlace(a, b);

@@ -1,0 +1,133 @@
+"""What pages and charts show of an attack on a model: the summaries, and of each task its skill and its metrics."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from mtlattack.analysis import AttackResult, Interval, Record
+from mtlattack.analysis.record import Intervals, Skill
+from mtlattack.analysis.summaries import SKILL, SUMMARIES, UNDEFINED, WORST, Summary
+from mtlattack.analysis.tables import metric_title
+from mtlattack.leaderboard.pages.formats import NOTHING, Figure, figure_of
+from mtlattack.leaderboard.records import tasks_of
+from mtlattack.tasks import Metric, Task
+
+_UNCHANGED = Interval(value=0.0, low=None, high=None)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A number of an attack: its name in addresses, what stands above it in two lines, what it says, which way is
+    robust, whether it is read in per cent, its value without attack and under one, the task that it names, and whether
+    it is skill, which a row has of the attack that leaves least."""
+
+    key: str
+    title: str
+    unit: str
+    meaning: str
+    higher_is_better: bool
+    percent: bool
+    clean: Callable[[Record], Interval]
+    under: Callable[[AttackResult], Interval]
+    names: Callable[[AttackResult], str | None] = lambda result: None
+    is_skill: bool = False
+
+    def figure(self, result: AttackResult) -> Figure:
+        """The number under an attack, behind the name of the task that it is about."""
+        shown, task = figure_of(self.under(result), percent=self.percent), self.names(result)
+        return replace(shown, text=f"{words(task)} {shown.text}") if task and shown.text != NOTHING else shown
+
+    def clean_figure(self, record: Record) -> Figure:
+        """The number without attack."""
+        return figure_of(self.clean(record), percent=self.percent)
+
+    def change(self, record: Record, result: AttackResult) -> Figure:
+        """`39.1 → 5.98`: clean, and under attack with its interval."""
+        shown = self.figure(result)
+        return replace(shown, text=f"{self.clean_figure(record).text} → {shown.text}")
+
+
+def words(name: str) -> str:
+    """A name as people write it."""
+    return name.replace("_", " ")
+
+
+def of_summary(summary: Summary) -> Column:
+    """A number over all tasks; without attack there is skill, and no change."""
+    return Column(
+        summary.key,
+        summary.title,
+        "↑" if summary.strong_is_low else "↓",
+        summary.meaning,
+        summary.strong_is_low,
+        summary.percent,
+        (lambda record: _mean(record.clean_skill)) if summary is SKILL else lambda record: _UNCHANGED,
+        summary.of,
+        (lambda result: result.worst_task) if summary is WORST else lambda result: None,
+        is_skill=summary is SKILL,
+    )
+
+
+WORST_SKILL = Column(
+    "worst_skill",
+    "worst task's skill",
+    "↑",
+    "the least skill that is left of any task, and which",
+    True,
+    False,
+    lambda record: _worst(record.clean_skill),
+    lambda result: _worst(result.skill),
+    lambda result: result.skill and result.skill.worst_task,
+    is_skill=True,
+)
+SUMMARY_COLUMNS = tuple(of_summary(summary) for summary in SUMMARIES)
+# Skill, the worst task's beside it, then what says more of attacks than of models.
+MAIN_COLUMNS = (replace(SUMMARY_COLUMNS[0], title="robust skill"), WORST_SKILL, *SUMMARY_COLUMNS[1:])
+
+
+def of_skill(task: Task) -> Column:
+    """A task's skill."""
+    return Column(
+        f"skill-{task.name}",
+        words(task.name),
+        "skill ↑",
+        f"skill of {words(task.name)}",
+        True,
+        False,
+        lambda record: _of(record.clean_skill, task.name),
+        lambda result: _of(result.skill, task.name),
+    )
+
+
+def of_metric(task: Task, metric: Metric) -> Column:
+    """A metric of a task, in its own unit."""
+
+    def found(metrics: Intervals) -> Interval:
+        return metrics.get(task.name, {}).get(metric.name, UNDEFINED)
+
+    return Column(
+        f"task-{task.name}",
+        words(task.name),
+        words(metric_title(metric)),
+        f"{words(task.name)}: clean → under attack",
+        metric.higher_is_better,
+        False,
+        lambda record: found(record.clean_intervals),
+        lambda result: found(result.intervals),
+    )
+
+
+def headlines(record: Record) -> list[Column]:
+    """Of each task the metric that stands for it."""
+    return [of_metric(task, task.headline_metric) for task in tasks_of(record).values()]
+
+
+def _mean(skill: Skill | None) -> Interval:
+    return UNDEFINED if skill is None else skill.mean
+
+
+def _worst(skill: Skill | None) -> Interval:
+    return UNDEFINED if skill is None else skill.worst
+
+
+def _of(skill: Skill | None, task: str) -> Interval:
+    return UNDEFINED if skill is None else skill.tasks.get(task, UNDEFINED)
