@@ -7,8 +7,8 @@ _CHECKOUT = Path(__file__).parents[2] / "datasets"
 
 
 def cache_folder() -> Path:
-    """Folder for all that can be made again: `$MTLATTACK_CACHE`, or `mtlattack` in `$XDG_CACHE_HOME` (which counts if
-    it is absolute) or in `~/.cache`."""
+    """Folder for all that can be made again: `$MTLATTACK_CACHE`, else `mtlattack` in `$XDG_CACHE_HOME` (which counts if
+    it is absolute), else in `~/.cache`."""
     if own := os.environ.get("MTLATTACK_CACHE"):
         return Path(own)
     caches = Path(os.environ.get("XDG_CACHE_HOME", ""))
