@@ -35,6 +35,7 @@ class Analysis:
     constant: Arrays | None
     jobs: list[Job]
     ensembles: list[Change]
+    ensemble_skills: list[skill.Skill | None]
 
     def skill(self, metrics: Arrays) -> skill.Skill | None:
         """Of predictions with these metrics, `[1 + RESAMPLES]` each; None for evidence without constant answers."""
@@ -51,11 +52,16 @@ def analyse(evidence: Evidence) -> Analysis:
         Job(planned, outcome, measure_change(evidence.clean, clean_metrics, outcome, evidence.tasks, weights))
         for planned, outcome in zip(evidence.plan["attacks"], evidence.attacked, strict=True)
     ]
-    ensembles = [
-        ensemble_change(evidence.clean, clean_metrics, _members(ensemble, evidence)[1], evidence.tasks, weights)
-        for ensemble in evidence.plan.get("ensembles", [])
-    ]
-    return Analysis(evidence, weights, clean_metrics, constant_metrics(evidence, weights), jobs, ensembles)
+    members = [_members(ensemble, evidence)[1] for ensemble in evidence.plan.get("ensembles", [])]
+    return Analysis(
+        evidence,
+        weights,
+        clean_metrics,
+        constant_metrics(evidence, weights),
+        jobs,
+        [ensemble_change(evidence.clean, clean_metrics, each, evidence.tasks, weights) for each in members],
+        [ensemble_skill(each, evidence, weights) for each in members],
+    )
 
 
 @dataclass(frozen=True)
@@ -88,14 +94,14 @@ def to_record(analysis: Analysis) -> Record:
             analysis.constant,
         )
     )
-    ensembles = zip(plan.get("ensembles", []), analysis.ensembles, strict=True)
+    ensembles = zip(plan.get("ensembles", []), analysis.ensembles, analysis.ensemble_skills, strict=True)
     losses = {
         name: number(_valid_mean(evidence.clean.losses[:, i], evidence.clean.statistics[name][:, 0] > 0))
         for i, name in enumerate(tasks)
     }
     attacks = [
         *(_attack_result(job, analysis) for job in analysis.jobs),
-        *(_ensemble_result(ensemble, change, analysis) for ensemble, change in ensembles),
+        *(_ensemble_result(ensemble, change, left, analysis) for ensemble, change, left in ensembles),
     ]
     return Record(
         suite=plan["suite"],
@@ -143,11 +149,12 @@ def _attack_result(job: Job, analysis: Analysis) -> AttackResult:
     return result.model_copy(update={"gap": number(noted["gap"]), "found": number(noted["found"])})
 
 
-def _ensemble_result(ensemble: Mapping[str, Any], change: Change, analysis: Analysis) -> AttackResult:
+def _ensemble_result(
+    ensemble: Mapping[str, Any], change: Change, left: skill.Skill | None, analysis: Analysis
+) -> AttackResult:
     """Of the members' evidence alone."""
     evidence = analysis.evidence
     planned, outcomes = _members(ensemble, evidence)
-    left = ensemble_skill(outcomes, evidence, analysis.weights)
     names = [member["config"]["name"] for member in planned]
     result = _result({**ensemble, "members": names}, planned, outcomes, change, left)
     chosen = zip(names, shares(evidence.clean, outcomes, evidence.tasks), strict=True)

@@ -14,7 +14,7 @@ from mtlattack.attacks import Attack
 from mtlattack.data import Batch, PreparedDataset
 from mtlattack.devices import choose_device
 from mtlattack.errors import InputError
-from mtlattack.evaluation.calls import first_calls
+from mtlattack.evaluation.calls import compare_calls
 from mtlattack.evaluation.constants import constant_statistics
 from mtlattack.evaluation.crafting import craft_batch, no_autocast
 from mtlattack.evaluation.environment import circumstances
@@ -104,7 +104,7 @@ def judge_from(
         environment: dict[str, Any] = circumstances() | {
             "precision_asked": "float32",
             "sign_agreement": None,
-            "calls": first_calls(prepared.judge, first.part(slice(batch_size))),
+            "calls": compare_calls(prepared.judge, first.images[:batch_size], first.targets),
         }
     said = file.plan or {}
     plan = make_plan(

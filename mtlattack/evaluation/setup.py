@@ -10,7 +10,7 @@ from mtlattack.attacks import Attack
 from mtlattack.data import Batch, PreparedDataset
 from mtlattack.devices import choose_device, is_out_of_memory
 from mtlattack.errors import InputError
-from mtlattack.evaluation.calls import first_calls
+from mtlattack.evaluation.calls import compare_calls
 from mtlattack.evaluation.crafting import first_images, no_autocast
 from mtlattack.evaluation.environment import circumstances
 from mtlattack.evaluation.fitting import fitted
@@ -91,7 +91,7 @@ def set_up(
         environment: dict[str, Any] = circumstances() | {
             "precision_asked": precision,
             "sign_agreement": prepared.sign_agreement,
-            "calls": first_calls(prepared.judge, first.part(slice(batch_size))),
+            "calls": compare_calls(prepared.judge, first.images[:batch_size], first.targets),
         }
         if cuda_graphs:  # After the calls: they are compared without TF32, which a recording would hold on to.
             prepared = with_graphs(prepared, first.images, min(batch_size, len(data)))

@@ -43,8 +43,8 @@ def emulated(monkeypatch: pytest.MonkeyPatch) -> Callable[[Record], Counting]:
         counting = Counting(record)
         seconds: Seconds = lambda model, images: 0.5 if isinstance(model, GraphedModel) else 1.0  # noqa: E731
         monkeypatch.setattr("mtlattack.models.prepared.graphed._seconds", seconds)
-        monkeypatch.setattr("mtlattack.evaluation.runner.check_cuda_graphs", lambda device: None)
-        monkeypatch.setattr("mtlattack.evaluation.runner.with_graphs", partial(with_graphs, record=counting))
+        monkeypatch.setattr("mtlattack.evaluation.setup.check_cuda_graphs", lambda device: None)
+        monkeypatch.setattr("mtlattack.evaluation.setup.with_graphs", partial(with_graphs, record=counting))
         return counting
 
     return install
@@ -179,7 +179,7 @@ class Failing:
             self.running = True
             return found
 
-        monkeypatch.setattr("mtlattack.evaluation.runner.with_graphs", graphed)
+        monkeypatch.setattr("mtlattack.evaluation.setup.with_graphs", graphed)
 
 
 def collected(work: Callable[[], Evidence]) -> tuple[Evidence, list[str]]:

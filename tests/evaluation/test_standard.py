@@ -22,7 +22,8 @@ from mtlattack.attacks.standard import Member
 from mtlattack.data import Batch, PreparedDataset
 from mtlattack.errors import InputError
 from mtlattack.evaluation import evaluate as evaluate_anywhere
-from mtlattack.evaluation import load_suite, measure
+from mtlattack.evaluation import load_suite
+from mtlattack.evaluation.judging import judge as measure
 from mtlattack.evaluation.members import expand
 from mtlattack.evidence import Evidence
 from mtlattack.models import MultiTaskNetwork, prepare_for_attack
@@ -142,7 +143,10 @@ def test_choice_against_brute_force() -> None:
         joint.append(int(np.argmax(changes)))
         shares[joint[-1], 0] += 1 / 9
         for i, name in enumerate(TWO):
-            by_task[name].append(int(np.argmax([m.losses[image, i] for m in members])))
+            # By the headline metric of the image alone: a loss would know the scale of the logits.
+            alone = [float(TWO[name].metrics(m.statistics[name][image])[TWO[name].headline]) for m in members]
+            better = TWO[name].headline_metric.higher_is_better
+            by_task[name].append(int(np.argmax(np.nan_to_num([-a if better else a for a in alone], nan=0.0))))
             shares[by_task[name][-1], 1 + i] += (i in valid) / (9 - i)
     assert len(set(joint)) > 1
     for i, (name, task) in enumerate(TWO.items()):
