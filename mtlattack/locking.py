@@ -1,9 +1,12 @@
 """One process at a time in a folder, and the others are told which."""
 
+import getpass
+import hashlib
 import json
 import os
 import socket
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,17 +16,15 @@ from filelock import BaseFileLock, FileLock, Timeout
 
 from mtlattack.errors import InputError
 
-_LOCK, _HOLDER = ".lock", ".holder.json"
-
 
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """Inside, `folder` (made where it is missing) is this process's alone, which may take it again.
+    """Inside, `folder`, which need not exist yet, is this process's alone, which may take it again.
 
-    InputError says who has it, or that nothing can be written there. A process that is killed lets go of it.
+    InputError says who on this machine has it. A process that is killed lets go of it. What says so lies among the
+    system's temporary files: a folder where nothing came of a command stays as it was.
     """
-    lock = _acquired(folder)
-    holder = folder / _HOLDER
+    lock, holder = _acquired(folder)
     try:
         yield
     finally:
@@ -32,21 +33,22 @@ def held(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def _acquired(folder: Path) -> BaseFileLock:
+def _acquired(folder: Path) -> tuple[BaseFileLock, Path]:
+    known_by = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:32]
+    place = Path(tempfile.gettempdir()) / f"mtlattack-locks-{getpass.getuser()}"
+    holder = place / f"{known_by}.json"
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        place.mkdir(mode=0o700, exist_ok=True)
         # One object a file and process, so that whoever has the folder may take it again.
-        lock = FileLock(folder / _LOCK, blocking=False, is_singleton=True)
+        lock = FileLock(place / f"{known_by}.lock", blocking=False, is_singleton=True)
         lock.acquire()
         if lock.lock_counter == 1:
-            (folder / _HOLDER).write_text(json.dumps(_self()))
+            holder.write_text(json.dumps(_self()))
     except Timeout:
-        raise InputError(
-            f"{folder} is in use by {_describe(folder / _HOLDER)}; wait for it, or choose another folder"
-        ) from None
+        raise InputError(f"{folder} is in use by {_describe(holder)}; wait for it, or choose another folder") from None
     except OSError as error:
-        raise InputError(f"cannot write {folder} ({error})") from None
-    return lock
+        raise InputError(f"cannot lock {folder} in {place} ({error})") from None
+    return lock, holder
 
 
 def _self() -> dict[str, str | int]:

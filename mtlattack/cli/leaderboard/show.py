@@ -35,7 +35,7 @@ def show(
         str | None, typer.Argument(metavar="[SUITE|ROW]", help="A row by the first digits of its id.")
     ] = None,
     board: BoardOption = BOARD,
-    version: Annotated[int | None, typer.Option(help="Of the suite; default: every one.")] = None,
+    version: Annotated[int | None, typer.Option(help="Of the suite; default: the newest.")] = None,
     eps: Annotated[float | None, typer.Option(help="As in suites: for linf in grey levels of 255.")] = None,
     status: Annotated[list[str] | None, typer.Option(help="Only rows with this status; may be repeated.")] = None,
     model: Annotated[str, typer.Option(help="Only models that match this glob.")] = "*",

@@ -110,8 +110,11 @@ def _wanted(groups: Groups, selection: Selection) -> Groups:
             of = f" of {selection.suite}" if selection.suite else ""
             there = ", ".join(map(str, versions)) or "none"
             raise InputError(f"no row{of} has version {selection.version}; versions with rows: {there}")
-        groups = {key: group for key, group in groups.items() if key[1] == selection.version}
-    return groups
+        return {key: group for key, group in groups.items() if key[1] == selection.version}
+    newest: dict[str, int] = {}
+    for suite, version in groups:
+        newest[suite] = max(version, newest.get(suite, 0))
+    return {key: group for key, group in groups.items() if key[1] == newest[key[0]]}
 
 
 def _rank(group: list[StoredRow], last: Mapping[str, Event], eps: float | None) -> list[Place]:
