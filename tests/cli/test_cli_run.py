@@ -44,7 +44,7 @@ def test_run_prints_and_keeps(cli: CommandLine, basics: list[object]) -> None:
     suite, _ = override(load_suite("quick"), record.suite["overrides"])
     assert record.suite == {
         "name": "quick",
-        "version": 2,
+        "version": 3,
         "sha256": suite.sha256,
         "overrides": {"attacks": ["fgsm-single:*", "pgd-total"], "eps": [2.0, 8.0], "limit": 2, "seed": 3},
     }
