@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from cli_toys import CommandLine, files, run_quietly, start
 
-from mtlattack.analysis import Record
+from mtlattack.analysis import Record, read_run
 from mtlattack.analysis.tables import width_for
 from mtlattack.attacks import Standard
 from mtlattack.cli.choosing import override
@@ -49,7 +49,7 @@ def test_run_prints_and_keeps(cli: CommandLine, basics: list[object]) -> None:
         "overrides": {"attacks": ["fgsm-single:*", "pgd-total"], "eps": [2.0, 8.0], "limit": 2, "seed": 3},
     }
     assert record.attacks[-1].config["steps"] == load_suite("quick").options.get("pgd", {}).get("steps", 20)
-    assert record == read_evidence(folder / "evidence.h5").report().record
+    assert record == read_run(folder / "evidence.h5").report().record
     lines = out.splitlines()
     assert lines[0].startswith("suite quick v3 · tiny (") and max(map(len, lines)) <= 110
     assert lines[-1] == "runs/quick-tiny/record.json, runs/quick-tiny/evidence.h5"
