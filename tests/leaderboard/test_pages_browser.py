@@ -9,19 +9,30 @@ from typing import Any
 
 import pytest
 from leaderboard_toys import row_of
-from pages_toys import HOSTILE, begun, hostile_row, stored_by_hand, varied_board, varied_rows, write_pages
+from pages_toys import (
+    HOSTILE,
+    begun,
+    hostile_record,
+    hostile_row,
+    stored_by_hand,
+    varied_board,
+    varied_rows,
+    write_pages,
+)
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select
 
+from mtlattack.analysis import Record, Report
 from mtlattack.evidence import Evidence
 from mtlattack.leaderboard.board import Board
 from mtlattack.leaderboard.ledger import read_ledger, statuses
 from mtlattack.leaderboard.pages import build_pages
-from mtlattack.leaderboard.rows.schema import AttackEntry
-from mtlattack.leaderboard.standings import Standing, attacks_at, stand, strongest
+from mtlattack.leaderboard.pages.lines import at
+from mtlattack.leaderboard.records import attacks_at
+from mtlattack.leaderboard.standings import Standing, ranked, stand
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs chromium and chromedriver")
@@ -52,9 +63,15 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chro
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory, tiny_evidence: Evidence) -> tuple[Board, Path]:
+def record(tiny_evidence: Evidence) -> Record:
+    """What the tiny evidence says."""
+    return Report.from_evidence(tiny_evidence).record
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory, tiny_evidence: Evidence, record: Record) -> tuple[Board, Path]:
     """A board of seven rows, and the folder of its pages."""
-    board = varied_board(tmp_path_factory.mktemp("browser") / "leaderboard", *row_of(tiny_evidence))
+    board = varied_board(tmp_path_factory.mktemp("browser") / "leaderboard", *row_of(tiny_evidence), record)
     return board, build_pages(board, board.root / "pages").parent
 
 
@@ -114,41 +131,47 @@ def wait_for(browser: webdriver.Chrome, script: str) -> None:
         time.sleep(0.02)
 
 
-def columns(attack_of: Callable[[Standing], AttackEntry]) -> dict[str, Callable[[Standing], Any]]:
-    """What each column sorts by, computed from the rows."""
-
-    def metric(task: str, name: str) -> Callable[[Standing], Any]:
-        return lambda s: attack_of(s).metrics[task][name].value
-
-    return {
-        "model": lambda s: s.stored.row.model.name.lower(),
-        "log": lambda s: attack_of(s).log_ratio.value,
-        "loss": lambda s: attack_of(s).loss_change.value,
-        "arp": lambda s: attack_of(s).arp.value,
-        "worst": lambda s: attack_of(s).worst.value,
-        "task-segmentation": metric("segmentation", "miou"),
-        "task-depth": metric("depth", "rel_error"),
-        "task-normals": metric("normals", "angle_mean"),
-        "task-edge_texture": metric("edge_texture", "l1"),
-        "task-keypoints2d": metric("keypoints2d", "l1"),
-        "attack": lambda s: attack_of(s).name,
-        "degree": lambda s: s.stored.row.model.sharing_degree,
-        "training": lambda s: (
-            f"adversarial {s.stored.row.model.adversarial_training}"
-            if s.stored.row.model.adversarial_training
-            else "clean "
-        ),
-        "parameters": lambda s: s.stored.row.model.parameters,
-        "status": lambda s: s.status,
-        "flags": lambda s: len({flag.name for flag in s.stored.row.flags}),
-    }
+def skill(standing: Standing) -> float | None:
+    """What is left of the row's skill."""
+    return standing.robust and standing.robust.skill.mean.value
 
 
-def in_order(
-    standings: list[Standing], key: Callable[[Standing], Any], log: Callable[[Standing], float], down: bool
-) -> list[str]:
-    """Equals by place (which withdrawn rows have none of), what is missing last."""
-    by_place = sorted(standings, key=lambda s: (not s.counts, log(s) if s.counts else 0))
+def metric(task: str, name: str) -> Callable[[Standing], Any]:
+    return lambda s: s.strongest.intervals[task][name].value
+
+
+# What each column sorts by, computed from the records.
+COLUMNS: dict[str, Callable[[Standing], Any]] = {
+    "model": lambda s: s.stored.row.model.name.lower(),
+    "clean": lambda s: s.stored.record.clean_skill and s.stored.record.clean_skill.mean.value,
+    "skill": skill,
+    "worst_skill": lambda s: s.robust and s.robust.skill.worst.value,
+    "log_ratio": lambda s: s.strongest.log_ratio.value,
+    "loss_change": lambda s: s.strongest.loss_change.value,
+    "arp": lambda s: s.strongest.arp.value,
+    "worst": lambda s: s.strongest.worst.value,
+    "task-segmentation": metric("segmentation", "miou"),
+    "task-depth": metric("depth", "rel_error"),
+    "task-normals": metric("normals", "angle_mean"),
+    "task-edge_texture": metric("edge_texture", "l1"),
+    "task-keypoints2d": metric("keypoints2d", "l1"),
+    "attack": lambda s: s.robust.attack if s.robust else s.strongest.name,
+    "degree": lambda s: s.stored.row.model.sharing_degree,
+    "training": lambda s: (
+        f"adversarial {s.stored.row.model.adversarial_training}"
+        if s.stored.row.model.adversarial_training
+        else "clean "
+    ),
+    "parameters": lambda s: s.stored.row.model.parameters,
+    "status": lambda s: s.status,
+    "flags": lambda s: len({flag.name for flag in s.stored.record.flags}),
+}
+
+
+def in_order(standings: list[Standing], key: Callable[[Standing], Any], down: bool = False) -> list[str]:
+    """Equals by rank and skill, those without (among them withdrawn rows) as they stand; what is missing last."""
+    ranks = ranked(standings)
+    by_place = sorted(standings, key=lambda s: (ranks.get(s.stored.id, 99), -(skill(s) or 0) if s.counts else 0))
     known = [s for s in by_place if key(s) is not None]
     missing = [s for s in by_place if key(s) is None]
     if down:  # Stable: the reverse of the sorted reverse.
@@ -162,52 +185,39 @@ def test_every_column_sorts_both_ways(
     browser: webdriver.Chrome, built: tuple[Board, Path], standings: list[Standing]
 ) -> None:
     opened(browser, built[1] / "suites/tiny-v1.html", WITHDRAWN)
-    keys = columns(lambda s: s.strongest)
-    log = keys["log"]
-    assert shown(browser) == in_order(standings, log, log, False)
+    ranks = ranked(standings)
+    keys = COLUMNS | {"rank": lambda s: ranks.get(s.stored.id)}
+    assert shown(browser) == in_order(standings, keys["rank"]) == [s.stored.id for s in standings]
     found = browser.execute_script("return [...document.querySelectorAll('#board th[data-key]')].map(e=>e.dataset.key)")
-    assert set(found) == {"rank", *keys}
-    header(browser, "model").find_element(By.TAG_NAME, "button").click()
-    for key in (key for key in found if key not in ("rank", "model")):
+    assert set(found) == set(keys)
+    for key in (key for key in [*found[1:], "rank"]):
         for direction in ("ascending", "descending"):
             header(browser, key).find_element(By.TAG_NAME, "button").click()
             assert header(browser, key).get_attribute("aria-sort") == direction
-            assert shown(browser) == in_order(standings, keys[key], log, direction == "descending"), (key, direction)
+            assert shown(browser) == in_order(standings, keys[key], direction == "descending"), (key, direction)
             assert len(browser.find_elements(By.CSS_SELECTOR, "[aria-sort]")) == 1
-    button = header(browser, "rank").find_element(By.TAG_NAME, "button")
-    places = {s.stored.id: n for n, s in enumerate(s for s in standings if s.counts)}
-    for down in (False, True):
-        button.click()
-        wanted = in_order(standings, lambda s: places.get(s.stored.id), log, down)
-        assert shown(browser) == wanted
     check_quiet(browser)
 
 
 def test_eps_and_attack_change_numbers_and_places(suite: webdriver.Chrome, standings: list[Standing]) -> None:
     counting = [s for s in standings if s.counts]
-    names = [attack.name for attack in attacks_at(standings[0].stored.row, 2 / 255)]
-    choose(suite, "eps", "2/255")
-    for name in ("strongest on each model", names[0], names[-1]):
+    names = [attack.name for attack in attacks_at(standings[0].stored.record, 2 / 255)]
+    choose(suite, "eps", "linf 2/255")
+    for name in ("all of the suite", names[0], names[-1]):
         choose(suite, "attack", name)
-
-        def attack_of(standing: Standing, name: str = name) -> AttackEntry:
-            row = standing.stored.row
-            entries = {attack.name: attack for attack in attacks_at(row, 2 / 255)}
-            return entries.get(name, strongest(row, 2 / 255))
-
-        keys = columns(attack_of)
-        assert shown(suite) == in_order(counting, keys["log"], keys["log"], False)
+        under = at(counting, 2 / 255, name if name in names else None)
+        ranks = ranked(under)
+        assert shown(suite) == in_order(under, lambda s: ranks.get(s.stored.id))
         first = suite.find_element(By.CSS_SELECTOR, "#board tbody tr")
-        best = min(counting, key=keys["log"])
+        best = max((s for s in under if skill(s)), key=lambda s: skill(s) or 0)
         texts = [cell.text for cell in first.find_elements(By.CSS_SELECTOR, "td, th")]
         assert texts[1] == "1" and texts[2].startswith(best.stored.row.model.name)
-        assert texts[3].startswith(f"{keys['log'](best):.3g}"[:4])
-        assert attack_of(best).name in texts
+        assert texts[4].startswith(f"{skill(best):.3g}"[:4])
         header(suite, "task-depth").find_element(By.TAG_NAME, "button").click()
-        assert shown(suite) == in_order(counting, keys["task-depth"], keys["log"], False)
-        header(suite, "log").find_element(By.TAG_NAME, "button").click()
+        assert shown(suite) == in_order(under, COLUMNS["task-depth"])
+        header(suite, "rank").find_element(By.TAG_NAME, "button").click()
     caption = suite.execute_script("return document.getElementById('caption').textContent")
-    assert f"ε = 2/255, under {names[-1]}" in caption
+    assert f"linf 2/255, {names[-1]}" in caption
 
 
 def test_filters(suite: webdriver.Chrome, standings: list[Standing]) -> None:
@@ -240,7 +250,7 @@ def test_filters(suite: webdriver.Chrome, standings: list[Standing]) -> None:
 
 
 def test_the_address_keeps_what_was_chosen(suite: webdriver.Chrome) -> None:
-    choose(suite, "eps", "2/255")
+    choose(suite, "eps", "linf 2/255")
     choose(suite, "attack", "fgsm-dgba")
     type_into(suite, "text", "o")
     suite.find_element(By.ID, "withdrawn").click()
@@ -255,7 +265,7 @@ def test_the_address_keeps_what_was_chosen(suite: webdriver.Chrome) -> None:
     assert Select(suite.find_element(By.ID, "attack")).first_selected_option.text == "fgsm-dgba"
     suite.get(address.partition("#")[0] + "#eps=99&sort=__proto__&attack=no&rows=x,y&least=<b>&dir=up")
     wait_for(suite, "document.getElementById('text').value === ''")
-    assert len(shown(suite)) == 5 and header(suite, "log").get_attribute("aria-sort") == "ascending"
+    assert len(shown(suite)) == 5 and header(suite, "rank").get_attribute("aria-sort") == "ascending"
     check_quiet(suite)
 
 
@@ -277,22 +287,20 @@ def test_comparison(suite: webdriver.Chrome, standings: list[Standing]) -> None:
         line.find_element(By.TAG_NAME, "th").text: line
         for line in suite.find_elements(By.CSS_SELECTOR, "#tables tbody:nth-of-type(-n+2) tr:not(.group)")
     }
-    logs = [cell.text for cell in lines["log loss ratio ↓"].find_elements(By.TAG_NAME, "td")]
-    assert all("[" in text for text in logs)
-    assert [text[0] in "◆◇" for text in logs] == [True, False, False]
-    low, others = chosen[0].strongest.log_ratio.high, [s.strongest.log_ratio.low for s in chosen[1:]]
-    assert low is not None
-    assert logs[0].startswith("◆" if all(other is not None and low < other for other in others) else "◇")
+    skills = [cell.text for cell in lines["robust skill ↑"].find_elements(By.TAG_NAME, "td")]
+    assert all("[" in text for text in skills)
+    # The first two lie apart from each other and from the third.
+    assert [text[0] for text in skills] == ["◆", skills[1][0], skills[2][0]] and skills[1][0] not in "◆◇"
     best, differs = (lines[name].find_element(By.CSS_SELECTOR, "[role=img]") for name in
-                     ("log loss ratio ↓", "sharing degree ≠"))  # fmt: skip
-    assert "most robust of these" in str(best.get_attribute("aria-label"))
+                     ("robust skill ↑", "sharing degree ≠"))  # fmt: skip
+    assert "most robust of these, intervals apart" in str(best.get_attribute("aria-label"))
     assert differs.get_attribute("aria-label") == "the rows differ"
     assert "licence" in lines and "sharing degree ≠" in lines
     assert sum("differs" in str(line.get_attribute("class")) for line in lines.values()) >= 2
-    choose(suite, "eps", "2/255")
+    choose(suite, "eps", "linf 2/255")
     choose(suite, "quantity", "arp % ↑")
-    assert "eps=2%2F255" in suite.current_url and "quantity=arp" in suite.current_url
-    assert "ε = 2/255: arp % ↑" in suite.find_element(By.ID, "tables").text
+    assert "eps=linf+2%2F255" in suite.current_url and "quantity=arp" in suite.current_url
+    assert "linf 2/255: arp % ↑" in suite.find_element(By.ID, "tables").text
     suite.find_element(By.ID, "back").click()
     wait_for(suite, "document.getElementById('board') !== null")
     assert sum(box.is_selected() for box in suite.find_elements(By.CSS_SELECTOR, "#board tbody input")) == 3
@@ -387,12 +395,12 @@ def test_keyboard_alone(suite: webdriver.Chrome) -> None:
 
 
 def test_nothing_is_wider_than_a_phone(
-    browser: webdriver.Chrome, built: tuple[Board, Path], tiny_evidence: Evidence, tmp_path: Path,
+    browser: webdriver.Chrome, built: tuple[Board, Path], tiny_evidence: Evidence, record: Record, tmp_path: Path,
     standings: list[Standing],
 ) -> None:  # fmt: skip
     long = [row.model_copy(update={"model": row.model.model_copy(update={"name": "x" * 100, "note": "y" * 2000})})
             for row in varied_rows(row_of(tiny_evidence)[0])[:2]]  # fmt: skip
-    rows = [stored_by_hand(row, tmp_path) for row in long]
+    rows = [stored_by_hand(row, record, tmp_path) for row in long]
     write_pages(rows, begun(rows), tmp_path / "long")
     ids = ",".join(s.stored.id for s in standings[:4])
     places = [(page, "") for folder in (built[1], tmp_path / "long") for page in sorted(folder.rglob("*.html"))]
@@ -416,9 +424,11 @@ def test_nothing_is_wider_than_a_phone(
     check_quiet(browser)
 
 
-def test_hostile_text_runs_nothing(browser: webdriver.Chrome, tiny_evidence: Evidence, tmp_path: Path) -> None:
+def test_hostile_text_runs_nothing(
+    browser: webdriver.Chrome, tiny_evidence: Evidence, record: Record, tmp_path: Path
+) -> None:
     row, _ = row_of(tiny_evidence)
-    rows = [stored_by_hand(hostile_row(row, text), tmp_path) for text in HOSTILE]
+    rows = [stored_by_hand(hostile_row(row, text), hostile_record(record, text), tmp_path) for text in HOSTILE]
     write_pages(rows, begun(rows), tmp_path)
     texts = "return document.body.textContent"
     for stored, text in zip(rows, HOSTILE, strict=True):
