@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
+from dispatch_toys import Watching
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
 # A device that computes shapes only; values cannot be read from it. Some of its operations take what is on another.
 CPU, META = torch.device("cpu"), torch.device("meta")
@@ -19,7 +19,7 @@ class MixedDevicesError(Exception):
     """Tensors of one operation are on different devices."""
 
 
-class OneDevice(TorchDispatchMode):
+class OneDevice(Watching):
     """Inside, an operation on tensors of several devices is a MixedDevicesError, where CUDA would refuse it too.
 
     As there, a number on the CPU (no dimensions) goes with anything that is computed value by value.

@@ -15,12 +15,12 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 import torch
+from dispatch_toys import Watching
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
-from mtlattack.models.graphed import Predict, Record, record_on_cuda
+from mtlattack.models.prepared import Predict, Record, record_on_cuda
 
 # Where tests run that would find the same with real graphs.
 DEVICES = [
@@ -76,7 +76,7 @@ class Graph:
             operation()
 
 
-class _Recorder(TorchDispatchMode):
+class _Recorder(Watching):
     """Runs operations and puts them on a graph's tape."""
 
     def __init__(self, graph: Graph) -> None:

@@ -3,9 +3,9 @@
 from typing import Any, Self
 
 import torch
+from dispatch_toys import Watching
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
 
 _aten = torch.ops.aten
 # Results whose shape, or whose value in Python, depends on values. In inference mode some come whole that are taken
@@ -19,7 +19,7 @@ _WAITING_OPERATIONS = {
 _TRANSFERS = {Tensor.cpu, Tensor.tolist}
 
 
-class Waits(TorchDispatchMode):
+class Waits(Watching):
     """Inside, counts what would wait for an accelerator: scalars read, shapes that depend on values, transfers."""
 
     def __init__(self) -> None:

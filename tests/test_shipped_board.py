@@ -1,5 +1,7 @@
 """The board in this repository: honest by its own check, complete for the zoo, and as the README shows it."""
 
+import csv
+import io
 from pathlib import Path
 
 import pytest
@@ -7,9 +9,13 @@ import pytest
 from mtlattack.evaluation import list_suites, load_suite
 from mtlattack.leaderboard.board import Board, StoredRow
 from mtlattack.leaderboard.checking import check_board
+from mtlattack.leaderboard.columns import COLUMNS, Plain
 from mtlattack.leaderboard.ledger import Event, read_ledger, statuses
+from mtlattack.leaderboard.pages.build import build_pages
+from mtlattack.leaderboard.showing.exports import to_csv
 from mtlattack.leaderboard.showing.selection import Selection, select
 from mtlattack.leaderboard.showing.tables import rankings_to_markdown
+from mtlattack.leaderboard.suites import has_board
 from mtlattack.models import file_hash, list_models, model_path
 
 ROOT = Path(__file__).parents[1]
@@ -31,8 +37,33 @@ def test_nothing_is_refused() -> None:
     assert [str(finding) for finding in check_board(BOARD.root) if finding.severity == "refused"] == []
 
 
+def test_every_row_shows_and_exports(rows: list[StoredRow], last: dict[str, Event]) -> None:
+    lines = list(csv.DictReader(io.StringIO(to_csv(rows, last), newline="")))
+    assert {line["row"] for line in lines} == {stored.id for stored in rows}
+    for ranking in select(rows, last, Selection(withdrawn=True)):
+        assert all(place.standing.stored.record.attacks for place in ranking.places)
+        with_skill = [place.standing.robust is not None for place in ranking.places]
+        assert sorted(with_skill, reverse=True) == with_skill
+        assert [place.rank is not None for place in ranking.places if place.standing.counts] == [
+            place.standing.robust is not None for place in ranking.places if place.standing.counts
+        ]
+
+
+def test_a_new_column_touches_no_row(rows: list[StoredRow], last: dict[str, Event], tmp_path: Path) -> None:
+    added = Plain("images", "images", "row", lambda place: place.standing.stored.record.data["images"])
+    COLUMNS.append(added)
+    try:
+        assert "| images |" in rankings_to_markdown(select(rows, last, Selection(top=1)))
+        assert to_csv(rows, last).splitlines()[0].endswith(",images")
+        assert build_pages(BOARD, tmp_path / "pages")
+        test_nothing_is_refused()
+    finally:
+        COLUMNS.remove(added)
+    assert {stored.id for stored in BOARD.read_all()} == {stored.id for stored in rows}
+
+
 def test_every_model_of_the_zoo_has_a_row_of_each_suite(rows: list[StoredRow], last: dict[str, Event]) -> None:
-    suites = [suite for name in list_suites() if (suite := load_suite(name)).data_sha256 is not None]
+    suites = [suite for name in list_suites() if has_board(suite := load_suite(name))]
     wanted = {
         (suite.name, suite.version, name, file_hash(model_path(name)))
         for suite in suites

@@ -44,7 +44,7 @@ def main(
     tasks = list(network.tasks)
     images = load_dataset(data, split, tasks=network.tasks, limit=limit)
     standard = create_attack("standard", eps=eps / 255, seed=seed)
-    budget = sum(member.cost(len(tasks)).backward for member in standard.members(tasks))  # type: ignore[attr-defined]
+    budget = sum(member.cost(len(tasks)).backward for member in standard.members(network.tasks))  # type: ignore[attr-defined]
     rivals = [affordable(name, len(tasks), budget, eps / 255, seed) for name in (*RIVALS, AUTHORS)]
     path = work / f"standard-{model}-{split}-eps{eps:g}.h5"
     evidence = evaluate(network, images, [*rivals, standard], path=path, name=model, batch_size=batch_size, seed=seed)  # type: ignore[arg-type]

@@ -22,7 +22,7 @@ from mtlattack.models import (
     lower_precision,
     prepare_for_attack,
 )
-from mtlattack.tasks import EdgeTexture, Segmentation, Task, create_task, list_tasks
+from mtlattack.tasks import EdgeTexture, Task, create_task, list_tasks
 from mtlattack.tasks.registry import TASKS
 from mtlattack.training.recipes import load_recipe
 
@@ -192,10 +192,5 @@ def _description(case: Case) -> dict[str, Any]:
 
 
 def _random_target(task: Task, batch: int, size: tuple[int, int]) -> Tensor:
-    """Labels without an invalid pixel: classes, metres or their inverse, unit vectors, or values in [0, 1]."""
-    if isinstance(task, Segmentation):
-        return torch.randint(task.classes, (batch, *size))
-    if task.kind == "normals":
-        return torch.nn.functional.normalize(torch.randn(batch, 3, *size), dim=1)
-    values = torch.rand(batch, *task.target_channels, *size)
-    return 0.5 + 9.5 * values if "depth" in task.kind else values
+    """Labels without an invalid pixel: what predictions in (0, 1] say, as labels."""
+    return task.as_label(1 - torch.rand(batch, task.channels, *size))

@@ -2,20 +2,14 @@
 
 from typing import Any
 
+from mtlattack.tasks import Task
+
 Row = dict[str, Any]
-HEADLINES = {
-    "segmentation": ("miou", "mIoU % ↑", "{:.1f}"),
-    "depth": ("rel_error", "depth rel ↓", "{:.3f}"),
-    "normals": ("angle_mean", "normals ° ↓", "{:.1f}"),
-    "edge_texture": ("l1", "edges l1 ↓", "{:.3f}"),
-    "keypoints2d": ("l1", "keypoints l1 ↓", "{:.3f}"),
-}
 
 
-def table(rows: list[Row]) -> str:
-    """One line a model: each task's first metric as `clean → attacked`, and the mean log loss ratio."""
-    tasks = list(rows[0]["clean"])
-    heads = [HEADLINES[task][1] for task in tasks]
+def table(rows: list[Row], tasks: list[Task]) -> str:
+    """One line a model: each task's headline metric as `clean → attacked`, and the mean log loss ratio."""
+    heads = [f"{task.short_title} {task.headline_metric.title}" for task in tasks]
     lines = [
         "| model | sharing degree | trained on | parameters | MB | " + " | ".join(heads) + " | log loss ratio ↓ |",
         "|---|---|---|---|---|" + "---|" * len(tasks) + "---|",
@@ -34,10 +28,10 @@ def table(rows: list[Row]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def change(row: Row, task: str) -> str:
-    """A task's first metric, clean and attacked."""
-    metric, _, form = HEADLINES[task]
-    return " → ".join(form.format(row[kind][task][metric]) for kind in ("clean", "attacked"))
+def change(row: Row, task: Task) -> str:
+    """A task's headline metric, clean and attacked: shares and angles with one digit behind the point, else three."""
+    form = "{:.1f}" if task.headline_metric.unit in ("%", "°") else "{:.3f}"
+    return " → ".join(form.format(row[kind][task.name][task.headline]) for kind in ("clean", "attacked"))
 
 
 def interval(values: dict[str, float]) -> str:

@@ -18,6 +18,7 @@ from table import table
 from mtlattack.analysis import Record
 from mtlattack.files import write_json, write_section
 from mtlattack.models import create_model, list_models, model_path
+from mtlattack.tasks import task_from_config
 from mtlattack.training import load_recipe
 
 HERE = Path(__file__).parent
@@ -31,7 +32,9 @@ def main() -> None:
     rows = [describe(records[name]) for name in list_models()]
     write_json(HERE / "zoo.json", rows)
     for data in ("rooms", "nyuv2"):
-        write_section(HERE / "README.md", data, "zoo.py", table([row for row in rows if row["data"] == data]))
+        some = [row for row in rows if row["data"] == data]
+        tasks = [task_from_config(config) for config in records[some[0]["name"]].tasks]
+        write_section(HERE / "README.md", data, "zoo.py", table(some, tasks))
     plot_zoo(rows, HERE / "zoo.png")
     draw_predictions(["rooms-resnet10t.shared", "rooms-resnet10t.shared.at-dgba"], HERE / "rooms.png")
 

@@ -8,11 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtlattack.evidence import Outcome
-from mtlattack.tasks import Task
+from mtlattack.tasks import LOSS_FLOOR, Task
 
 Array = NDArray[np.float64]
-# The floor that attacks use as well: a loss below this counts as this.
-LOSS_FLOOR = 1e-8
 
 
 def resampling_weights(images: int, resamples: int, seed: int) -> Array:
@@ -43,9 +41,15 @@ def weighted_metrics(
     statistics: Mapping[str, Array], tasks: Mapping[str, Task], weights: Array
 ) -> dict[str, dict[str, Array]]:
     """Metrics by task and name, `[R]` each, from sums of the images' statistics `[N, S]` under `weights` `[R, N]`."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        return metrics_of({name: weights @ statistics[name] for name in tasks}, tasks)
+
+
+def metrics_of(sums: Mapping[str, Array], tasks: Mapping[str, Task]) -> dict[str, dict[str, Array]]:
+    """Metrics by task and name, `[R]` each, from summed statistics `[R, S]`; what is not finite is NaN."""
     # An error sum that overflowed leaves its metric undefined.
     with np.errstate(invalid="ignore", over="ignore"):
-        found = {name: task.metrics(weights @ statistics[name]) for name, task in tasks.items()}
+        found = {name: task.metrics(sums[name]) for name, task in tasks.items()}
     return {
         name: {metric: np.where(np.isfinite(values), values, np.nan) for metric, values in metrics.items()}
         for name, metrics in found.items()

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mtlattack.analysis.change import Array, Change, loss_ratio, measure_change
-from mtlattack.evidence import Outcome
+from mtlattack.analysis.change import Array, Change, loss_ratio, measure_change, metrics_of, weighted_metrics
+from mtlattack.analysis.skill import Skill, measure_skill
+from mtlattack.evidence import Evidence, Outcome
 from mtlattack.tasks import Task
 
 Indices = NDArray[np.int64]
@@ -66,6 +67,28 @@ def ensemble_change(
     )
     change, joint = (measure_change(clean, clean_metrics, o, tasks, weights) for o in (by_task, jointly))
     return replace(change, arp=joint.arp, loss_change=joint.loss_change, log_ratio=joint.log_ratio)
+
+
+def ensemble_skill(members: Sequence[Outcome], evidence: Evidence, weights: Array) -> Skill | None:
+    """The skill that an ensemble leaves, under `weights` `[R, N]`; None for evidence without constant answers.
+
+    `tasks` and `worst` are of the member that is worst for each image and task; `mean` is of one member an image, that
+    which leaves it the least mean skill: one perturbation for all tasks, whatever the scale of losses.
+    """
+    constant, tasks = evidence.constant, evidence.tasks
+    if constant is None:
+        return None
+    alone = metrics_of(constant, tasks)
+    left = [measure_skill(metrics_of(member.statistics, tasks), alone, tasks).mean for member in members]
+    jointly = np.nan_to_num(left, nan=np.inf).argmin(0)
+    whole = weighted_metrics(constant, tasks, weights)
+
+    def of_choice(chosen: Mapping[str, Indices]) -> Skill:
+        statistics = {name: _pick([m.statistics[name] for m in members], chosen[name]) for name in tasks}
+        return measure_skill(weighted_metrics(statistics, tasks, weights), whole, tasks)
+
+    apart = of_choice({name: _worst(name, task, members) for name, task in tasks.items()})
+    return replace(apart, mean=of_choice(dict.fromkeys(tasks, jointly)).mean)
 
 
 def shares(clean: Outcome, members: Sequence[Outcome], tasks: Mapping[str, Task]) -> list[dict[str, float]]:

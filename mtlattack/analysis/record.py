@@ -50,8 +50,8 @@ class AttackResult(_Part):
     norm: str
     eps: float = Field(description="in image units: pixels are in [0, 1]")
     config: dict[str, Any] = Field(description="everything that makes the attack, defaults spelled out")
-    forward_passes: int = Field(description="for each image")
-    backward_passes: int = Field(description="for each image")
+    forward_passes: int | None = Field(description="for each image; null where nobody knows")
+    backward_passes: int | None = Field(description="for each image; null where nobody knows")
     metrics: Metrics = Field(description="by task and metric")
     intervals: Intervals = Field(default_factory=dict, description="of the metrics, in the same units")
     skill: Skill | None = Field(None, description="null for evidence without a constant answer: format 2 and before")
@@ -102,6 +102,9 @@ class Record(_Part):
     batch_size: int
     search_precision: Literal["float32", "bfloat16"] = Field(
         "float32", description="of the gradients that attacks follow; every number is computed in float32"
+    )
+    judged: dict[str, Any] | None = Field(
+        None, description="of images that were given: the model they say they were made on; null for a run of its own"
     )
     bootstrap: dict[str, int] = Field(description="resamples and seed of the intervals")
     environment: dict[str, Any] = Field(description="versions, device, dtype, threads, command, time of start")

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mtlattack.analysis import skill
 from mtlattack.analysis.change import Array, Change, bounds, measure_change, resampling_weights, weighted_metrics
-from mtlattack.analysis.ensembles import ensemble_change, shares
+from mtlattack.analysis.ensembles import ensemble_change, ensemble_skill, shares
 from mtlattack.analysis.record import AttackResult, Interval, Intervals, Metrics, Record, RobustSkill, Skill
-from mtlattack.analysis.skill import constant_metrics, measure_skill
+from mtlattack.analysis.skill import constant_metrics
 from mtlattack.analysis.summaries import SKILL
 from mtlattack.analysis.tables import render_text
 from mtlattack.analysis.trust import Finished, Job, raise_flags
@@ -34,6 +35,13 @@ class Analysis:
     constant: Arrays | None
     jobs: list[Job]
     ensembles: list[Change]
+    ensemble_skills: list[skill.Skill | None]
+
+    def skill(self, metrics: Arrays) -> skill.Skill | None:
+        """Of predictions with these metrics, `[1 + RESAMPLES]` each; None for evidence without constant answers."""
+        if self.constant is None:
+            return None
+        return skill.measure_skill(metrics, self.constant, self.evidence.tasks)
 
 
 def analyse(evidence: Evidence) -> Analysis:
@@ -44,11 +52,16 @@ def analyse(evidence: Evidence) -> Analysis:
         Job(planned, outcome, measure_change(evidence.clean, clean_metrics, outcome, evidence.tasks, weights))
         for planned, outcome in zip(evidence.plan["attacks"], evidence.attacked, strict=True)
     ]
-    ensembles = [
-        ensemble_change(evidence.clean, clean_metrics, _members(ensemble, evidence)[1], evidence.tasks, weights)
-        for ensemble in evidence.plan.get("ensembles", [])
-    ]
-    return Analysis(evidence, weights, clean_metrics, constant_metrics(evidence, weights), jobs, ensembles)
+    members = [_members(ensemble, evidence)[1] for ensemble in evidence.plan.get("ensembles", [])]
+    return Analysis(
+        evidence,
+        weights,
+        clean_metrics,
+        constant_metrics(evidence, weights),
+        jobs,
+        [ensemble_change(evidence.clean, clean_metrics, each, evidence.tasks, weights) for each in members],
+        [ensemble_skill(each, evidence, weights) for each in members],
+    )
 
 
 @dataclass(frozen=True)
@@ -72,18 +85,23 @@ def to_record(analysis: Analysis) -> Record:
     plan, tasks = evidence.plan, evidence.tasks
     flags, checked = raise_flags(
         Finished(
-            analysis.jobs, evidence.clean, tasks, analysis.weights, evidence.environment.get("calls"),
-            analysis.clean_metrics, analysis.constant,
+            analysis.jobs,
+            evidence.clean,
+            tasks,
+            analysis.weights,
+            evidence.environment.get("calls"),
+            analysis.clean_metrics,
+            analysis.constant,
         )
     )
-    ensembles = zip(plan.get("ensembles", []), analysis.ensembles, strict=True)
+    ensembles = zip(plan.get("ensembles", []), analysis.ensembles, analysis.ensemble_skills, strict=True)
     losses = {
         name: number(_valid_mean(evidence.clean.losses[:, i], evidence.clean.statistics[name][:, 0] > 0))
         for i, name in enumerate(tasks)
     }
     attacks = [
         *(_attack_result(job, analysis) for job in analysis.jobs),
-        *(_ensemble_result(ensemble, change, analysis) for ensemble, change in ensembles),
+        *(_ensemble_result(ensemble, change, left, analysis) for ensemble, change, left in ensembles),
     ]
     return Record(
         suite=plan["suite"],
@@ -93,12 +111,13 @@ def to_record(analysis: Analysis) -> Record:
         seed=plan["seed"],
         batch_size=plan["batch_size"],
         search_precision=plan.get("preparation", {}).get("search", "float32"),
+        judged=plan.get("judged"),
         bootstrap={"resamples": RESAMPLES, "seed": BOOTSTRAP_SEED},
         environment=evidence.environment | plan["environment"],
         clean=_first(analysis.clean_metrics),
         clean_intervals=_intervals(analysis.clean_metrics),
         clean_losses=losses,
-        clean_skill=_skill(analysis.clean_metrics, analysis),
+        clean_skill=_skill(analysis.skill(analysis.clean_metrics)),
         robust_skill=robust_skill(attacks),
         attacks=attacks,
         flags=flags,
@@ -126,16 +145,18 @@ def robust_skill(attacks: Iterable[AttackResult]) -> list[RobustSkill]:
 
 def _attack_result(job: Job, analysis: Analysis) -> AttackResult:
     noted = dict(zip(DIAGNOSTICS, job.outcome.diagnostics.mean(0), strict=True))
-    result = _result(job.config, [job.planned], [job.outcome], job.change, analysis)
+    result = _result(job.config, [job.planned], [job.outcome], job.change, analysis.skill(job.change.metrics))
     return result.model_copy(update={"gap": number(noted["gap"]), "found": number(noted["found"])})
 
 
-def _ensemble_result(ensemble: Mapping[str, Any], change: Change, analysis: Analysis) -> AttackResult:
+def _ensemble_result(
+    ensemble: Mapping[str, Any], change: Change, left: skill.Skill | None, analysis: Analysis
+) -> AttackResult:
     """Of the members' evidence alone."""
     evidence = analysis.evidence
     planned, outcomes = _members(ensemble, evidence)
     names = [member["config"]["name"] for member in planned]
-    result = _result({**ensemble, "members": names}, planned, outcomes, change, analysis)
+    result = _result({**ensemble, "members": names}, planned, outcomes, change, left)
     chosen = zip(names, shares(evidence.clean, outcomes, evidence.tasks), strict=True)
     members = {name: {key: number(share) for key, share in taken.items()} for name, taken in chosen}
     return result.model_copy(update={"members": members})
@@ -149,7 +170,7 @@ def _members(ensemble: Mapping[str, Any], evidence: Evidence) -> tuple[list[Any]
 
 def _result(
     config: Mapping[str, Any], planned: Sequence[Mapping[str, Any]], outcomes: Sequence[Outcome], change: Change,
-    analysis: Analysis,
+    left: skill.Skill | None,
 ) -> AttackResult:  # fmt: skip
     """What was planned and came out, of one attack or of the members of one together."""
     task_change = {name: number(values[0]) for name, values in change.tasks.items()}
@@ -159,11 +180,11 @@ def _result(
         norm=config["norm"],
         eps=config["eps"],
         config=dict(config),
-        forward_passes=sum(member["forward_passes"] for member in planned),
-        backward_passes=sum(member["backward_passes"] for member in planned),
+        forward_passes=_total(planned, "forward_passes"),
+        backward_passes=_total(planned, "backward_passes"),
         metrics=_first(change.metrics),
         intervals=_intervals(change.metrics),
-        skill=_skill(change.metrics, analysis),
+        skill=_skill(left),
         relative=_first(change.relative),
         task_change=task_change,
         arp=interval(change.arp),
@@ -181,6 +202,12 @@ def _result(
     )
 
 
+def _total(planned: Sequence[Mapping[str, Any]], passes: str) -> int | None:
+    """Of all members; None where it is not known of one."""
+    counts = [member[passes] for member in planned]
+    return None if None in counts else sum(counts)
+
+
 def interval(values: NDArray[np.float64]) -> Interval:
     """A value with its 95 % interval, from `[1 + resamples]`: the images as they are stand first."""
     low, high = bounds(values)
@@ -191,16 +218,14 @@ def _intervals(metrics: Arrays) -> Intervals:
     return {task: {name: interval(values) for name, values in named.items()} for task, named in metrics.items()}
 
 
-def _skill(metrics: Arrays, analysis: Analysis) -> Skill | None:
-    """Of predictions with these metrics, `[R]` each; None for evidence without a constant answer."""
-    if analysis.constant is None:
+def _skill(measured: skill.Skill | None) -> Skill | None:
+    if measured is None:
         return None
-    skill = measure_skill(metrics, analysis.constant, analysis.evidence.tasks)
     return Skill(
-        tasks={name: interval(values) for name, values in skill.tasks.items()},
-        mean=interval(skill.mean),
-        worst=interval(skill.worst),
-        worst_task=skill.worst_task,
+        tasks={name: interval(values) for name, values in measured.tasks.items()},
+        mean=interval(measured.mean),
+        worst=interval(measured.worst),
+        worst_task=measured.worst_task,
     )
 
 

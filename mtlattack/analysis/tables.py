@@ -10,10 +10,10 @@ from rich.text import Text
 
 from mtlattack.analysis.record import AttackResult, Flag, Interval, Metrics, Record
 from mtlattack.analysis.summaries import SUMMARIES, Summary
-from mtlattack.attacks import Threat
+from mtlattack.epsilon import threat_text as threat_in_print
 from mtlattack.tasks import Metric, Task, task_from_config
 
-WIDTH = 100
+WIDTH = 110
 # The longest name that leaves room for five tasks within these columns.
 _LONGEST_NAME = "apgd-single:segmentation"
 
@@ -71,6 +71,10 @@ def headline(record: Record) -> list[str]:
     ]
     if record.search_precision != "float32":
         lines.append(f"gradients in {record.search_precision}, results in float32")
+    if record.judged is not None:
+        source = record.judged.get("source")
+        made = f"they say on {source['name']} ({source['sha256'][:8]})" if source else "nobody says on which model"
+        lines.append(f"images that were given, made {made}: box and ball are checked, steps and passes are their word")
     return lines + ([f"unlike the suite in: {', '.join(changed)}"] if changed else [])
 
 
@@ -116,7 +120,7 @@ def by_threat(results: Iterable[AttackResult]) -> dict[str, list[AttackResult]]:
 
 def threat_text(result: AttackResult) -> str:
     """`linf 4/255` or `l2 0.5, 8-bit`: as `Threat` prints."""
-    return str(Threat(result.norm, result.eps, result.config.get("quantized", False)))
+    return threat_in_print(result.norm, result.eps, result.config.get("quantized", False))
 
 
 def compact_interval(interval: Interval, *, percent: bool) -> str:
@@ -226,7 +230,8 @@ def _summary_cell(summary: Summary, result: AttackResult, rivals: list[AttackRes
 
 
 def _cost(result: AttackResult) -> str:
-    return f"{result.forward_passes}+{result.backward_passes}"
+    counts = (result.forward_passes, result.backward_passes)
+    return "+".join("?" if count is None else str(count) for count in counts)
 
 
 def compact_number(value: float | None, percent: bool) -> str:

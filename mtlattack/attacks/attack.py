@@ -11,8 +11,9 @@ from mtlattack.attacks.checks import check_ids
 from mtlattack.attacks.cost import Cost
 from mtlattack.attacks.noise import Noise
 from mtlattack.attacks.posing import posed
-from mtlattack.attacks.problem import Model, Problem
+from mtlattack.attacks.problem import Problem
 from mtlattack.attacks.threat import Threat
+from mtlattack.tasks import Model
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
+from mtlattack.epsilon import LEVELS
 from mtlattack.errors import InputError
 
-LEVELS = 255
 # In grey levels: k · (1/255) in float32, as some loaders have it, is a float or two away from k/255.
 _TOLERANCE = 1e-4
 

@@ -7,7 +7,6 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from mtlattack.attacks.aggregators.base import LOSS_FLOOR
 from mtlattack.attacks.attack import Result
 from mtlattack.attacks.balls import Ball
 from mtlattack.attacks.cost import Cost
@@ -17,6 +16,7 @@ from mtlattack.attacks.objective import Objective
 from mtlattack.attacks.options import ThreatError, check_positive, check_whole
 from mtlattack.attacks.problem import Problem
 from mtlattack.attacks.standalone import ATTACKS, AggregatedAttack
+from mtlattack.tasks import LOSS_FLOOR
 
 # Share of the threat's ε that is tried first.
 _FIRST = 0.25

@@ -6,12 +6,13 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from mtlattack.attacks.aggregators.base import LOSS_FLOOR, Aggregator
+from mtlattack.attacks.aggregators.base import Aggregator
 from mtlattack.attacks.cost import Cost
 from mtlattack.attacks.criteria.base import Criterion
 from mtlattack.attacks.gradients import Memory, TaskGradients
-from mtlattack.attacks.problem import Model, Problem
+from mtlattack.attacks.problem import Problem
 from mtlattack.errors import InputError
+from mtlattack.tasks import LOSS_FLOOR, Model, predict
 
 
 class View(Protocol):
@@ -112,7 +113,7 @@ class Objective:
 
     def _predict(self, model: Model, image: Tensor, view: View | None = None) -> Mapping[str, Tensor]:
         self._forward += 1
-        predictions = model(image if view is None else view.image(image))
+        predictions = predict(model, image if view is None else view.image(image))
         missing = [name for name in self._tasks if name not in predictions]
         if missing:
             raise InputError(f"the model predicts {', '.join(predictions)}, not its task {missing[0]!r}")

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from mtlattack.attacks.checks import check_images, check_targets, tasks_of
-from mtlattack.attacks.guard import undisturbed
-from mtlattack.attacks.problem import Model, Problem
+from mtlattack.attacks.problem import Problem
+from mtlattack.tasks import Model, undisturbed
 
 
 @contextmanager

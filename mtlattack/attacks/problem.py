@@ -1,13 +1,11 @@
 """What an attack is set against: a model, its tasks, and what they ought to say about a batch."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import Tensor
 
-from mtlattack.tasks import Task
-
-Model = Callable[[Tensor], Mapping[str, Tensor]]
+from mtlattack.tasks import Model, Task
 
 
 @dataclass(frozen=True)

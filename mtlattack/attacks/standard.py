@@ -26,14 +26,14 @@ class Member:
     name: str
     options: Mapping[str, Any] = field(default_factory=dict)
     norms: tuple[str, ...] | None = None
-    kind: type[Task] = Task
+    kind: type[Task] | None = None
 
     def names(self, tasks: TaskMap | Sequence[str]) -> list[str]:
         """Of the attacks that it is on a model with these tasks; one given by its name alone is of that kind."""
         if isinstance(tasks, Mapping):
-            fitting = [name for name, task in tasks.items() if self.kind is Task or isinstance(task, self.kind)]
+            fitting = [name for name, task in tasks.items() if self.kind is None or isinstance(task, self.kind)]
         else:
-            fitting = [name for name in tasks if self.kind is Task or name == self.kind.kind]
+            fitting = [name for name in tasks if self.kind is None or name == self.kind.kind]
         if ":*" in self.name:
             return [self.name.replace(":*", f":{task}") for task in fitting]
         return [self.name] if fitting else []
@@ -56,8 +56,7 @@ class Standard(StandaloneAttack):
     kind: ClassVar[str] = "standard"
     version: ClassVar[int] = 2
     composition: ClassVar[tuple[Member, ...]] = (
-        Member("apgd-relative", {"steps": 80}),
-        Member("apgd-relative+segpgd", {"steps": 40}, kind=Segmentation),
+        Member("apgd-relative", {"steps": 120}),
         Member("apgd-relative+dlr", {"steps": 40}, kind=Segmentation),
         Member("apgd-single:*", {"steps": 20}),
         Member("apgd-single:*+dlr", {"steps": 20}, kind=Segmentation),

@@ -6,13 +6,9 @@ from typing import Any
 from torch import Tensor
 
 from mtlattack.attacks.balls import BALLS, Ball
-from mtlattack.attacks.levels import LEVELS, check_levels
+from mtlattack.attacks.levels import check_levels
+from mtlattack.epsilon import threat_text
 from mtlattack.errors import InputError, UnknownNameError
-
-
-def in_image_units(eps: float, norm: str) -> float:
-    """ε as files and people give it, for l_inf in grey levels of 255, as attacks take it: pixels are in [0, 1]."""
-    return eps / LEVELS if norm == "linf" else eps
 
 
 @dataclass(frozen=True)
@@ -66,10 +62,15 @@ class Threat:
         """`points` of the ball around `images` as they are handed over: 8-bit where the threat says so."""
         return self.ball(images).quantized(points) if self.quantized else points
 
+    def excess(self, images: Tensor, points: Tensor) -> Tensor:
+        """By how much each of `points` `[B, 3, H, W]` is outside the ball and box around `images`, `[B]`: the largest
+        change of a value that would bring it inside, 0 where it is; ∞ where it is not finite."""
+        inside = self.ball(images).project(points)
+        return (points - inside).abs().flatten(1).amax(1).nan_to_num(float("inf"))
+
     def config(self) -> dict[str, Any]:
         """What makes the threat again, plain JSON types; `quantized` only where it is."""
         return {"norm": self.norm, "eps": float(self.eps)} | ({"quantized": True} if self.quantized else {})
 
     def __str__(self) -> str:
-        sizes = {"linf": f"{self.eps * LEVELS:g}/{LEVELS}", "l0": f"{self.eps:g} px", "patch": f"{100 * self.eps:g} %"}
-        return f"{self.norm} {sizes.get(self.norm, f'{self.eps:g}')}" + (", 8-bit" if self.quantized else "")
+        return threat_text(self.norm, self.eps, self.quantized)

@@ -13,9 +13,10 @@ from mtlattack.attacks.norms import norm, normalise, per_image
 from mtlattack.attacks.objective import Objective
 from mtlattack.attacks.options import check_positive, check_whole
 from mtlattack.attacks.posing import posed
-from mtlattack.attacks.problem import Model, Problem
+from mtlattack.attacks.problem import Problem
 from mtlattack.attacks.standalone import ATTACKS, AggregatedAttack
 from mtlattack.errors import InputError
+from mtlattack.tasks import Model
 
 # Images `[B, 3, H, W]` and their targets by task.
 Labelled = tuple[Tensor, Mapping[str, Tensor]]

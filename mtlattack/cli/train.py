@@ -10,6 +10,7 @@ from rich.console import Console
 from mtlattack.attacks import create_attack
 from mtlattack.commit import describe_commit
 from mtlattack.data import load_dataset
+from mtlattack.epsilon import epsilon_text, in_image_units
 from mtlattack.errors import InputError
 from mtlattack.evaluation import evaluate
 from mtlattack.files import write_whole
@@ -18,8 +19,9 @@ from mtlattack.models.tree import TreeNetwork
 from mtlattack.schemas import validate
 from mtlattack.training import Recipe, card, load_recipe, plot_curves, train, training_data, write_curves
 
-CARD_ATTACK = create_attack("apgd-dgba", eps=4 / 255, steps=10)
+CARD_ATTACK = create_attack("apgd-dgba", eps=in_image_units(4, "linf"), steps=10)
 """What a card's attacked metrics are measured with: the suites' `apgd-dgba` at ε = 4/255."""
+_CARD_EPS = epsilon_text(CARD_ATTACK.threat.eps, CARD_ATTACK.threat.norm)
 
 
 def train_recipe(
@@ -79,7 +81,7 @@ def train_recipe(
         "epochs": state.epoch,
         "seed": chosen.seed,
         "training time": f"{state.seconds / 60:.0f} min",
-        "attack": f"{CARD_ATTACK.name}, l_inf, ε = 4/255, {CARD_ATTACK.config()['steps']} steps, seed 0",
+        "attack": f"{CARD_ATTACK.name}, l_inf, ε = {_CARD_EPS}, {CARD_ATTACK.config()['steps']} steps, seed 0",
         "code": describe_commit(),
         "versions": ", ".join(f"{name} {version}" for name, version in record.environment["versions"].items()),
         "license": chosen.license,

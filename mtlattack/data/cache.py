@@ -7,8 +7,12 @@ _CHECKOUT = Path(__file__).parents[2] / "datasets"
 
 
 def cache_folder() -> Path:
-    """Folder for rendered and prepared data: `$MTLATTACK_CACHE`, or `~/.cache/mtlattack`."""
-    return Path(os.environ.get("MTLATTACK_CACHE") or Path.home() / ".cache" / "mtlattack")
+    """Folder for all that can be made again: `$MTLATTACK_CACHE`, else `mtlattack` in `$XDG_CACHE_HOME` (which counts if
+    it is absolute), else in `~/.cache`."""
+    if own := os.environ.get("MTLATTACK_CACHE"):
+        return Path(own)
+    caches = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (caches if caches.is_absolute() else Path.home() / ".cache") / "mtlattack"
 
 
 def find_file(name: str) -> Path | None:

@@ -43,7 +43,7 @@ class Identifier:
         header = f"{name}:{little_endian.dtype.str}:{values.shape}:{stored.attrs.get('scale', 1)}\0".encode()
         for digest in (self._together, *([self._apart[name]] if name in self._apart else [])):
             digest.update(header)
-            digest.update(little_endian)
+            digest.update(little_endian.data)
 
     def fingerprint(self) -> str:
         """Hash of everything so far."""

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
 from mtlattack.data.identity import Identifier, Identity
-from mtlattack.data.labels import decode, stored_task
+from mtlattack.data.labels import stored_task
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.hdf5 import open_hdf5
 from mtlattack.tasks import Task, TaskMap
@@ -103,7 +103,7 @@ class PreparedDataset(TorchDataset[Batch]):
         """One task's target of one image, `[…, H, W]`."""
         stored, task = self._labels[name]
         with self._naming(position):
-            return decode(task, group[stored][self._index[position]], self._attributes[stored])
+            return task.decode(group[stored][self._index[position]], self._attributes[stored])
 
     @contextmanager
     def _naming(self, position: int) -> Iterator[None]:

@@ -1,16 +1,12 @@
 """A picture of a data set: some images, each with all its labels, to see at a glance whether they fit together."""
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
@@ -19,15 +15,12 @@ from numpy.typing import NDArray
 from mtlattack.data.prepared import PreparedDataset, join_batches
 from mtlattack.errors import InputError
 from mtlattack.figures import save_figure
-from mtlattack.tasks import Segmentation
-
-Array = NDArray[np.float64]
+from mtlattack.tasks import Painting
 
 _CELL, _GAP, _LEFT = 2.1, 0.05, 0.35
 _HEAD, _BAR, _LEGEND_LINE = 0.6, 0.45, 0.19
 """Inches; a picture of six columns is 1,450 pixels wide."""
 _DPI = 110
-_INVALID = (0.85, 0.85, 0.85)
 
 
 def preview(dataset: PreparedDataset, path: str | Path, count: int = 6) -> Path:
@@ -42,104 +35,19 @@ def preview(dataset: PreparedDataset, path: str | Path, count: int = 6) -> Path:
         raise InputError(f"count {count}, expected at least 1")
     positions = np.unique(np.linspace(0, len(dataset) - 1, min(count, len(dataset))).round().astype(int))
     batch = join_batches([dataset[int(position)] for position in positions])
-    columns = {"image": Column(batch.images.permute(0, 2, 3, 1).numpy().astype(np.float64))}
+    columns = {"image": Painting(batch.images.permute(0, 2, 3, 1).numpy().astype(np.float64))}
     for name in dataset.tasks:
         columns[name] = paint(dataset, name, batch.targets[name].numpy())
     figure = draw_columns(f"{dataset.name}, {dataset.split} split, {len(dataset)} images", batch.ids, columns)
     return save_figure(figure, Path(path), format="png")
 
 
-@dataclass(frozen=True)
-class Column:
-    """One column of the picture: RGB `[N, H, W, 3]` in [0, 1], and what explains its colours."""
-
-    pictures: Array
-    legend: tuple[tuple[str, tuple[float, ...]], ...] = ()
-    scale: tuple[str, float, float] | None = None
-    """Colour map, and the values at its ends."""
-    unit: str = ""
-
-
-def paint(dataset: PreparedDataset, task: str, labels: NDArray[Any]) -> Column:
+def paint(dataset: PreparedDataset, task: str, labels: NDArray[Any]) -> Painting:
     """A column of pictures: labels `[N, …, H, W]` of a task of `dataset`, or predictions in the same form."""
-    return _PAINTERS.get(dataset.tasks[task].kind, _paint_heatmap)(dataset, task, labels)
+    return dataset.tasks[task].paint(labels, dataset.class_names(task) or ())
 
 
-def _paint_segmentation(dataset: PreparedDataset, name: str, labels: NDArray[np.int64]) -> Column:
-    task = dataset.tasks[name]
-    assert isinstance(task, Segmentation)
-    palette = class_colours(task.classes)
-    names = dataset.class_names(name) or [f"class {number}" for number in range(task.classes)]
-    known = labels != task.ignore
-    pictures = np.where(known[..., None], palette[np.where(known, labels, 0)], _INVALID)
-    seen = np.unique(labels[known])
-    return Column(pictures, tuple((names[number], tuple(palette[number])) for number in seen))
-
-
-def _paint_depth(dataset: PreparedDataset, name: str, labels: NDArray[np.float32]) -> Column:
-    valid = np.isfinite(labels) & (labels > 0)
-    return _paint_scale(labels, valid, "viridis_r", "m", start=None)
-
-
-def _paint_inverse_depth(dataset: PreparedDataset, name: str, labels: NDArray[np.float32]) -> Column:
-    return _paint_scale(labels, np.isfinite(labels) & (labels > 0), "viridis", "1/m", start=0.0)  # near is as in depth
-
-
-def _paint_heatmap(dataset: PreparedDataset, name: str, labels: NDArray[np.float32]) -> Column:
-    return _paint_scale(labels, np.isfinite(labels), "magma", "", start=0.0)
-
-
-def _paint_scale(
-    labels: NDArray[np.float32], valid: NDArray[np.bool_], colours: str, unit: str, start: float | None
-) -> Column:
-    """Values by colour, from `start` or the 1st percentile to the 99th, so that single pixels do not take the range."""
-    values = labels[valid].astype(np.float64)
-    low, high = np.percentile(values, (1, 99)) if values.size else (0.0, 1.0)
-    low = float(low if start is None else start)
-    high = float(max(high, low + 1e-3))
-    pictures = colormaps[colours](Normalize(low, high, clip=True)(np.where(valid, labels, low)))[..., :3]
-    return Column(np.where(valid[..., None], pictures, _INVALID), scale=(colours, low, high), unit=unit)
-
-
-def _paint_normals(dataset: PreparedDataset, name: str, labels: NDArray[np.float32]) -> Column:
-    normals = labels.transpose(0, 2, 3, 1).astype(np.float64)
-    # From x right, y down, z forward to the colours that people know: flat walls ahead are light blue.
-    colours = np.clip((normals * (1, -1, -1) + 1) / 2, 0, 1)
-    return Column(np.where((normals != 0).any(-1, keepdims=True), colours, _INVALID))
-
-
-def _paint_curvature(dataset: PreparedDataset, name: str, labels: NDArray[np.float32]) -> Column:
-    curvatures = labels.transpose(0, 2, 3, 1).astype(np.float64)
-    valid = np.isfinite(curvatures).all(-1, keepdims=True)
-    curvatures = np.where(valid, curvatures, 0)
-    limit = max(float(np.percentile(np.abs(curvatures), 99)), 1e-6)
-    red_green = np.clip((curvatures / limit + 1) / 2, 0, 1)
-    colours = np.concatenate([red_green, np.full_like(red_green[..., :1], 0.5)], -1)
-    return Column(np.where(valid, colours, _INVALID))
-
-
-_PAINTERS: dict[str, Callable[[PreparedDataset, str, NDArray[Any]], Column]] = {
-    "segmentation": _paint_segmentation,
-    "depth": _paint_depth,
-    "depth_euclidean": _paint_depth,
-    "inverse_depth": _paint_inverse_depth,
-    "principal_curvature": _paint_curvature,
-    "normals": _paint_normals,
-}
-
-
-def class_colours(count: int) -> Array:
-    """Colours `[count, 3]` in [0, 1] for class numbers; the first 20 are told apart at a glance, any number works."""
-    pairs, more, most = (
-        colormaps[name](np.arange(n))[:, :3] for name, n in (("tab20", 20), ("tab20b", 20), ("Dark2", 7))
-    )
-    # The dark one of each pair first: few classes get strong colours. Light greys would read as "no label".
-    palette = np.concatenate([pairs[::2], pairs[1::2], more, most])
-    palette = palette[(np.ptp(palette, axis=1) > 0.02) | (palette.max(1) < 0.6)]
-    return np.resize(palette, (count, 3)).astype(np.float64)
-
-
-def draw_columns(title: str, ids: list[str], columns: dict[str, Column]) -> Figure:
+def draw_columns(title: str, ids: list[str], columns: dict[str, Painting]) -> Figure:
     """The picture, laid out in inches from the top left."""
     height, width = columns["image"].pictures.shape[1:3]
     cell_height = _CELL * height / width

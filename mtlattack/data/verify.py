@@ -11,29 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtlattack.data.identity import Identifier
-from mtlattack.data.labels import IGNORE, decode, has_valid_pixel, stored_task
+from mtlattack.data.labels import has_valid_pixel, stored_task
 from mtlattack.data.prepared import open_prepared
 from mtlattack.data.provenance import SOURCES, compare_sources, read_sources
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.progress import progress_bar
-from mtlattack.tasks import Heatmap, Normals, PrincipalCurvature, Regression, Segmentation, Task, list_tasks
+from mtlattack.tasks import Task, list_tasks
 
 _ATTRIBUTES = ("name", "height", "width", "license", "citation")
-_UNIT_TOLERANCE = 0.02
-"""A unit vector rounded to 1/127 a component is off by at most √3/254 = 0.007."""
-_STORED: dict[str, tuple[str, tuple[int, ...]]] = {
-    "image": ("uint8", (3,)),
-    "segmentation": ("uint8", ()),
-    "depth": ("uint16", ()),
-    "depth_euclidean": ("uint16", ()),
-    "inverse_depth": ("uint16", ()),
-    "normals": ("int8", (3,)),
-    "edge_texture": ("uint16", ()),
-    "keypoints2d": ("uint16", ()),
-    "reshading": ("uint16", ()),
-    "principal_curvature": ("int16", (2,)),
-}
-"""dtype and trailing dimensions, behind `[N, H, W]`, of images and of the label of each kind of task."""
+_IMAGE = ("uint8", (3,))
+"""dtype and trailing dimensions, behind `[N, H, W]`, of images."""
 
 
 @dataclass(frozen=True)
@@ -190,7 +177,7 @@ def _check_arrays(
                 fault = _check_array(task, raw, group[name].attrs)
                 if fault:
                     faults[name].append(Problem(split, name, identity, fault))
-                elif name in unseen and has_valid_pixel(unseen[name], decode(unseen[name], raw, group[name].attrs)):
+                elif name in unseen and has_valid_pixel(unseen[name], unseen[name].decode(raw, group[name].attrs)):
                     del unseen[name]
     for name in unseen:
         if ids and not faults[name]:
@@ -214,13 +201,13 @@ def _check_layout(
             return None, [f"attribute 'classes' is {item.attrs['classes']!r}, expected names or their number"]
         if task is None:
             return None, [str(UnknownNameError("task", name, list_tasks()))]
-    dtype, channels = _STORED[task.kind if task else "image"]
+    dtype, channels = (task.stored_dtype, task.target_channels) if task else _IMAGE
     faults = []
     if item.dtype != dtype:
         faults.append(f"holds {item.dtype}, expected {dtype}")
     if expected and item.shape != (*expected, *channels):
         faults.append(f"has shape {item.shape}, expected {(*expected, *channels)}")
-    if isinstance(task, Regression):
+    if task and task.scaled:
         scale = item.attrs.get("scale")
         if scale is None:
             faults.append("no attribute 'scale'")
@@ -231,18 +218,4 @@ def _check_layout(
 
 def _check_array(task: Task | None, raw: NDArray[Any], attributes: Mapping[str, Any]) -> str | None:
     """What is wrong with one image or label, if anything."""
-    if isinstance(task, Segmentation):
-        wrong = raw[(raw >= task.classes) & (raw != IGNORE)]
-        return f"class {wrong[0]}, expected 0 to {task.classes - 1} or {IGNORE}" if wrong.size else None
-    if isinstance(task, Heatmap):
-        known = raw[raw != attributes["invalid"]] if "invalid" in attributes else raw
-        highest = known.max(initial=0) * float(attributes["scale"])
-        return f"value {highest:.3g}, expected at most 1" if highest > 1 + 1e-6 else None
-    if isinstance(task, PrincipalCurvature) and "invalid" in attributes:
-        unknown = raw == attributes["invalid"]
-        return "a pixel with one curvature alone" if (unknown[..., 0] != unknown[..., 1]).any() else None
-    if isinstance(task, Normals):
-        length = np.linalg.norm(raw.astype(np.float64), axis=-1) / 127
-        off = length[(length != 0) & (np.abs(length - 1) > _UNIT_TOLERANCE)]
-        return f"a normal of length {off[0]:.3f}, expected 1 or 0" if off.size else None
-    return None
+    return task.stored_fault(raw, attributes) if task else None

@@ -17,6 +17,7 @@ from mtlattack.data.prepared import FORMAT, FORMAT_VERSION
 from mtlattack.data.provenance import SOURCES, SourceFile, describe_file, write_sources
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.files import whole_file
+from mtlattack.tasks import Depth, InverseDepth, Normals, Regression, Segmentation
 from mtlattack.version import __version__
 
 _SPLIT_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
@@ -34,18 +35,27 @@ class Label:
 
 def segmentation_label(classes: Iterable[str] | int) -> Label:
     """Class numbers, 255 = ignore; `classes` are the names, or their number where no names are published."""
-    return Label("uint8", attributes={"classes": classes if isinstance(classes, int) else list(classes), "ignore": 255})
+    attributes = {"classes": classes if isinstance(classes, int) else list(classes), "ignore": Segmentation.ignore}
+    return Label(Segmentation.stored_dtype, Segmentation.target_channels, attributes)
 
 
 def normals_label(**attributes: Any) -> Label:
     """Unit normals in our frame, with attributes that say where they come from."""
     frame = "x right, y down, z forward; camera-facing z < 0"
-    return Label("int8", (3,), {"scale": 1 / 127, "frame": frame, **attributes})
+    attributes = {"scale": 1 / 127, "frame": frame, **attributes}
+    return Label(Normals.stored_dtype, Normals.target_channels, attributes)
+
+
+def number_label(task: Regression, step: float | None = None) -> Label:
+    """Numbers in multiples of `step`, by default the task's own."""
+    unit = {"unit": task.stored_unit} if task.stored_unit else {}
+    attributes = {"scale": task.stored_step if step is None else step, **unit, "invalid": task.stored_invalid}
+    return Label(task.stored_dtype, task.target_channels, attributes)
 
 
 IMAGE_LABEL = Label("uint8", (3,))
-DEPTH_LABEL = Label("uint16", attributes={"scale": 0.001, "unit": "metre", "invalid": 0})
-INVERSE_DEPTH_LABEL = Label("uint16", attributes={"scale": 1e-5, "unit": "1/m", "invalid": 0})
+DEPTH_LABEL = number_label(Depth())
+INVERSE_DEPTH_LABEL = number_label(InverseDepth(), step=1e-5)
 NORMALS_LABEL = normals_label()
 
 

@@ -1,9 +1,21 @@
 """Running attacks on models and measuring what became of each task."""
 
+from mtlattack.evaluation.apart import craft_to, judge_from
 from mtlattack.evaluation.crafting import Crafted, craft
 from mtlattack.evaluation.judging import judge
-from mtlattack.evaluation.model import Model
+from mtlattack.evaluation.keeping import ImageFile
 from mtlattack.evaluation.runner import evaluate
 from mtlattack.evaluation.suites import Suite, list_suites, load_suite
 
-__all__ = ["Crafted", "Model", "Suite", "craft", "evaluate", "judge", "list_suites", "load_suite"]
+__all__ = [
+    "Crafted",
+    "ImageFile",
+    "Suite",
+    "craft",
+    "craft_to",
+    "evaluate",
+    "judge",
+    "judge_from",
+    "list_suites",
+    "load_suite",
+]

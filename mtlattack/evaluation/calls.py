@@ -1,37 +1,28 @@
 """What the first calls of a model show: whether its predictions depend on the batch, or on chance."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from mtlattack.attacks.guard import undisturbed
 from mtlattack.chance import same_chance
-from mtlattack.data import Batch
-from mtlattack.evaluation.model import Model
+from mtlattack.tasks import Model, predict, undisturbed
 
 # The range counts as no less than this share of the largest prediction, so that rounding of an offset is none.
 _LEAST_RANGE = 0.1
 _BATCH, _ALONE = 4, 2
 
 
-def first_calls(model: Model, batch: Batch) -> dict[str, Any] | None:
-    """What `compare_calls` says of a model and some images, and under `looks` by task what its predictions of them show
-    of a wrong unit or scale (`Task.look`). None where the model fails, which is for the run to say."""
-    calls = compare_calls(model, batch.images)
-    if calls is None:
-        return None
-    with torch.inference_mode(), undisturbed(model):
-        predictions = _call(model, batch.images)
-        looks = {name: task.look(predictions[name], batch.targets[name]) for name, task in model.tasks.items()}
-    return calls | {"looks": looks}
-
-
-def compare_calls(model: Model, images: Tensor) -> dict[str, Any] | None:
+def compare_calls(
+    model: Model, images: Tensor, targets: Mapping[str, Tensor] = MappingProxyType({})
+) -> dict[str, Any] | None:
     """Call a model twice on the first of `images` `[B, 3, H, W]`, four at most, and on two of them alone.
 
     `again` and `alone` are the largest differences, each in units of what the task's predictions range over; `alone` is
-    None for a single image. `without_gradient` names the tasks whose prediction has none in the first image. None where
+    None for a single image. `without_gradient` names the tasks whose prediction has none in the first image; `looks`
+    is by task, of those with `targets`, what its predictions show of a wrong unit or scale (`Task.look`). None where
     the model fails, which is for the run to say. In eval mode, without TF32, with random numbers seeded alike in every
     run; three to five forward passes, T backward.
     """
@@ -49,11 +40,13 @@ def compare_calls(model: Model, images: Tensor) -> dict[str, Any] | None:
             blind = _without_gradient(model, images[:1])
     except Exception:  # whatever a foreign model raises, lack of memory too: the first batch will meet it again
         return None
-    return {"images": len(images), "again": again, "alone": alone, "without_gradient": blind}
+    looked = [(name, task) for name, task in model.tasks.items() if name in targets]
+    looks = {name: task.look(first[name], targets[name][: len(images)]) for name, task in looked}
+    return {"images": len(images), "again": again, "alone": alone, "without_gradient": blind, "looks": looks}
 
 
 def _call(model: Model, images: Tensor) -> dict[str, Tensor]:
-    predictions = model(images)
+    predictions = predict(model, images)
     return {name: predictions[name].float().nan_to_num(0, 0, 0) for name in model.tasks}
 
 
@@ -61,7 +54,7 @@ def _without_gradient(model: Model, images: Tensor) -> list[str]:
     """The tasks of which a random mixture of all predicted values has a gradient of zero in the images."""
     image = images.clone().requires_grad_()
     generator, blind = torch.Generator().manual_seed(0), []
-    for name, values in model(image).items():
+    for name, values in predict(model, image).items():
         if name in model.tasks:
             mixture = (values.float() * torch.randn(values.shape, generator=generator).to(values.device)).sum()
             gradient = (

@@ -11,9 +11,9 @@ from mtlattack.data import Batch, PreparedDataset, join_batches, read_ahead
 from mtlattack.devices import choose_device
 from mtlattack.errors import InputError
 from mtlattack.evaluation.fitting import fitted
-from mtlattack.evaluation.model import Model
 from mtlattack.evaluation.preparation import Precision, Preparation, check_precision, prepare
 from mtlattack.evidence import CLEAN
+from mtlattack.tasks import Model
 
 # So many are looked at when a model is prepared, and by `precision="auto"`.
 FIRST_IMAGES = 8

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from mtlattack.commit import describe_commit
+from mtlattack.data import PreparedDataset
 
 _VERSIONED = ("mtlattack", "torch", "timm", "numpy")
 
@@ -58,3 +59,15 @@ def describe_model(model: object, name: str | None = None) -> dict[str, Any]:
     """Name, identity and size of a model, for the record."""
     parameters = sum(p.numel() for p in model.parameters()) if isinstance(model, nn.Module) else 0
     return {"name": name or type(model).__name__, "sha256": weights_digest(model), "parameters": parameters}
+
+
+def describe_data(data: PreparedDataset) -> dict[str, Any]:
+    """Which images, for the plan; reads them all."""
+    identity = data.identify()
+    return {
+        "name": data.name,
+        "split": data.split,
+        "images": len(data),
+        "fingerprint": identity.fingerprint,
+        "sha256": identity.digests,
+    }

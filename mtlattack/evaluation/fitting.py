@@ -9,6 +9,7 @@ from mtlattack.attacks import Attack, UniversalAttack
 from mtlattack.attacks.universal import Labelled
 from mtlattack.data import PreparedDataset, join_batches
 from mtlattack.errors import InputError
+from mtlattack.evaluation.environment import describe_data
 from mtlattack.evaluation.preparation import Preparation
 
 # Images at a time, whatever the run's batch size: a fit depends on it.
@@ -47,10 +48,10 @@ def fitted(attack: Attack, prepared: Preparation, data: PreparedDataset, device:
         raise InputError(f"{attack}, fitted on {data.split} of {data.name}: {error}") from None
 
 
-def describe_fit(attack: Attack, num_tasks: int, data: dict[str, Any]) -> dict[str, Any]:
+def describe_fit(attack: Attack, num_tasks: int, data: PreparedDataset) -> dict[str, Any]:
     """For the plan: on what `data` an attack is fitted, and the passes that this takes for each of those images."""
     if not isinstance(attack, UniversalAttack):
         return {}
     cost = attack.fitting_cost(num_tasks)
     passes = {"forward_passes": cost.forward, "backward_passes": cost.backward}
-    return {"fit": {"data": data, "batch_size": BATCH_SIZE, **passes}}
+    return {"fit": {"data": describe_data(data), "batch_size": BATCH_SIZE, **passes}}

@@ -8,11 +8,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mtlattack.attacks.guard import undisturbed
 from mtlattack.errors import InputError
 from mtlattack.evaluation.crafting import no_autocast
-from mtlattack.evaluation.model import Model
 from mtlattack.evidence import DIAGNOSTICS, Measurement
+from mtlattack.tasks import Model, predict, undisturbed
 
 
 def judge(
@@ -30,7 +29,7 @@ def judge(
     """
     tasks = victim.tasks
     with torch.inference_mode(), undisturbed(victim), no_autocast(images.device):
-        predictions = victim(images)
+        predictions = predict(victim, images)
         for name in tasks:
             if name not in predictions:
                 raise InputError(f"the model predicts {', '.join(predictions)}, not its task {name!r}")

@@ -11,10 +11,9 @@ from torch import Tensor
 
 from mtlattack.attacks import Attack
 from mtlattack.data import PreparedDataset
-from mtlattack.data.preview import Column, draw_columns, paint
-from mtlattack.evaluation.model import Model
+from mtlattack.data.preview import draw_columns, paint
 from mtlattack.figures import save_figure
-from mtlattack.tasks import Task
+from mtlattack.tasks import Model, Painting, predict
 
 
 def draw_panels(
@@ -34,7 +33,7 @@ def draw_panels(
             ("attacked", attack(model, batch.images, batch.targets, batch.ids)),
         ):
             rows.append((f"{name}\n{state}".strip(), images, _predict(model, images)))
-    columns = {"image": Column(np.concatenate([image.permute(0, 2, 3, 1).numpy() for _, image, _ in rows]))}
+    columns = {"image": Painting(np.concatenate([image.permute(0, 2, 3, 1).numpy() for _, image, _ in rows]))}
     for name in data.tasks:
         columns[name] = paint(data, name, np.concatenate([values[name] for _, _, values in rows]))
     figure = draw_columns(title, [label for label, _, _ in rows], columns)
@@ -45,14 +44,5 @@ def draw_panels(
 def _predict(model: Model, images: Tensor) -> dict[str, NDArray[Any]]:
     """Predictions as labels."""
     with torch.inference_mode():
-        predictions = model(images)
-    return {name: _as_label(task, predictions[name]).numpy() for name, task in model.tasks.items()}
-
-
-def _as_label(task: Task, prediction: Tensor) -> Tensor:
-    """A prediction in the form of the task's target."""
-    if task.kind == "segmentation":
-        return prediction.argmax(1)
-    if task.kind == "normals":
-        return torch.nn.functional.normalize(prediction, dim=1)
-    return prediction if task.target_channels else prediction[:, 0]
+        predictions = predict(model, images)
+    return {name: task.as_label(predictions[name]).numpy() for name, task in model.tasks.items()}

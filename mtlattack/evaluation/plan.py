@@ -7,53 +7,38 @@ import torch
 
 from mtlattack.attacks import Attack
 from mtlattack.data import PreparedDataset
-from mtlattack.evaluation.constants import Constants
-from mtlattack.evaluation.environment import describe_model, numeric_environment
+from mtlattack.evaluation.constants import best_constants
+from mtlattack.evaluation.environment import describe_data, describe_model, numeric_environment
 from mtlattack.evaluation.fitting import describe_fit
-from mtlattack.evaluation.model import Model
 from mtlattack.evaluation.preparation import Preparation
+from mtlattack.tasks import Model
 
 
 def make_plan(
     model: Model,
     data: PreparedDataset,
-    attacks: Sequence[Attack],
+    attacks: Sequence[Mapping[str, Any]],
     *,
-    fit_data: PreparedDataset,
     name: str | None,
     suite: Mapping[str, Any] | None,
     ensembles: Sequence[Mapping[str, Any]],
     preparation: Preparation,
-    constants: Constants,
     batch_size: int,
     device: torch.device,
     seed: int,
 ) -> dict[str, Any]:
     """The plan of a run as plain JSON: two runs with equal plans end with equal numbers.
 
-    But for rounding where the device's memory did not hold a batch of this size. Attacks that are fitted on images are
-    on `fit_data`, which may be `data`; their entries have a part `fit` more.
+    But for rounding where the device's memory did not hold a batch of this size. `attacks` are as `plan_attacks` says.
+    InputError for a task of which no image has a valid pixel.
     """
-    tasks = len(model.tasks)
-    costs = [attack.cost_with_search(tasks) if preparation.low else attack.cost(tasks) for attack in attacks]
-    images = _describe_data(data)
-    fit_images = images if fit_data is data else _describe_data(fit_data)
     return {
         "suite": dict(suite) if suite else None,
         "model": describe_model(model, name),
-        "data": images,
+        "data": describe_data(data),
         "tasks": [task.config() for task in model.tasks.values()],
-        "constants": dict(constants),
-        "attacks": [
-            {
-                "config": attack.config(),
-                "white_box": attack.white_box,
-                "forward_passes": passes.forward,
-                "backward_passes": passes.backward,
-            }
-            | describe_fit(attack, tasks, fit_images)
-            for attack, passes in zip(attacks, costs, strict=True)
-        ],
+        "constants": best_constants(data),
+        "attacks": [dict(attack) for attack in attacks],
         "ensembles": [dict(ensemble) for ensemble in ensembles],
         "preparation": preparation.description,
         "seed": seed,
@@ -62,13 +47,21 @@ def make_plan(
     }
 
 
-def _describe_data(data: PreparedDataset) -> dict[str, Any]:
-    """Which images, for the plan; reads them all."""
-    identity = data.identify()
-    return {
-        "name": data.name,
-        "split": data.split,
-        "images": len(data),
-        "fingerprint": identity.fingerprint,
-        "sha256": identity.digests,
-    }
+def plan_attacks(
+    attacks: Sequence[Attack], tasks: int, preparation: Preparation, fit_data: PreparedDataset
+) -> list[dict[str, Any]]:
+    """What a plan says of attacks on a model with so many tasks: what makes them, and what they cost an image.
+
+    Those that are fitted on images are on `fit_data`; their entries have a part `fit` more.
+    """
+    costs = [attack.cost_with_search(tasks) if preparation.low else attack.cost(tasks) for attack in attacks]
+    return [
+        {
+            "config": attack.config(),
+            "white_box": attack.white_box,
+            "forward_passes": passes.forward,
+            "backward_passes": passes.backward,
+        }
+        | describe_fit(attack, tasks, fit_data)
+        for attack, passes in zip(attacks, costs, strict=True)
+    ]

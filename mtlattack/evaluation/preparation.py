@@ -13,10 +13,9 @@ from mtlattack.attacks.problem import Problem
 from mtlattack.data import Batch
 from mtlattack.devices import is_out_of_memory, multiplies_bfloat16
 from mtlattack.errors import InputError, UnknownNameError
-from mtlattack.evaluation.model import Model
 from mtlattack.models import GraphedModel, PreparedModel, graph_where_it_pays, lower_precision, prepare_for_attack
-from mtlattack.models.graphed import Record, record_on_cuda
-from mtlattack.models.reach import how_to_reach, out_of_reach
+from mtlattack.models.prepared import Record, how_to_reach, out_of_reach, record_on_cuda
+from mtlattack.tasks import Model
 
 Precision = Literal["float32", "bfloat16", "auto"]
 # Share of equal gradient signs below which attacks in bfloat16 are known to lose strength (trained networks: 95 %).

@@ -6,10 +6,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from mtlattack.attacks import Attack, check_options, create_attack, list_attacks, list_criteria, options_for
-from mtlattack.attacks.levels import LEVELS
 from mtlattack.attacks.options import ThreatError
-from mtlattack.attacks.threat import Threat, in_image_units
+from mtlattack.attacks.threat import Threat
 from mtlattack.canonical import json_digest
+from mtlattack.epsilon import in_image_units, largest_written
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.schemas import list_named, load_named
 from mtlattack.tasks import TaskMap
@@ -47,7 +47,7 @@ class Suite(BaseModel):
 
     @model_validator(mode="after")
     def _check_eps(self) -> "Suite":
-        highest = {"linf": LEVELS, "patch": 1}.get(self.norm, float("inf"))
+        highest = largest_written(self.norm)
         for eps in self.eps:
             if not 0 < eps <= highest:
                 raise ValueError(f"eps {eps:g} is outside (0, {highest:g}] for {self.norm}")

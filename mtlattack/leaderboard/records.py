@@ -4,7 +4,7 @@ from mtlattack.analysis import AttackResult, Record
 from mtlattack.analysis.record import RobustSkill
 from mtlattack.analysis.summaries import LOG_RATIO
 from mtlattack.attacks import Threat
-from mtlattack.attacks.threat import in_image_units
+from mtlattack.epsilon import in_image_units
 from mtlattack.evaluation import Suite
 from mtlattack.leaderboard.suites import shipped_suite, suite_tasks
 from mtlattack.tasks import Task, task_from_config

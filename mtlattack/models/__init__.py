@@ -4,7 +4,6 @@ from mtlattack.models.checkpoints import file_hash, load_checkpoint, read_descri
 from mtlattack.models.counts import Counts, count_network, count_stages
 from mtlattack.models.creating import create_network, sketch_network
 from mtlattack.models.enumeration import count_trees
-from mtlattack.models.graphed import GraphedModel, graph_where_it_pays
 from mtlattack.models.layouts import (
     NAMED_LAYOUTS,
     Layout,
@@ -17,7 +16,13 @@ from mtlattack.models.layouts import (
 )
 from mtlattack.models.network import MultiTaskNetwork, NetworkConfig
 from mtlattack.models.outputs import Output
-from mtlattack.models.preparing import PreparedModel, lower_precision, prepare_for_attack
+from mtlattack.models.prepared import (
+    GraphedModel,
+    PreparedModel,
+    graph_where_it_pays,
+    lower_precision,
+    prepare_for_attack,
+)
 from mtlattack.models.resolving import resolve_model
 from mtlattack.models.wrapping import wrap
 from mtlattack.models.zoo import create_model, list_models, model_path

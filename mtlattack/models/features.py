@@ -5,6 +5,7 @@ from collections.abc import Callable
 from torch import Tensor, nn
 
 from mtlattack.errors import InputError, UnknownNameError
+from mtlattack.models.identity import identity
 from mtlattack.models.outputs import describe
 
 # The dotted name of a submodule, or a function of the module and its input.
@@ -30,8 +31,8 @@ def check_source(module: nn.Module, source: object) -> None:
 
 
 def describe_source(source: FeatureSource) -> str:
-    """What tells one source from another, as far as code has a name."""
-    return source if isinstance(source, str) else str(getattr(source, "__qualname__", type(source).__name__))
+    """What tells one source from another: a submodule's name, or what the function computes."""
+    return source if isinstance(source, str) else identity(source)
 
 
 def read_features(module: nn.Module, source: FeatureSource, x: Tensor) -> Tensor:

@@ -11,8 +11,10 @@ from torch import Tensor, nn
 from mtlattack.devices import is_out_of_memory
 from mtlattack.errors import InputError
 from mtlattack.models.features import FeatureSource, check_source, describe_source, read_features
+from mtlattack.models.identity import identity
 from mtlattack.models.normalisation import NormalisingModule
 from mtlattack.models.outputs import Key, Output
+from mtlattack.models.ranges import warn_of_range
 from mtlattack.tasks import Task, TaskMap
 
 ChannelOrder = Literal["RGB", "BGR"]
@@ -43,7 +45,10 @@ class WrappedModel(NormalisingModule):
         # A model is known by the digest of its buffers: another convention must not pass for the same model.
         places = [(name, output.key, output.channels, output.resize) for name, output in self.outputs.items()]
         source = () if features is None else (describe_source(features),)
-        text = repr((channel_order, value_range, size_multiple, places, *source)).encode()
+        transforms = {name: identity(output.transform) for name, output in self.outputs.items() if output.transform}
+        # Stored rows name digests: without a transform, nothing of transforms stands here.
+        parts = (channel_order, value_range, size_multiple, places, *source, *([transforms] if transforms else []))
+        text = repr(parts).encode()
         self.register_buffer("conventions", torch.tensor(list(text), dtype=torch.uint8), persistent=False)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
@@ -114,13 +119,15 @@ def wrap(
     it: a submodule by its dotted name, whose first output counts and ends the pass, or a function of the module (a copy
     of it, when prepared) and the images as the module wants them.
     InputError for an option that makes no sense, and for a module whose batch norm has no running statistics: its
-    predictions of an image would depend on the batch.
+    predictions of an image would depend on the batch. Warns where normalised images are next to constant or outside
+    of what they are meant to be: numbers for images from 0 to 255 on images in [0, 1], or the reverse.
     """
     if not isinstance(module, nn.Module):
         raise InputError(f"the module is a {type(module).__name__}, expected an nn.Module")
     _check_tasks(tasks)
     _check_batch_norms(module)
     _check_input(mean, std, channel_order, value_range, size_multiple)
+    warn_of_range(type(module).__name__, mean, std, value_range, stacklevel=2)
     if features is not None:
         check_source(module, features)
     return WrappedModel(

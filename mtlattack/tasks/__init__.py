@@ -1,15 +1,21 @@
 """What is predicted and how it is scored."""
 
-from mtlattack.tasks.base import Metric, Task, TaskMap
+from mtlattack.tasks.base import LOSS_FLOOR, Task, TaskMap
+from mtlattack.tasks.contradictions import Contradiction, somewhere
 from mtlattack.tasks.curvature import PrincipalCurvature
 from mtlattack.tasks.depth import Depth, DepthEuclidean, InverseDepth
 from mtlattack.tasks.heatmap import EdgeTexture, Heatmap, Keypoints2D, Reshading
+from mtlattack.tasks.metric import Metric
+from mtlattack.tasks.model import Model, predict, undisturbed
 from mtlattack.tasks.normals import Normals
-from mtlattack.tasks.registry import create_task, list_tasks, task_from_config
+from mtlattack.tasks.painting import Painting
+from mtlattack.tasks.registry import create_task, list_tasks, task_from_config, task_types
 from mtlattack.tasks.regression import Regression
 from mtlattack.tasks.segmentation import Segmentation
 
 __all__ = [
+    "LOSS_FLOOR",
+    "Contradiction",
     "Depth",
     "DepthEuclidean",
     "EdgeTexture",
@@ -17,7 +23,9 @@ __all__ = [
     "InverseDepth",
     "Keypoints2D",
     "Metric",
+    "Model",
     "Normals",
+    "Painting",
     "PrincipalCurvature",
     "Regression",
     "Reshading",
@@ -26,5 +34,9 @@ __all__ = [
     "TaskMap",
     "create_task",
     "list_tasks",
+    "predict",
+    "somewhere",
     "task_from_config",
+    "task_types",
+    "undisturbed",
 ]

@@ -1,9 +1,9 @@
-"""What a task is: a loss per image, additive statistics per image, and metrics computed from their sums."""
+"""What a task is: a loss per image, additive statistics, metrics of their sums, and all else known of its kind."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, ClassVar
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -11,36 +11,13 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from mtlattack.errors import InputError
+from mtlattack.tasks.contradictions import Array, Contradiction
 from mtlattack.tasks.doubts import Doubt
+from mtlattack.tasks.metric import Metric
+from mtlattack.tasks.painting import Painting, paint_scale
 
-
-@dataclass(frozen=True)
-class Metric:
-    """One number that a task is judged by: its unit, and whether more is better.
-
-    `maximum` is the best value that a score can have; an error has none, for its best is 0.
-    """
-
-    name: str
-    unit: str
-    higher_is_better: bool
-    maximum: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.higher_is_better != (self.maximum is not None):
-            raise InputError(
-                f"metric {self.name}: maximum {self.maximum}, expected one for a score and none for an error"
-            )
-
-    def skill(self, value: ArrayLike, constant: ArrayLike) -> NDArray[np.float64]:
-        """How much better `value` is than that of the best constant answer, elementwise: 1 perfect, 0 no better.
-
-        1 − e/e_constant for an error, (s − s_constant)/(maximum − s_constant) for a score; below 0 what is worse than
-        the constant, NaN where that is perfect itself or where one of both is NaN.
-        """
-        value, constant = np.asarray(value, np.float64), np.asarray(constant, np.float64)
-        best = 0.0 if self.maximum is None else self.maximum
-        return divide(constant - value, constant - best) + 0.0  # 0 and not −0 for the constant itself.
+# A loss below this counts as this where losses are compared: without valid pixels it is 0, and 1/0 would poison sums.
+LOSS_FLOOR = 1e-8
 
 
 class Task(ABC):
@@ -51,11 +28,17 @@ class Task(ABC):
 
     `statistics` are additive: summed over any set of images they give every metric of that set, so subsets, shards,
     batch sizes and bootstrap resamples need no second pass. Column 0 is always the number of valid pixels.
+
+    All that is known of a kind of task is here: of one that says nothing else, a label is a number a pixel, or several.
     """
 
     kind: ClassVar[str]
     metric_table: ClassVar[tuple[Metric, ...]]
     target_channels: ClassVar[tuple[int, ...]] = ()
+    stored_dtype: ClassVar[str] = "uint16"
+    """Of the label in a prepared file, `[N, H, W, *target_channels]`."""
+    scaled: ClassVar[bool] = True
+    """Whether a stored label needs the attribute `scale`: what its number 1 means in the task's unit."""
 
     @property
     def name(self) -> str:
@@ -127,6 +110,62 @@ class Task(ABC):
         """Flags, each with a sentence, that what `look` has seen raises: labels and predictions in other scales."""
         return []
 
+    @classmethod
+    def serves(cls, name: str) -> bool:
+        """Whether a label of this name in a prepared file is one of this kind."""
+        return name == cls.kind
+
+    @classmethod
+    def from_stored(cls, attributes: Mapping[str, Any]) -> Self:
+        """The task of a stored label with these attributes; InputError if they lack what it needs."""
+        return cls()
+
+    def decode(self, raw: NDArray[Any], attributes: Mapping[str, Any]) -> Tensor:
+        """A stored label of one image `[H, W, *target_channels]` as target: float32 in the task's unit, int64 classes.
+
+        A number that the attribute `invalid` names is NaN, unless it is 0: 0 is no depth as it stands. InputError for
+        a label without the `scale` that it needs, and for a class number that the task does not have.
+        """
+        if "scale" not in attributes:
+            raise InputError(f"{self.name} has no attribute 'scale'")
+        values = raw.astype(np.float32) * np.float32(attributes["scale"])
+        if attributes.get("invalid"):
+            values[raw == attributes["invalid"]] = np.nan
+        return torch.from_numpy(values.transpose(2, 0, 1) if self.target_channels else values)
+
+    def stored_fault(self, raw: NDArray[Any], attributes: Mapping[str, Any]) -> str | None:
+        """What is wrong with the numbers of a stored label of one image, if anything."""
+        return None
+
+    def as_label(self, prediction: Tensor) -> Tensor:
+        """A prediction in the form of the target."""
+        return prediction if self.target_channels else prediction[:, 0]
+
+    def paint(self, labels: NDArray[Any], names: Sequence[str] = ()) -> Painting:
+        """Labels `[N, *target_channels, H, W]` as pictures; `names` are those of the classes, if it has any."""
+        values = labels.mean(1) if self.target_channels else labels
+        return paint_scale(values, np.isfinite(values), "magma", start=0.0)
+
+    def mirrored(self, label: Tensor) -> Tensor:
+        """The label `[*target_channels, H, W]` of the image flipped left to right."""
+        return label.flip(-1)
+
+    def zoomed(self, label: Tensor, factor: float) -> Tensor:
+        """What a label says of things that look `factor` times nearer; as it was, unless it is of distances."""
+        return label
+
+    def divergence(self, prediction: Tensor, reference: Tensor) -> Tensor:
+        """How far apart two predictions are at each pixel, `[B, H, W]`; non-negative, 0 where they are equal."""
+        return (prediction - reference).abs().mean(1)
+
+    def labels_of(self, statistics: Array) -> Array:
+        """Of statistics `[N, S]` what depends on the labels alone, `[N, K]`, whatever was predicted."""
+        return statistics[:, :1]
+
+    def contradictions(self, statistics: Array, losses: Array) -> Iterator[Contradiction]:
+        """What in statistics `[N, S]` and losses `[N]` of one attack excludes each other, whatever was predicted."""
+        return iter(())
+
     def config(self) -> dict[str, Any]:
         """What `create_task` needs to make this task again; plain JSON types."""
         return {"kind": self.kind, **asdict(self)}  # type: ignore[call-overload]
@@ -167,13 +206,6 @@ def sum_of_image(values: Tensor) -> Tensor:
 def is_finite(values: Tensor) -> Tensor:
     """As `torch.isfinite`, by arithmetic on floats, which takes a CPU a quarter of the time."""
     return (values * 0.0).eq_(0).bool()
-
-
-def divide(numerator: NDArray[Any], denominator: NDArray[Any]) -> NDArray[np.float64]:
-    """Elementwise quotient in float64, NaN where the denominator is 0."""
-    numerator, denominator = np.asarray(numerator, np.float64), np.asarray(denominator, np.float64)
-    shape = np.broadcast_shapes(numerator.shape, denominator.shape)
-    return np.divide(numerator, denominator, out=np.full(shape, np.nan), where=denominator != 0)
 
 
 TaskMap = Mapping[str, Task]

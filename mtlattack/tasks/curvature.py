@@ -1,13 +1,20 @@
 """Principal curvatures of the visible surface."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from mtlattack.tasks.base import is_finite
+from mtlattack.tasks.painting import Painting, masked
 from mtlattack.tasks.registry import TASKS
-from mtlattack.tasks.regression import Regression
+from mtlattack.tasks.regression import Regression, whole_steps
+
+_MOST_STEPS = 32767
+_NO_VALUE = -32768
 
 
 @TASKS.register("principal_curvature")
@@ -20,6 +27,9 @@ class PrincipalCurvature(Regression):
 
     kind: ClassVar[str] = "principal_curvature"
     target_channels: ClassVar[tuple[int, ...]] = (2,)
+    stored_dtype: ClassVar[str] = "int16"
+    stored_step: ClassVar[float] = 1 / 4096
+    stored_invalid: ClassVar[int] = _NO_VALUE
 
     @property
     def short_title(self) -> str:
@@ -32,3 +42,23 @@ class PrincipalCurvature(Regression):
     def valid(self, target: Tensor) -> Tensor:
         first, second = is_finite(target).unbind(1)
         return first & second
+
+    def encode(self, values: NDArray[np.float64], valid: NDArray[np.bool_], step: float) -> NDArray[Any]:
+        both = valid.all(-1, keepdims=True)
+        steps = whole_steps(np.where(both, values, 0), step, _MOST_STEPS)
+        return np.where(both, steps, _NO_VALUE).astype(np.int16)
+
+    def stored_fault(self, raw: NDArray[Any], attributes: Mapping[str, Any]) -> str | None:
+        if "invalid" not in attributes:
+            return None
+        unknown = raw == attributes["invalid"]
+        return "a pixel with one curvature alone" if (unknown[..., 0] != unknown[..., 1]).any() else None
+
+    def paint(self, labels: NDArray[Any], names: Sequence[str] = ()) -> Painting:
+        """Red and green, mid-grey where the surface is flat."""
+        curvatures = labels.transpose(0, 2, 3, 1).astype(np.float64)
+        valid: NDArray[np.bool_] = np.all(np.isfinite(curvatures), axis=-1)
+        curvatures = np.where(valid[..., None], curvatures, 0)
+        limit = max(float(np.percentile(np.abs(curvatures), 99)), 1e-6)
+        red_green = np.clip((curvatures / limit + 1) / 2, 0, 1)
+        return Painting(masked(np.concatenate([red_green, np.full_like(red_green[..., :1], 0.5)], -1), valid))

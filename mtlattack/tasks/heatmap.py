@@ -1,10 +1,14 @@
 """Tasks that regress one value in [0, 1] a pixel, as in Taskonomy: texture edges, 2D keypoints, reshading."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
+from mtlattack.errors import InputError
 from mtlattack.tasks.base import check_aligned, is_finite
 from mtlattack.tasks.registry import TASKS
 from mtlattack.tasks.regression import Regression, known
@@ -13,8 +17,25 @@ from mtlattack.tasks.regression import Regression, known
 class Heatmap(Regression):
     """L1; predictions `[B, 1, H, W]`, targets `[B, H, W]` in [0, 1], a target that is not finite is invalid."""
 
+    stored_step: ClassVar[float] = 1 / 65534
+    least_step: ClassVar[float] = 1 / 65534
+
     def valid(self, target: Tensor) -> Tensor:
         return is_finite(target)
+
+    def encode(self, values: NDArray[np.float64], valid: NDArray[np.bool_], step: float) -> NDArray[Any]:
+        # Half a step is room for rounding in the source.
+        if values.min() < -step / 2 or values.max() > 1 + step / 2:
+            raise InputError(f"values from {values.min():.6g} to {values.max():.6g}, expected 0 to 1")
+        return np.where(valid, np.floor(self.clip(values) / step + 0.5), self.stored_invalid).astype(np.uint16)
+
+    def clip(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.clip(values, 0, 1)
+
+    def stored_fault(self, raw: NDArray[Any], attributes: Mapping[str, Any]) -> str | None:
+        known = raw[raw != attributes["invalid"]] if "invalid" in attributes else raw
+        highest = known.max(initial=0) * float(attributes["scale"])
+        return f"value {highest:.3g}, expected at most 1" if highest > 1 + 1e-6 else None
 
     def similarity(self, prediction: Tensor, target: Tensor) -> Tensor:
         """Cosine of (p, 1 − p) and (t, 1 − t), p cut to [0, 1]: as if both were probabilities."""

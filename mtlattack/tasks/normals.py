@@ -1,15 +1,19 @@
 """Surface normals in the camera's frame: x right, y down, z forward."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mtlattack.tasks.base import Metric, Task, check_aligned, check_target, divide, no_valid_pixel, sum_of_image
+from mtlattack.tasks.base import Task, check_aligned, check_target, no_valid_pixel, sum_of_image
+from mtlattack.tasks.contradictions import SUM, Array, Contradiction, Mask, falling, miscounted
+from mtlattack.tasks.metric import Metric, divide
+from mtlattack.tasks.painting import Painting, masked
 from mtlattack.tasks.registry import TASKS
 from mtlattack.tasks.sphere import median_direction
 from mtlattack.tasks.tally import Tally
@@ -17,6 +21,11 @@ from mtlattack.tasks.tally import Tally
 _LIMITS = (11.25, 22.5, 30.0)
 _BINS_PER_DEGREE = 2
 _BINS = 180 * _BINS_PER_DEGREE
+_STORED_LENGTH = 127
+# A unit vector rounded to 1/127 a component is off by at most √3/254 = 0.007.
+_UNIT_TOLERANCE = 0.02
+# A cosine in float32 is off by this much, on each pixel.
+_COSINE_ERROR = 2e-6
 
 
 @TASKS.register("normals")
@@ -30,6 +39,8 @@ class Normals(Task):
     """
 
     kind: ClassVar[str] = "normals"
+    stored_dtype: ClassVar[str] = "int8"
+    scaled: ClassVar[bool] = False
     target_channels: ClassVar[tuple[int, ...]] = (3,)
     metric_table: ClassVar[tuple[Metric, ...]] = (
         Metric("angle_mean", "°", False),
@@ -97,6 +108,61 @@ class Normals(Task):
         directions = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
         return torch.from_numpy(median_direction(directions, counts)).float()
 
+    def decode(self, raw: NDArray[Any], attributes: Mapping[str, Any]) -> Tensor:
+        return torch.from_numpy(raw.astype(np.float32).transpose(2, 0, 1) / _STORED_LENGTH)
+
+    def stored_fault(self, raw: NDArray[Any], attributes: Mapping[str, Any]) -> str | None:
+        length = np.linalg.norm(raw.astype(np.float64), axis=-1) / _STORED_LENGTH
+        off = length[(length != 0) & (np.abs(length - 1) > _UNIT_TOLERANCE)]
+        return f"a normal of length {off[0]:.3f}, expected 1 or 0" if off.size else None
+
+    def as_label(self, prediction: Tensor) -> Tensor:
+        return F.normalize(prediction, dim=1)
+
+    def paint(self, labels: NDArray[Any], names: Sequence[str] = ()) -> Painting:
+        """Red to the right, green upward, blue toward the viewer: flat walls ahead are light blue."""
+        normals = labels.transpose(0, 2, 3, 1).astype(np.float64)
+        colours = np.clip((normals * (1, -1, -1) + 1) / 2, 0, 1)
+        return Painting(masked(colours, (normals != 0).any(-1)))
+
+    def mirrored(self, label: Tensor) -> Tensor:
+        """Flipped, and so is the x component."""
+        return label.flip(-1) * label.new_tensor([-1.0, 1.0, 1.0]).view(3, 1, 1)
+
+    def divergence(self, prediction: Tensor, reference: Tensor) -> Tensor:
+        """1 − cosine of the angle between both."""
+        return 1 - F.cosine_similarity(prediction, reference, dim=1, eps=1e-6)
+
+    def contradictions(self, statistics: Array, losses: Array) -> Iterator[Contradiction]:
+        """Counts within an angle, the sum of angles and the mean of 1 − cos that the histogram does not allow.
+
+        A prediction shorter than 1e-6 has its cosine shrunk: a loss beyond the histogram's, on the side of 1, is
+        flagged.
+        """
+        pixels, angles, within, bins = statistics[:, 0], statistics[:, 1], statistics[:, 2:5], statistics[:, 5:]
+        counts = {f"within_{limit:g}": within[:, k] for k, limit in enumerate(_LIMITS)}
+        yield from miscounted(pixels, bins=bins, **counts)
+        yield from falling(**counts, pixels=pixels)
+        yield Contradiction(bins.sum(1) != pixels, "the bins of the histogram are not the valid pixels")
+        width = 180 / bins.shape[1]
+        below = np.concatenate([np.zeros((len(bins), 1)), bins.cumsum(1)], 1)
+        for name, limit in zip(counts, _LIMITS, strict=True):
+            # The bin in which the limit lies may be on either side; one that begins with it holds it.
+            inside = int(limit / width)
+            wrong = (counts[name] < below[:, inside]) | (counts[name] > below[:, inside + 1])
+            yield Contradiction(wrong, f"{name} is not what the histogram has there")
+        lower = width * np.arange(bins.shape[1])
+        upper = lower + width
+        low, high = bins @ lower * (1 - SUM), bins @ upper * (1 + SUM)
+        yield Contradiction((angles < low) | (angles > high), "angle_sum is not what the histogram allows")
+        least, most = 1 - np.cos(np.deg2rad(lower)), 1 - np.cos(np.deg2rad(upper))
+        total, slack = losses * pixels, _COSINE_ERROR * pixels
+        out = _outside(total, bins @ np.minimum(least, 1), bins @ np.maximum(most, 1), slack)
+        yield Contradiction(out, "the loss is not what the histogram of angles allows")
+        odd = _outside(total, bins @ least, bins @ most, slack) & ~out
+        says = "the loss is not that of the angles, unless predictions are shorter than 1e-6"
+        yield Contradiction(odd, says, "flagged")
+
 
 def _cosine(prediction: Tensor, target: Tensor) -> Tensor:
     """Of the angle between vectors `[B, 3, H, W]`, `[B, H, W]`; 0 where one has no direction."""
@@ -151,6 +217,12 @@ def _any_component(vectors: Tensor) -> Tensor:
     """Where a vector is not 0, `[B, H, W]`; as a cast, for a comparison takes four times as long on a CPU."""
     x, y, z = vectors.bool().unbind(1)
     return x | y | z
+
+
+def _outside(total: Array, low: Array, high: Array, slack: Array) -> Mask:
+    """Which sums are beyond their bounds by more than rounding makes, `[N]` all."""
+    outside: Mask = (total < low * (1 - SUM) - slack) | (total > high * (1 + SUM) + slack)
+    return outside
 
 
 def _median(histogram: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -25,6 +25,11 @@ def task_from_config(config: Mapping[str, Any]) -> Task:
     return create_task(**config)
 
 
+def task_types() -> dict[str, type[Task]]:
+    """The class of every kind of task."""
+    return {kind: TASKS.get(kind) for kind in list_tasks()}
+
+
 def list_tasks(pattern: str = "*") -> list[str]:
     """Names of the tasks that match a glob."""
     return TASKS.names(pattern)

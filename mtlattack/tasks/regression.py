@@ -1,7 +1,7 @@
 """What the tasks that regress numbers by L1 share: which pixels count, the loss, and the errors' sums."""
 
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
 import numpy as np
@@ -9,7 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mtlattack.tasks.base import Metric, Task, check_aligned, check_target, divide, no_valid_pixel, sum_of_image
+from mtlattack.errors import InputError
+from mtlattack.tasks.base import Task, check_aligned, check_target, no_valid_pixel, sum_of_image
+from mtlattack.tasks.contradictions import ROUNDING, Array, Contradiction, somewhere
+from mtlattack.tasks.metric import Metric, divide
 from mtlattack.tasks.tally import Tally, weighted_median
 
 
@@ -20,6 +23,14 @@ class Regression(Task):
     """
 
     metric_table: ClassVar[tuple[Metric, ...]] = (Metric("l1", "", False),)
+    stored_unit: ClassVar[str] = ""
+    """What a prepared file calls the unit of its numbers times `scale`."""
+    stored_step: ClassVar[float] = 0.001
+    """What a prepared file tells apart, unless its maker says otherwise."""
+    least_step: ClassVar[float] = 0.0
+    """The smallest step with which all values fit."""
+    stored_invalid: ClassVar[int] = 65535
+    """The stored number of an invalid pixel."""
 
     @property
     def statistics_names(self) -> tuple[str, ...]:
@@ -75,6 +86,28 @@ class Regression(Task):
         """The constant with the least headline error, where a channel has these ascending values so often."""
         return weighted_median(values, counts)
 
+    def encode(self, values: NDArray[np.float64], valid: NDArray[np.bool_], step: float) -> NDArray[Any]:
+        """Values `[H, W, *target_channels]` in the task's unit, where they are `valid`, as stored multiples of `step`.
+
+        InputError names a value that does not fit; by default from 0 to 65,534 steps do.
+        """
+        known = np.where(valid, values, 0)
+        if known.min() < 0:
+            raise InputError(f"the value {known.min():.6g}, expected at least 0")
+        return np.where(valid, whole_steps(known, step, 65534), self.stored_invalid).astype(self.stored_dtype)
+
+    def clip(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Values cut off where the task's range ends, if it has one."""
+        return values
+
+    def contradictions(self, statistics: Array, losses: Array) -> Iterator[Contradiction]:
+        """Sums of errors that are negative, or the second column, which gives the loss, does not."""
+        pixels, absolute = statistics[:, 0], statistics[:, 1]
+        yield Contradiction(somewhere(statistics[:, 1:] < 0), "a sum of errors is negative")
+        loss = absolute / np.maximum(pixels, 1)
+        wrong = ~np.isclose(losses, loss, rtol=ROUNDING, atol=1e-37)
+        yield Contradiction(wrong, "the loss is not abs_sum/pixels, the mean error")
+
     def _more_columns(self, prediction: Tensor, target: Tensor, error: Tensor) -> list[Tensor]:
         """Statistics of each pixel `[B, H, W]` behind its count and its error; of no account on invalid pixels."""
         return []
@@ -91,3 +124,12 @@ def known(prediction: Tensor, target: Tensor, valid: Tensor) -> Tensor:
     """The target in the shape of a prediction, 0 where it is invalid."""
     # By a product: torch.where takes several times as long on a CPU.
     return target.nan_to_num(0, 0, 0).reshape(prediction.shape) * valid[:, None].to(target.dtype)
+
+
+def whole_steps(values: NDArray[np.float64], step: float, most: int) -> NDArray[np.float64]:
+    """Values as the nearest whole numbers of steps; InputError names the largest if it is more than `most`."""
+    steps: NDArray[np.float64] = np.rint(values / step)
+    if np.abs(steps).max() > most:
+        worst = values.flat[np.abs(steps).argmax()]
+        raise InputError(f"the value {worst:.6g}, expected at most {most * step:.6g}; give a larger step")
+    return steps

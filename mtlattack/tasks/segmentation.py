@@ -1,8 +1,8 @@
 """Semantic segmentation: one class a pixel."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import torch
@@ -11,10 +11,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mtlattack.errors import InputError
-from mtlattack.tasks.base import Metric, Task, check_aligned, check_target, divide, no_valid_pixel
+from mtlattack.tasks.base import Task, check_aligned, check_target, no_valid_pixel
+from mtlattack.tasks.contradictions import SUM, Array, Contradiction, miscounted
 from mtlattack.tasks.doubts import Doubt, best_temperature, doubt_logits
+from mtlattack.tasks.metric import Metric, divide
+from mtlattack.tasks.painting import Painting, class_colours, masked
 from mtlattack.tasks.registry import TASKS
 
+IGNORE = 255
 _MOST_CLASSES = 4096
 
 
@@ -28,13 +32,15 @@ class Segmentation(Task):
     """
 
     kind: ClassVar[str] = "segmentation"
+    stored_dtype: ClassVar[str] = "uint8"
+    scaled: ClassVar[bool] = False
     metric_table: ClassVar[tuple[Metric, ...]] = (
         Metric("miou", "%", True, 100.0),
         Metric("pixel_accuracy", "%", True, 100.0),
     )
 
     classes: int
-    ignore: int = 255
+    ignore: int = IGNORE
 
     def __post_init__(self) -> None:
         if not isinstance(self.classes, int) or not 2 <= self.classes <= _MOST_CLASSES:
@@ -114,3 +120,64 @@ class Segmentation(Task):
 
     def doubts(self, seen: Mapping[str, float]) -> list[Doubt]:
         return doubt_logits(self.name, seen["temperature"]) if "temperature" in seen else []
+
+    @classmethod
+    def serves(cls, name: str) -> bool:
+        """Also of a second one of the same images, which carries its class count in its name (`segmentation40`)."""
+        return name.rstrip("0123456789") == cls.kind
+
+    @classmethod
+    def from_stored(cls, attributes: Mapping[str, Any]) -> Self:
+        """The attribute `classes` holds the names, or their number."""
+        classes = attributes.get("classes")
+        if classes is None:
+            raise InputError("no attribute 'classes'")
+        return cls(len(classes) if np.ndim(classes) else int(classes), IGNORE)
+
+    def decode(self, raw: NDArray[Any], attributes: Mapping[str, Any]) -> Tensor:
+        wrong = raw[(raw >= self.classes) & (raw != self.ignore)]
+        if wrong.size:
+            raise InputError(f"class {wrong[0]} in a segmentation of {self.classes} classes (255 = ignore)")
+        return torch.from_numpy(raw.astype(np.int64))
+
+    def stored_fault(self, raw: NDArray[Any], attributes: Mapping[str, Any]) -> str | None:
+        wrong = raw[(raw >= self.classes) & (raw != IGNORE)]
+        return f"class {wrong[0]}, expected 0 to {self.classes - 1} or {IGNORE}" if wrong.size else None
+
+    def as_label(self, prediction: Tensor) -> Tensor:
+        return prediction.argmax(1)
+
+    def paint(self, labels: NDArray[Any], names: Sequence[str] = ()) -> Painting:
+        """A colour a class, with a legend of those that are seen."""
+        palette = class_colours(self.classes)
+        names = names or [f"class {number}" for number in range(self.classes)]
+        known = labels != self.ignore
+        pictures = masked(palette[np.where(known, labels, 0)], known)
+        return Painting(pictures, tuple((names[number], tuple(palette[number])) for number in np.unique(labels[known])))
+
+    def divergence(self, prediction: Tensor, reference: Tensor) -> Tensor:
+        """KL(reference ‖ prediction) of the softmax, in nats."""
+        pair = prediction.log_softmax(1), reference.log_softmax(1)
+        return F.kl_div(*pair, reduction="none", log_target=True).sum(1)
+
+    def labels_of(self, statistics: Array) -> Array:
+        """Valid pixels, then those of each class in the labels, `[N, 1 + classes]`."""
+        hits, _, missed = np.split(statistics[:, 1:], 3, axis=1)
+        return np.concatenate([statistics[:, :1], hits + missed], 1)
+
+    def contradictions(self, statistics: Array, losses: Array) -> Iterator[Contradiction]:
+        """Counts that do not add up, and a cross entropy that they do not allow.
+
+        A wrong pixel gives its class at most probability ½, and so loses ln 2 or more; one that is right gives it
+        1/classes or more.
+        """
+        pixels, (hits, false, missed) = statistics[:, 0], np.split(statistics[:, 1:], 3, axis=1)
+        yield from miscounted(pixels, tp=hits, fp=false, fn=missed)
+        yield Contradiction((hits + missed).sum(1) != pixels, "tp + fn of all classes are not the valid pixels")
+        yield Contradiction((hits + false).sum(1) != pixels, "tp + fp of all classes are not the valid pixels")
+        wrong = np.maximum(pixels - hits.sum(1), 0)
+        least = np.log(2) * wrong * (1 - SUM)
+        yield Contradiction(losses * pixels < least, "the loss is less than the pixels of a wrong class alone make it")
+        most = np.log(hits.shape[1]) * (1 + SUM)
+        says = "the loss is more than pixels that all are right can make it"
+        yield Contradiction((wrong == 0) & (losses > most), says)

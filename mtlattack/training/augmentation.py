@@ -2,7 +2,6 @@
 
 import hashlib
 from dataclasses import dataclass
-from operator import mul, truediv
 
 import torch
 import torch.nn.functional as F
@@ -13,9 +12,6 @@ from mtlattack.data import Batch
 from mtlattack.tasks import Task, TaskMap
 
 Labels = dict[str, Tensor]
-
-_ZOOMED = {"depth": truediv, "depth_euclidean": truediv, "inverse_depth": mul}
-"""What a zoom's factor does to what labels say; a surface seen from nearer keeps its size, and so its curvature."""
 
 
 @dataclass(frozen=True)
@@ -64,11 +60,7 @@ def mirror(image: Tensor, labels: Labels, tasks: TaskMap) -> tuple[Tensor, Label
 
     Curvatures have no direction, and reshading's light is at the camera: they are only flipped.
     """
-    flipped = {name: label.flip(-1) for name, label in labels.items()}
-    for name, task in tasks.items():
-        if task.kind == "normals":
-            flipped[name] = flipped[name] * flipped[name].new_tensor([-1.0, 1.0, 1.0]).view(3, 1, 1)
-    return image.flip(-1), flipped
+    return image.flip(-1), {name: tasks[name].mirrored(label) for name, label in labels.items()}
 
 
 def zoom(
@@ -76,8 +68,8 @@ def zoom(
 ) -> tuple[Tensor, Labels]:
     """Crop a window of 1/`factor` of the sides at a relative `position` and enlarge it to the full size.
 
-    Things look `factor` times nearer, so depth is divided by it and inverse depth multiplied. Labels come from the
-    nearest pixel: no class, invalid mark or normal is blended.
+    Things look `factor` times nearer, so depth is divided by it and inverse depth multiplied; a surface keeps its size,
+    and so its curvature. Labels come from the nearest pixel: no class, invalid mark or normal is blended.
     """
     height, width = image.shape[-2:]
     h, w = round(height / factor), round(width / factor)
@@ -90,9 +82,7 @@ def zoom(
 
 def _enlarge(task: Task, label: Tensor, size: tuple[int, int], factor: float) -> Tensor:
     rows, columns = (_nearest(old, new) for old, new in zip(label.shape[-2:], size, strict=True))
-    enlarged = label[..., rows, :][..., columns]
-    change = _ZOOMED.get(task.kind)
-    return enlarged if change is None else change(enlarged, factor)
+    return task.zoomed(label[..., rows, :][..., columns], factor)
 
 
 def _nearest(old: int, new: int) -> Tensor:

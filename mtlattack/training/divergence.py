@@ -3,11 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from mtlattack.attacks.guard import undisturbed
-from mtlattack.tasks import Task
+from mtlattack.tasks import Task, undisturbed
 from mtlattack.training.precision import MixedPrecision
 
 
@@ -16,13 +14,7 @@ def divergence(task: Task, prediction: Tensor, reference: Tensor) -> Tensor:
 
     Classes: KL(reference ‖ prediction) of the softmax, in nats. Normals: 1 − cosine. Otherwise: |difference|.
     """
-    if task.kind == "segmentation":
-        pixels = F.kl_div(prediction.log_softmax(1), reference.log_softmax(1), reduction="none", log_target=True).sum(1)
-    elif task.kind == "normals":
-        pixels = 1 - F.cosine_similarity(prediction, reference, dim=1, eps=1e-6)
-    else:
-        pixels = (prediction - reference).abs().mean(1)
-    return pixels.mean((1, 2))
+    return task.divergence(prediction, reference).mean((1, 2))
 
 
 class DivergenceView(nn.Module):

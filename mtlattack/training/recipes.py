@@ -5,8 +5,15 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from mtlattack.attacks import Attack, MinimalAttack, UniversalAttack, create_attack, parts_of, takes_steps
-from mtlattack.attacks.threat import in_image_units
+from mtlattack.attacks import (
+    Attack,
+    MinimalAttack,
+    UniversalAttack,
+    create_attack,
+    parts_of,
+    takes_steps,
+)
+from mtlattack.epsilon import epsilon_text, in_image_units
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.schemas import list_named, named_path, read_named, validate
 
@@ -44,7 +51,7 @@ class Adversarial(_Part):
 
     def describe(self) -> str:
         """In words for cards: `clean+adversarial, pgd-dgba, linf ε = 4/255, 2 steps`."""
-        size = f"{self.eps:g}/255" if self.norm == "linf" else f"{self.eps:g}"
+        size = epsilon_text(in_image_units(self.eps, self.norm), self.norm)
         return f"{self.method}, {self.attack}, {self.norm} ε = {size}, {self.steps} steps"
 
     def create_attack(self, seed: int) -> Attack:

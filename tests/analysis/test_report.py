@@ -14,7 +14,7 @@ from rich.console import Console
 from mtlattack.analysis import Interval, Record
 from mtlattack.analysis.comparison import render_comparison
 from mtlattack.analysis.plots import plot_record
-from mtlattack.analysis.tables import SUMMARIES, compact_interval, headline, render_text, to_csv, to_markdown
+from mtlattack.analysis.tables import SUMMARIES, WIDTH, compact_interval, headline, render_text, to_csv, to_markdown
 from mtlattack.attacks import list_attacks
 from mtlattack.errors import InputError
 from mtlattack.evidence import Evidence
@@ -78,7 +78,7 @@ def test_schema_explains_the_record() -> None:
 
 def test_record_refuses_what_is_no_record() -> None:
     content = evidence_of(THREE, 1).report().record.model_dump()
-    for change in ({"format": "other"}, {"format_version": 3}, {"extra": 1}, {"clean": {"depth": {"rmse": "good"}}}):
+    for change in ({"format": "other"}, {"format_version": 4}, {"extra": 1}, {"clean": {"depth": {"rmse": "good"}}}):
         with pytest.raises(ValueError, match="validation error"):
             Record.model_validate(content | change)
 
@@ -96,10 +96,10 @@ def test_a_long_name_makes_a_wide_table_and_is_not_cut() -> None:
 
 
 @pytest.mark.parametrize("tasks", [THREE, FIVE], ids=["T=3", "T=5"])
-def test_tables_fit_into_100_columns(tasks: list[Task]) -> None:
+def test_tables_fit_into_their_width(tasks: list[Task]) -> None:
     record = evidence_of(tasks, eps=(1 / 255, 16 / 255)).report().record
     lines = render_text(record).splitlines()
-    assert max(map(len, lines)) <= 100
+    assert max(map(len, lines)) <= WIDTH
     assert not [line for line in lines if "…" in line]
     for result in record.attacks:
         assert sum(line.split()[:1] == [result.name] for line in lines) == 4  # two tables for each of two ε

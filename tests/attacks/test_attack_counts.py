@@ -1,13 +1,15 @@
 """The passes that an attack spends on a network that ships: exactly K forwards and K backwards, images alone."""
 
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import cache
 from typing import Any, Self
+from unittest.mock import patch
 
 import pytest
 import torch
+from dispatch_toys import Watching
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from mtlattack.attacks import create_attack
 from mtlattack.attacks.aggregators import LinearAggregator, create_aggregator, list_aggregators
@@ -43,6 +45,13 @@ def batch() -> tuple[Tensor, dict[str, Tensor]]:
     return images, targets
 
 
+@cache
+def prepared() -> tuple[nn.Module, nn.Module]:
+    """The network's copy that is attacked and the one that searches, made once: attacks leave them as they were."""
+    model = prepare_for_attack(network(), batch()[0])
+    return model, lower_precision(model)
+
+
 class Counter:
     """Inside, counts passes through a module; its parameters must need no gradient while it runs, nor be given one."""
 
@@ -71,12 +80,36 @@ class Counter:
         self.made += 1
 
 
-class Masks(TorchDispatchMode):
-    """Which gradients each convolution's backward pass computes: those of its (input, weight, bias)."""
+class Masks:
+    """Which gradients each convolution's backward pass computes: those of its (input, weight, bias).
+
+    Watches while torch goes backwards and no longer: what an aggregator solves takes a hundred thousand operations.
+    """
 
     def __init__(self) -> None:
-        super().__init__()
         self.seen: list[tuple[bool, ...]] = []
+
+    def __enter__(self) -> Self:
+        self._patches = ExitStack()
+        for way in ("grad", "backward"):
+            self._patches.enter_context(patch.object(torch.autograd, way, self._watched(getattr(torch.autograd, way))))
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._patches.close()
+
+    def _watched(self, go: Callable[..., Any]) -> Callable[..., Any]:
+        def watched(*args: Any, **kwargs: Any) -> Any:
+            with _Convolutions(self.seen):
+                return go(*args, **kwargs)
+
+        return watched
+
+
+class _Convolutions(Watching):
+    def __init__(self, seen: list[tuple[bool, ...]]) -> None:
+        super().__init__()
+        self.seen = seen
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is torch.ops.aten.convolution_backward.default:
@@ -155,8 +188,7 @@ def test_black_boxes_spend_forwards_alone(name: str, options: dict[str, int]) ->
 
 @pytest.mark.parametrize("aggregator", [*LINEAR, *OTHERS])
 def test_prepared_copies_spend_the_same(aggregator: str) -> None:
-    model = prepare_for_attack(network(), batch()[0])
-    search, backwards = lower_precision(model), K * (1 if aggregator in LINEAR else T)
+    (model, search), backwards = prepared(), K * (1 if aggregator in LINEAR else T)
     more = create_aggregator(aggregator).relative_to_clean
     assert spend(f"apgd-{aggregator}", model)[0] == [(K + 1 + more, backwards)]
     assert spend(f"apgd-{aggregator}", model, search)[0] == [(2 + more, 0), (K, backwards)]

@@ -1,6 +1,6 @@
-"""Criteria: the weighted losses by hand, fixed weights in the gradient, and the plain loss as the judge."""
+"""Criteria: the weighted losses by hand, fixed weights in the gradient, and which losses judge."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pytest
 import torch
@@ -16,6 +16,8 @@ from mtlattack.tasks import Task, create_task, list_tasks
 TASKS = {name: create_task(name, **({"classes": 4} if name == "segmentation" else {})) for name in list_tasks()}
 every_task = pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
 CRITERIA = list_criteria()
+JUDGES = ["dlr"]
+WEIGHTS = [name for name in CRITERIA if name not in JUDGES]
 
 
 def example(task: Task, batch: int = 3, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -88,10 +90,11 @@ def test_segpgd_by_hand(progress: float) -> None:
     assert result == pytest.approx(expected, abs=1e-9)
 
 
+@pytest.mark.parametrize("name", ["segpgd", "dlr"])
 @every_task
-def test_segpgd_leaves_other_tasks_alone(task: Task) -> None:
+def test_those_for_segmentation_leave_other_tasks_alone(task: Task, name: str) -> None:
     prediction, target = example(task)
-    changed = create_criterion("segpgd").loss(task, prediction, target, 0.5)
+    changed = create_criterion(name).loss(task, prediction, target, 0.5)
     assert torch.equal(changed, task.loss(prediction, target)) == (task.kind != "segmentation")
 
 
@@ -119,7 +122,7 @@ def test_loss_is_the_mean_of_the_pixel_losses(task: Task) -> None:
     assert means == pytest.approx(plain, abs=1e-9)
 
 
-@pytest.mark.parametrize("name", CRITERIA)
+@pytest.mark.parametrize("name", WEIGHTS)
 @every_task
 def test_gradients_are_those_of_fixed_weights(task: Task, name: str) -> None:
     """Finite differences of Σ w·loss, w as at the point itself."""
@@ -145,6 +148,15 @@ def test_gradients_are_those_of_fixed_weights(task: Task, name: str) -> None:
         assert float(gradient[place]) == pytest.approx(slope, abs=1e-7)
 
 
+def judging_losses(name: str, points: Tensor, targets: Mapping[str, Tensor]) -> list[Tensor]:
+    """Of `ToyNet`, by which an attack with this criterion knows its best point, `[B]` each."""
+    if name in WEIGHTS:
+        return losses_of(ToyNet(), points, targets)
+    model, criterion = ToyNet().eval(), create_criterion(name)
+    predictions = model(points)
+    return [criterion.loss(task, predictions[key], targets[key], 0.0) for key, task in model.tasks.items()]
+
+
 @pytest.mark.parametrize("aggregator", ["total", "dgba", "signsum", "single:segmentation"])
 @pytest.mark.parametrize("name", CRITERIA)
 def test_criteria_compose_and_do_not_feel_the_batch(name: str, aggregator: str) -> None:
@@ -156,14 +168,16 @@ def test_criteria_compose_and_do_not_feel_the_batch(name: str, aggregator: str) 
     assert torch.equal(alone[0], result[2])
     assert not torch.equal(result, create_attack(f"apgd-{aggregator}", eps=0.1, steps=6)(ToyNet(), images, targets))
     assert attack.cost(3) == create_attack(f"apgd-{aggregator}", eps=0.1, steps=6).cost(3)
-    plain = [torch.stack(losses_of(ToyNet(), x, targets), 1) for x in (images, result)]
+    judged = [torch.stack(judging_losses(name, x, targets), 1) for x in (images, result)]
     columns = [0] if aggregator.startswith("single") else [0, 1, 2]
-    clean, hurt = (attack.aggregator.score(losses[:, columns]) for losses in plain)
+    clean, hurt = (attack.aggregator.score(losses[:, columns]) for losses in judged)
     assert (hurt >= clean).all() and (hurt > clean).any()
 
 
 @pytest.mark.parametrize("name", CRITERIA)
-def test_the_score_stays_that_of_the_plain_losses(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_score_is_that_of_the_plain_losses_or_of_a_criterion_that_judges(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen = []
 
     class Spy(Objective):
@@ -176,7 +190,7 @@ def test_the_score_stays_that_of_the_plain_losses(name: str, monkeypatch: pytest
     images, targets = toy_batch(3)
     create_attack(f"bim-total+{name}", eps=0.1, steps=3)(ToyNet(), images, targets)
     for points, score in seen:
-        torch.testing.assert_close(score, torch.stack(losses_of(ToyNet(), points, targets), 1).sum(1).detach())
+        torch.testing.assert_close(score, torch.stack(judging_losses(name, points, targets), 1).sum(1).detach())
 
 
 def test_segpgd_goes_by_the_share_of_the_climb_that_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,7 +215,8 @@ def test_cospgd_needs_the_losses_of_pixels() -> None:
 
 
 def test_names() -> None:
-    assert CRITERIA == ["cospgd", "segpgd"]
+    assert CRITERIA == ["cospgd", "dlr", "segpgd"]
+    assert JUDGES == [name for name in CRITERIA if create_criterion(name).judges]
     with pytest.raises(UnknownNameError, match="unknown criterion 'cosgpd'; did you mean 'cospgd'"):
         create_attack("pgd-total+cosgpd", eps=0.1)
 

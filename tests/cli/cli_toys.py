@@ -1,7 +1,9 @@
 """Running the command line inside this process, or in a process that can be killed."""
 
+import io
 import os
 import sys
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.context import ForkServerProcess
@@ -54,6 +56,14 @@ class CommandLine:
         assert (ran.code, ran.out) == (2, "")
         assert ran.err.startswith("error: ") and ran.err.endswith("\n") and ran.err.count("\n") == 1
         return ran.err[len("error: ") : -1]
+
+
+def run_quietly(*arguments: object) -> None:
+    """A command that must succeed, in this process, for fixtures that outlive a test; what it prints is dropped."""
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(io.StringIO()), pytest.raises(SystemExit) as ended:
+        patch.setattr(sys, "argv", ["mtlattack", *map(str, arguments)])
+        main()
+    assert not ended.value.code
 
 
 def start(*arguments: object) -> ForkServerProcess:

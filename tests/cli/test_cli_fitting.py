@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from mtlattack.attacks import create_attack
-from mtlattack.cli.run import _images_to_fit_on
+from mtlattack.cli.choosing import _images_to_fit_on
 from mtlattack.data import write_rooms
 from mtlattack.tasks import Depth, TaskMap
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from cli_toys import CommandLine, files
 
+from mtlattack.attacks.standard import Member
 from mtlattack.data import PreparedDataset, load_dataset
 from mtlattack.evaluation import evaluate, load_suite
 from mtlattack.leaderboard.board import Board
@@ -30,10 +31,12 @@ def suites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     hashes = "".join(f'{name} = "{digest}"\n' for name, digest in data.digests().items())
     (folder / "toy.toml").write_text(
         f'name = "toy"\nversion = 3\ndescription = "toys"\ndata = "rooms"\nlimit = 2\neps = [4]\n'
-        f'attacks = ["fgsm-dgba", "noise-dgba"]\n[data_sha256]\n{hashes}'
+        f'attacks = ["fgsm-dgba", "noise-dgba", "standard"]\n[data_sha256]\n{hashes}'
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("mtlattack.evaluation.suites.SUITES", folder)
+        # No more than the suite runs anyway.
+        patch.setattr("mtlattack.attacks.standard.Standard.composition", (Member("fgsm-dgba"),))
         yield folder
 
 
@@ -84,12 +87,15 @@ def test_a_checkpoint_of_ours_goes_from_run_to_row(cli: CommandLine, place: Path
     assert row_of(out) == stored.id and stored.row.submitted.name == "A. Nother"
     assert stored.row.model.checkpoint_sha256 == file_hash(checkpoint)
     assert (stored.row.model.name, stored.row.model.layout) == ("tiny", "shared")
-    attack = max(stored.row.attacks, key=lambda each: each.log_ratio.value or 0)
+    attack = max(stored.record.attacks, key=lambda each: each.log_ratio.value or 0)
+    [robust] = stored.record.robust_skill
     for line in (
-        f"row {stored.id}: tiny under toy v3, 2 images",
+        f"row {stored.id}: tiny under toy v3, 2 images, linf 4/255",
         "  sharing degree: 1.00",
-        f"strongest attack at linf 4/255: {attack.name}",
-        f"  log loss ratio: {attack.log_ratio.value:.3g} [",
+        f"  robust skill: {robust.skill.mean.value:.2f} [",
+        f"  worst task: {robust.skill.worst_task}",
+        f"  strongest attack: {attack.name}",
+        f"  log loss ratio: {attack.log_ratio.value:.2f} [",
         f"  {stored.path}",
         f"  {stored.evidence_path} ({stored.row.evidence.bytes:,} bytes)",
         "  mtlattack leaderboard check leaderboard",

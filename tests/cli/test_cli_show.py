@@ -3,22 +3,29 @@
 import csv
 import io
 import json
+import shutil
 from pathlib import Path
 
 import pytest
-from cli_toys import CommandLine
+from cli_toys import CommandLine, run_quietly
 
 from mtlattack.analysis import Record
 
 
-@pytest.fixture
-def runs(cli: CommandLine, rooms: Path, checkpoint: Path) -> list[Path]:
-    """Two finished runs; the second has one attack more."""
-    folders = [Path("one"), Path("two")]
-    for folder, attacks in zip(folders, ("fgsm-total", "fgsm-total,fgsm-dgba"), strict=True):
+@pytest.fixture(scope="module")
+def finished(rooms: Path, checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of two finished runs; the second has one attack more."""
+    folder = tmp_path_factory.mktemp("runs")
+    for name, attacks in (("one", "fgsm-total"), ("two", "fgsm-total,fgsm-dgba")):
         command = ("run", "--model", checkpoint, "--data", rooms, "--limit", 2, "--device", "cpu")
-        cli.good(*command, "--attacks", attacks, "--out", folder)
-    return folders
+        run_quietly(*command, "--attacks", attacks, "--out", folder / name)
+    return folder
+
+
+@pytest.fixture
+def runs(cli: CommandLine, finished: Path) -> list[Path]:
+    """Copies of these runs, to be spoiled."""
+    return [Path(shutil.copytree(finished / name, name)) for name in ("one", "two")]
 
 
 def test_formats(cli: CommandLine, runs: list[Path]) -> None:
@@ -48,7 +55,8 @@ def test_formats(cli: CommandLine, runs: list[Path]) -> None:
 
 
 def test_parts_of_one_experiment_are_one(cli: CommandLine, rooms: Path, checkpoint: Path) -> None:
-    command = ("run", "--model", checkpoint, "--data", rooms, "--limit", 2, "--device", "cpu", "--attacks", "fgsm-*")
+    attacks = "fgsm-single:*,fgsm-signsum,fgsm-dgba"
+    command = ("run", "--model", checkpoint, "--data", rooms, "--limit", 2, "--device", "cpu", "--attacks", attacks)
     for eps in (8, 4):
         cli.good(*command, "--eps", eps, "--out", f"eps{eps}")
     cli.good(*command, "--eps", "4,8", "--out", "both")

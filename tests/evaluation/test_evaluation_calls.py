@@ -66,7 +66,7 @@ def test_sick_models(trained: MultiTaskNetwork, batch: Batch) -> None:
 
 
 def test_one_image_has_no_batch() -> None:
-    assert calls(Shaken(1.0), 1) == {"images": 1, "again": 0.0, "alone": None, "without_gradient": []}
+    assert calls(Shaken(1.0), 1) == {"images": 1, "again": 0.0, "alone": None, "without_gradient": [], "looks": {}}
 
 
 @pytest.mark.parametrize("cut", [lambda depth: depth.detach(), lambda depth: (20 * depth).round() / 20])

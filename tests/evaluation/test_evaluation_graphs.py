@@ -19,7 +19,7 @@ from mtlattack.evaluation import evaluate
 from mtlattack.evaluation.preparation import Preparation, check_cuda_graphs, prepare, with_graphs
 from mtlattack.evidence import Evidence
 from mtlattack.models import GraphedModel, MultiTaskNetwork, PreparedModel
-from mtlattack.models.graphed import Predict, Record
+from mtlattack.models.prepared import Predict, Record
 
 EPS = 4 / 255
 SIZE = (96, 128)
@@ -42,9 +42,9 @@ def emulated(monkeypatch: pytest.MonkeyPatch) -> Callable[[Record], Counting]:
     def install(record: Record) -> Counting:
         counting = Counting(record)
         seconds: Seconds = lambda model, images: 0.5 if isinstance(model, GraphedModel) else 1.0  # noqa: E731
-        monkeypatch.setattr("mtlattack.models.graphed._seconds", seconds)
-        monkeypatch.setattr("mtlattack.evaluation.runner.check_cuda_graphs", lambda device: None)
-        monkeypatch.setattr("mtlattack.evaluation.runner.with_graphs", partial(with_graphs, record=counting))
+        monkeypatch.setattr("mtlattack.models.prepared.graphed._seconds", seconds)
+        monkeypatch.setattr("mtlattack.evaluation.setup.check_cuda_graphs", lambda device: None)
+        monkeypatch.setattr("mtlattack.evaluation.setup.with_graphs", partial(with_graphs, record=counting))
         return counting
 
     return install
@@ -179,7 +179,7 @@ class Failing:
             self.running = True
             return found
 
-        monkeypatch.setattr("mtlattack.evaluation.runner.with_graphs", graphed)
+        monkeypatch.setattr("mtlattack.evaluation.setup.with_graphs", graphed)
 
 
 def collected(work: Callable[[], Evidence]) -> tuple[Evidence, list[str]]:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from mtlattack.attacks import Attack, create_attack
 from mtlattack.data import Batch, PreparedDataset
 from mtlattack.evaluation import evaluate as evaluate_anywhere
-from mtlattack.evaluation import measure
+from mtlattack.evaluation.judging import judge as measure
 from mtlattack.evaluation.preparation import gradient_agreement, prepare
 from mtlattack.models import MultiTaskNetwork, lower_precision, prepare_for_attack
 

@@ -1,5 +1,6 @@
 """Evidence made up to the last bit, and what a stranger may do to a packed one."""
 
+import dataclasses
 import json
 import lzma
 import struct
@@ -52,11 +53,22 @@ def evidence_of(
     return Evidence(plan, {"started": "now"}, ids, {t.name: t for t in tasks}, outcomes[0], outcomes[1:])
 
 
+def with_constant(evidence: Evidence, seed: int = 1) -> Evidence:
+    """The run with statistics of constant answers, out of the same pool."""
+    other = evidence_of(list(evidence.tasks.values()), 1, len(evidence.ids), seed)
+    return dataclasses.replace(evidence, constant=other.clean.statistics)
+
+
 def assert_same(found: Evidence, wanted: Evidence) -> None:
     """Equal to the last bit."""
     assert (found.plan, found.environment, found.ids) == (wanted.plan, wanted.environment, wanted.ids)
     assert found.tasks == wanted.tasks and list(found.tasks) == list(wanted.tasks)
     assert len(found.attacked) == len(wanted.attacked)
+    assert (found.constant is None) == (wanted.constant is None)
+    for name, values in (wanted.constant or {}).items():
+        assert found.constant is not None and list(found.constant) == list(wanted.tasks)
+        assert found.constant[name].dtype == np.float64 and found.constant[name].shape == values.shape
+        assert found.constant[name].tobytes() == values.tobytes()
     for one, other in zip([found.clean, *found.attacked], [wanted.clean, *wanted.attacked], strict=True):
         assert list(one.statistics) == list(other.statistics)
         for a, b in zip(_arrays(one), _arrays(other), strict=True):

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from compact_toys import COUNTS, TASKS, assert_same, changed, compressed, evidence_of
+from compact_toys import COUNTS, TASKS, assert_same, changed, compressed, evidence_of, with_constant
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -34,19 +34,36 @@ JSON = st.recursive(
 )
 
 
-def test_a_real_run_comes_back_to_the_last_bit(tiny_evidence: Evidence) -> None:
-    gaps = [outcome.diagnostics[:, 1] for outcome in tiny_evidence.attacked]
-    assert any(np.isnan(gap).all() for gap in gaps) and any(np.isfinite(gap).all() for gap in gaps)
-    found = unpack(pack(tiny_evidence), "here")
-    assert_same(found, tiny_evidence)
-    assert found.report().record == tiny_evidence.report().record
-
-
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 4), st.integers(1, 4))
 def test_made_up_runs_come_back_to_the_last_bit(seed: int, jobs: int, images: int) -> None:
     evidence = evidence_of(jobs=jobs, images=images, seed=seed)
-    assert_same(unpack(pack(evidence), "here"), evidence)
+    for each in (evidence, with_constant(evidence, seed + 1)):
+        assert_same(unpack(pack(each), "here"), each)
+
+
+def test_the_version_says_whether_there_is_a_constant_answer() -> None:
+    packed = pack(with_constant(evidence_of()))
+    assert unseal(PACKED)[0]["format_version"] == 1 and unseal(packed)[0]["format_version"] == 2
+    assert packed == pack(unpack(packed, "here"))
+    names = set(unseal(packed)[1]) - set(unseal(PACKED)[1])
+    assert names == {f"constant/{task.name}/{part}" for task in TASKS for part in ("counted", "counts", "sums")}
+    for version, data, message in (
+        (1, packed, "this has 'constant/depth/counted', which does not belong there"),
+        (2, PACKED, "this has no 'constant/segmentation/counted'"),
+    ):
+        other = changed(data, lambda document, _, version=version: {**document, "format_version": version})
+        with pytest.raises(InputError, match=f"^here: {message}"):
+            unpack(other, "here")
+
+
+def test_constant_answers_are_counted_and_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    evidence = with_constant(evidence_of())
+    values = compact.values_of(evidence.tasks, 1 + len(evidence.attacked), len(evidence.ids))
+    monkeypatch.setattr(compact, "MOST_VALUES", values)
+    assert pack(evidence_of()) == PACKED
+    with pytest.raises(InputError, match="plan and ids ask for"):
+        pack(evidence)
 
 
 def test_all_counts_and_no_counts_come_back_as_well() -> None:
@@ -118,6 +135,11 @@ def test_statistics_that_are_not_finite_are_not_packed(value: float) -> None:
     evidence.clean.statistics["depth"][0, 3] = value
     with pytest.raises(InputError, match="statistics/depth/sums has values that are not finite"):
         pack(evidence)
+    evidence = with_constant(evidence_of())
+    assert evidence.constant is not None
+    evidence.constant["depth"][0, 3] = value
+    with pytest.raises(InputError, match="constant/depth/sums has values that are not finite"):
+        pack(evidence)
 
 
 @pytest.mark.parametrize(
@@ -141,9 +163,9 @@ SEGMENTATION = TASKS[0].config()
 DOCUMENTS: list[tuple[dict[str, Any], str]] = [
     (
         {"format": "mtlattack-evidence"},
-        "format is 'mtlattack-evidence' version 1, expected 'mtlattack-evidence-compact' 1",
+        "format is 'mtlattack-evidence' version 1, expected 'mtlattack-evidence-compact' 1 or 2",
     ),
-    ({"format_version": 2}, "version 2, expected"),
+    ({"format_version": 3}, "version 3, expected"),
     ({"format_version": True}, "version True, expected"),
     ({"format_version": 1.0}, "version 1.0, expected"),
     ({"more": 1}, "its metadata has 'more', which does not belong there"),

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from leaderboard_toys import MODEL, row_of, store, write_suite
+from leaderboard_toys import COMPOSITION, MODEL, row_of, store, write_suite
 
 from mtlattack.data import load_dataset
 from mtlattack.evaluation import evaluate, load_suite
@@ -22,11 +22,20 @@ def suites_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def composition() -> Iterator[None]:
+    """`standard` of a few steps."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mtlattack.attacks.standard.Standard.composition", COMPOSITION)
+        yield
+
+
 @pytest.fixture(scope="module", autouse=True)
-def suites(suites_folder: Path) -> Iterator[Path]:
-    """That folder, where every test of this folder looks for suites."""
+def suites(suites_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """That folder, where every test of this folder looks for suites; and a cache of the module's own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("mtlattack.evaluation.suites.SUITES", suites_folder)
+        patch.setenv("MTLATTACK_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield suites_folder
 
 
@@ -77,7 +86,7 @@ def stored(board: Board) -> StoredRow:
 
 @pytest.fixture(scope="module")
 def few_resamples() -> Iterator[None]:
-    """Intervals from 20 resamples, so that a row is recomputed in no time."""
+    """Intervals from 20 resamples, so that a record is derived in no time."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("mtlattack.analysis.report.RESAMPLES", 20)
         yield

@@ -1,10 +1,12 @@
 """A tiny suite, a run of it, and a board with its row."""
 
 import hashlib
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from mtlattack.attacks.standard import Member
 from mtlattack.data import PreparedDataset, load_dataset
 from mtlattack.evidence import Evidence
 from mtlattack.evidence.packing.compact import pack
@@ -27,9 +29,12 @@ data = "rooms"
 limit = {IMAGES}
 eps = [2, 4]
 headline = 4
-attacks = ["noise-dgba", "fgsm-dgba", "apgd-single:*", "apgd-dgba", "pgd-maxmin"]
+attacks = ["noise-dgba", "fgsm-dgba", "apgd-single:*", "apgd-dgba", "pgd-maxmin", "standard"]
 options = {{apgd = {{steps = 2}}, pgd = {{steps = 2}}, noise = {{restarts = 2}}}}
 """
+
+# What `standard` takes here: attacks that the suite has anyway.
+COMPOSITION = (Member("apgd-dgba", {"steps": 2}), Member("fgsm-dgba"))
 
 
 def write_suite(folder: Path, text: str = TINY_SUITE) -> Path:
@@ -66,6 +71,14 @@ def row_of(evidence: Evidence, **changes: Any) -> tuple[Row, bytes]:
     reference = EvidenceReference(file=digest[:16] + EVIDENCE_SUFFIX, sha256=digest, bytes=len(packed))
     submitter = Submitter(name="somebody", at=datetime.now(UTC))
     return build_row(evidence, card_of(evidence, **changes), submitter, reference), packed
+
+
+def board_of(root: Path, runs: Mapping[str, Evidence]) -> Board:
+    """A board with a row for each run, by the model's name."""
+    (root / ROWS).mkdir(parents=True, exist_ok=True)
+    for name, evidence in runs.items():
+        store(root, *row_of(evidence, name=name))
+    return Board(root)
 
 
 def store(root: Path, row: Row, packed: bytes) -> StoredRow:

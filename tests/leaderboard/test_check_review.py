@@ -44,11 +44,13 @@ def later_run(evidence: Evidence) -> Evidence:
 
 def one_label_less(evidence: Evidence) -> None:
     """Depth with a pixel fewer than its labels have, and nothing that contradicts it."""
-    column = list(evidence.tasks).index("depth")
-    for outcome in [evidence.clean, *evidence.attacked]:
-        statistics = outcome.statistics["depth"]
+    assert evidence.constant is not None
+    column, outcomes = list(evidence.tasks).index("depth"), [evidence.clean, *evidence.attacked]
+    for statistics in [evidence.constant["depth"], *(outcome.statistics["depth"] for outcome in outcomes)]:
         statistics[:, 0] -= 1
         statistics[:, 4:] = statistics[:, 4:].clip(max=statistics[:, :1])
+    for outcome in outcomes:
+        statistics = outcome.statistics["depth"]
         outcome.losses[:, column] = (statistics[:, 1] / statistics[:, 0]).astype("float32")
 
 
@@ -106,11 +108,11 @@ def test_a_wrong_row_that_is_retracted_keeps_no_other_out(
     base = shutil.copytree(board.root, tmp_path / "base")
     honest = store(board.root, *row_of(other_model(tiny_evidence), name="honest"))
     found = refusals(board.root, base)
-    assert found and all("counted the same labels otherwise" in text for text in found)
+    assert len(found) == 2 and all("to the same labels: one" in x or "the same labels otherwise" in x for x in found)
     append(board.ledger, event(wrong.id, "retracted"))
     assert refusals(board.root) == []
-    found = [text for text in flags(board.root) if "counted the same labels otherwise" in text]
-    assert found and all(wrong.path.name in text and honest.id in text for text in found)
+    found = [text for text in flags(board.root) if "one of both is wrong" in text]
+    assert len(found) == 2 and all(wrong.path.name in text and honest.id in text for text in found)
 
 
 def test_losses_that_are_nearly_those_of_another_model_are_flagged(
@@ -168,7 +170,7 @@ def test_flags_that_nobody_could_raise_are_named(
         lambda e: e.environment.update(sign_agreement=1.5),
     ],
 )
-def test_differences_are_not_negative_and_shares_not_above_1(
+def test_what_calls_showed_is_not_negative_and_a_share_not_above_1(
     stored: StoredRow, tiny_evidence: Evidence, change: Callable[[Evidence], None]
 ) -> None:
     with pytest.raises(Exception, match=r"evidence: environment: .*Input should be (greater|less) than or equal"):
@@ -217,7 +219,7 @@ def test_a_ledger_full_of_nothing_is_not_read_to_its_end(board: Board, monkeypat
         lambda row: row["model"].pop("note"),
         lambda row: row.pop("format"),
         lambda row: row["model"].update(sharing_degree=1),
-        lambda row: row["environment"].update(started=row["environment"]["started"].replace("Z", "+00:00")),
+        lambda row: row["submitted"].update(at=row["submitted"]["at"].replace("Z", "+00:00")),
     ],
 )
 def test_a_new_row_is_written_in_one_way(board: Board, stored: StoredRow, change: Change) -> None:
@@ -235,7 +237,8 @@ def test_attacks_that_are_not_the_suites_are_not_computed_with(
         evidence.attacked.extend([evidence.attacked[-1]] * 20)
 
     forge(board, stored, changed(tiny_evidence, more))
-    monkeypatch.setattr("mtlattack.leaderboard.checking.board_check.check_recomputation", lambda case: 1 / 0)
+    monkeypatch.setattr("mtlattack.leaderboard.rows.deriving.record_of", lambda evidence: 1 / 0)
+    monkeypatch.setattr("mtlattack.leaderboard.checking.board_check.check_contradictions", lambda case: 1 / 0)
     found = refusals(board.root)
     assert len(found) == 1 and "attacks: there are" in found[0]
 

@@ -1,29 +1,29 @@
-"""`leaderboard diff`: paired differences against resampling by hand, every number, and what may not be compared."""
+"""`leaderboard diff`: paired differences against resampling by hand, cards, and what may not be compared."""
 
 from dataclasses import replace
 from math import log
 
 import numpy as np
 import pytest
-from command_toys import bad, good, of_version, put, variant
+from checking_toys import changed
+from command_toys import bad, good, hopeless, of_version, put, without_skill
 from leaderboard_toys import row_of, store
 
-from mtlattack.analysis import Interval
 from mtlattack.analysis.change import LOSS_FLOOR, resampling_weights
 from mtlattack.analysis.report import BOOTSTRAP_SEED
+from mtlattack.errors import InputError
 from mtlattack.evidence import Evidence, Outcome
 from mtlattack.leaderboard.board import Board, StoredRow
+from mtlattack.leaderboard.columns import COLUMNS
 from mtlattack.leaderboard.comparing.difference import (
     FieldDifference,
-    NumberDifference,
     VersionsMixed,
+    check_comparable,
     compare_cards,
-    compare_numbers,
     compare_rows,
-    evidence_of,
 )
 from mtlattack.leaderboard.comparing.paired import paired_differences
-from mtlattack.leaderboard.rows.numbers import Number, Place, numbers_of
+from mtlattack.leaderboard.rows.deriving import record_of
 
 RESAMPLES = 40
 
@@ -73,33 +73,58 @@ def test_paired_differences_are_those_of_resampling_by_hand(tiny_evidence: Evide
     count = len(tiny_evidence.ids)
     weights = resampling_weights(count, RESAMPLES, BOOTSTRAP_SEED)
     draws = [[i for i in range(count) for _ in range(int(row[i]))] for row in weights]
-    found = paired_differences(tiny_evidence, other_evidence)
-    assert len(found) == len(tiny_evidence.attacked)
-    for place, each in enumerate(found):
+    clean, *found = paired_differences(tiny_evidence, other_evidence)
+    assert (clean.attack, clean.eps) == ("clean", 0) and set(clean.numbers) == {"skill"}
+    # Then the ensembles and the robust ones, of each ε.
+    names = [(each.attack, each.eps) for each in found[len(tiny_evidence.attacked) :]]
+    assert names == [(name, eps) for name in ("standard", "robust") for eps in (2 / 255, 4 / 255)]
+    for place, each in enumerate(found[: len(tiny_evidence.attacked)]):
         planned = tiny_evidence.plan["attacks"][place]["config"]
         assert (each.attack, each.eps) == (planned["name"], planned["eps"])
         one, two = (np.array([by_hand(e, e.attacked[place], images) for images in draws])
                     for e in (tiny_evidence, other_evidence))  # fmt: skip
-        for column, interval in enumerate((each.log_ratio, each.loss_change, each.arp)):
+        for column, name in enumerate(("log_ratio", "loss_change", "arp")):
+            interval = each.numbers[name]
             difference = two[:, column] - one[:, column]
             low, high = np.percentile(difference[1:], [2.5, 97.5])
             expected = pytest.approx((difference[0], low, high), rel=1e-9, abs=1e-12)
             assert (interval.value, interval.low, interval.high) == expected
 
 
-def test_a_row_does_not_differ_from_itself(tiny_evidence: Evidence, stored: StoredRow) -> None:
-    zero = Interval(value=0, low=0, high=0)
-    for each in paired_differences(tiny_evidence, tiny_evidence):
-        assert each.log_ratio == each.loss_change == each.arp == zero
+def test_skill_is_paired_too(tiny_evidence: Evidence) -> None:
+    """Against a model of which nothing is left the difference is what the other has, and its interval that one's."""
+    record = record_of(tiny_evidence)
+    pairs = paired_differences(hopeless(tiny_evidence), tiny_evidence)
+    found = {(each.attack, each.eps): each.numbers for each in pairs}
+    zero = found["clean", 0]["skill"]
+    assert (zero.value, zero.low, zero.high) == (0, 0, 0)
+    for result in record.attacks[: len(tiny_evidence.attacked)]:
+        assert result.skill is not None
+        assert found[result.name, result.eps]["skill"] == result.skill.mean
+    for robust in record.robust_skill:
+        assert set(found["robust", robust.eps]) == {"skill"}
+        assert found["robust", robust.eps]["skill"] == robust.skill.mean
+
+
+def test_evidence_that_knows_no_skill_is_paired_without(tiny_evidence: Evidence) -> None:
+    for one, two in ((tiny_evidence, without_skill(tiny_evidence)), (without_skill(tiny_evidence), tiny_evidence)):
+        found = paired_differences(one, two)
+        assert not any("skill" in each.numbers for each in found) and "robust" not in {each.attack for each in found}
+        assert sum("log_ratio" in each.numbers for each in found) == len(tiny_evidence.attacked) + 2
+
+
+def test_a_row_does_not_differ_from_itself(stored: StoredRow) -> None:
     compared = compare_rows(stored, stored)
-    assert compared.fields == [] and not any(number.differs for number in compared.numbers)
-    assert {number.difference for number in compared.numbers} <= {0, None}
+    assert compared.fields == [] and compared.remark is None
+    for each in compared.paired:
+        assert {(x.value, x.low, x.high) for x in each.numbers.values()} <= {(0, 0, 0), (None, None, None)}
 
 
 def test_the_difference_the_other_way_round_is_its_negative(tiny_evidence: Evidence, other_evidence: Evidence) -> None:
     there, back = (paired_differences(tiny_evidence, other_evidence), paired_differences(other_evidence, tiny_evidence))
     for one, two in zip(there, back, strict=True):
-        for a, b in ((one.log_ratio, two.log_ratio), (one.loss_change, two.loss_change), (one.arp, two.arp)):
+        for name, a in one.numbers.items():
+            b = two.numbers[name]
             assert None not in (b.value, b.low, b.high)
             assert (a.value, a.low, a.high) == pytest.approx((-b.value, -b.high, -b.low), abs=1e-12)  # type: ignore[operator]
 
@@ -108,7 +133,9 @@ def test_pairs_tell_apart_what_intervals_do_not(tiny_evidence: Evidence) -> None
     """Losses twice as high on every image: log 2 to the last digit, though each model's own interval is wide."""
     doubled = [replace(outcome, losses=2 * outcome.losses) for outcome in tiny_evidence.attacked]
     for each in paired_differences(tiny_evidence, replace(tiny_evidence, attacked=doubled)):
-        assert (each.log_ratio.value, each.log_ratio.low, each.log_ratio.high) == pytest.approx([log(2)] * 3)
+        if each.attack not in ("clean", "robust"):
+            ratio = each.numbers["log_ratio"]
+            assert (ratio.value, ratio.low, ratio.high) == pytest.approx([log(2)] * 3)
 
 
 def test_other_images_cannot_be_paired(tiny_evidence: Evidence) -> None:
@@ -116,57 +143,16 @@ def test_other_images_cannot_be_paired(tiny_evidence: Evidence) -> None:
         paired_differences(tiny_evidence, replace(tiny_evidence, ids=tiny_evidence.ids[::-1]))
 
 
-def test_every_number_of_a_row_is_there_once(stored: StoredRow) -> None:
-    row, found = stored.row, {number.place: number for number in numbers_of(stored.row)}
-    assert len(found) == len(numbers_of(row))
-    metrics = sum(len(card.metrics) for card in row.tasks.values())
-    # Losses; changes by task; arp, loss change, log ratio, worst; gap, found, four norms, two costs, seconds.
-    assert len(found) == metrics + len(row.tasks) + len(row.attacks) * (metrics + len(row.tasks) + 4 + 9)
-    for attack in row.attacks:
-        for task, values in attack.metrics.items():
-            for name, interval in values.items():
-                number = found[Place(attack.eps, attack.name, task, name)]
-                card = row.tasks[task].metrics[name]
-                assert (number.interval, number.clean) == (interval, row.clean[task][name].value)
-                assert (number.unit, number.higher_is_better) == (card.unit, card.higher_is_better)
-        assert found[Place(attack.eps, attack.name, "all", "log_ratio")].interval == attack.log_ratio
-        assert (
-            found[Place(attack.eps, attack.name, "depth", "task_change")].interval.value == attack.task_change["depth"]
-        )
-
-
-@pytest.mark.parametrize(
-    ("one", "two", "difference", "overlap"),
-    [
-        ((1, 0, 2), (3, 2, 4), 2, True),
-        ((1, 0, 2), (4, 3, 5), 3, False),
-        ((4, 3, 5), (1, 0, 2), -3, False),
-        ((4, 0, 9), (4, 3, 5), 0, True),
-        ((4, None, None), (1, 0, 2), -3, None),
-        ((None, None, None), (1, 0, 2), None, None),
-    ],
-)
-def test_difference_and_overlap(
-    one: tuple[float, ...], two: tuple[float, ...], difference: float, overlap: bool
-) -> None:
-    def number(value: float, low: float, high: float) -> Number:
-        return Number(Place(0.5, "a", "all", "arp"), "1", "%", True, None, Interval(value=value, low=low, high=high))
-
-    compared = NumberDifference(number(*one), number(*two))
-    assert (compared.difference, compared.overlap, compared.differs) == (difference, overlap, True)
-
-
-def test_cards_are_compared_field_by_field(stored: StoredRow) -> None:
-    environment = stored.row.environment.model_copy(update={"versions": {"torch": "0"}})
-    changed = variant(stored.row, name="other", paper="https://example.org/").model_copy(
-        update={"environment": environment}
-    )
-    found = compare_cards(stored.row, changed)
+def test_cards_and_runs_are_compared_field_by_field(board: Board, stored: StoredRow, tiny_evidence: Evidence) -> None:
+    other = changed(tiny_evidence, lambda e: e.plan["environment"].update(versions={"torch": "0"}))
+    new = store(board.root, *row_of(other, name="other", paper="https://example.org/"))
+    found = compare_cards(stored, new)
     assert FieldDifference("model.name", stored.row.model.name, "other") in found
     assert FieldDifference("model.paper", None, "https://example.org/") in found
-    own = stored.row.environment.versions
+    own = stored.record.environment["versions"]
     assert {each.field for each in found} == {
-        "model.name", "model.paper", *(f"environment.versions.{name}" for name in own)
+        "model.name", "model.paper", "submitted.at", "evidence.file", "evidence.sha256", "evidence.bytes",
+        *(f"environment.versions.{name}" for name in own),
     }  # fmt: skip
     assert FieldDifference("environment.versions.torch", own["torch"], "0") in found
 
@@ -174,39 +160,36 @@ def test_cards_are_compared_field_by_field(stored: StoredRow) -> None:
 def test_versions_never_mix(board: Board, stored: StoredRow) -> None:
     second = put(board, stored, of_version(stored.row, 2))
     compared = compare_rows(stored, second)
-    assert (compared.numbers, compared.paired) == ([], []) and "versions never mix" in (compared.remark or "")
+    assert compared.paired == [] and "versions never mix" in (compared.remark or "")
     assert [each.field for each in compared.fields] == ["suite.version"]
-    with pytest.raises(VersionsMixed):
-        compare_numbers(stored.row, second.row)
     suite = stored.row.suite.model_copy(update={"sha256": "0" * 64})
     with pytest.raises(VersionsMixed, match="has two contents"):
-        compare_numbers(stored.row, stored.row.model_copy(update={"suite": suite}))
+        check_comparable(stored.row, stored.row.model_copy(update={"suite": suite}))
     shown = good("diff", stored.id, second.id, "--board", board.root)
-    assert "do not compare: versions never mix" in shown and "log_ratio" not in shown and "paired" not in shown
-
-
-def test_without_evidence_intervals_are_all_there_is(board: Board, stored: StoredRow, other: StoredRow) -> None:
-    other.evidence_path.unlink()
-    compared = compare_rows(stored, other)
-    assert compared.paired == [] and compared.numbers
-    assert compared.remark == f"no evidence at {other.evidence_path}: the rows cannot be paired"
+    assert "do not compare: versions never mix" in shown and "log loss ratio" not in shown and "paired" not in shown
 
 
 def test_evidence_of_another_row_is_refused(board: Board, stored: StoredRow, other: StoredRow) -> None:
-    assert evidence_of(other) is not None
+    assert other.read_evidence().ids == stored.read_evidence().ids
     other.evidence_path.write_bytes(stored.evidence_path.read_bytes())
-    with pytest.raises(ValueError, match=f"has the SHA-256 {stored.row.evidence.sha256}, row {other.id} says"):
-        compare_rows(stored, other)
+    with pytest.raises(InputError, match=f"has the SHA-256 {stored.row.evidence.sha256}, its row says"):
+        compare_rows(stored, board.find(other.id))
+    other.evidence_path.unlink()
+    with pytest.raises(InputError, match="cannot be read"):
+        compare_rows(stored, board.find(other.id))
 
 
 def test_the_command(board: Board, stored: StoredRow, other: StoredRow) -> None:
     shown = good("diff", stored.id, other.id, "--board", board.root)
     assert shown.startswith(f"one: row {stored.id}, ") and f"two: row {other.id}, other on tiny v1" in shown
     assert "model.name" in shown and "linf 2/255: two − one over the same images" in shown
-    assert "apart" in shown or "overlap" in shown
-    assert max(map(len, shown.splitlines())) <= 100
+    _, _, columns = shown.partition("on the board, linf 4/255")
+    for column in COLUMNS:
+        assert column.title in columns.partition("two − one")[0]
+    assert max(map(len, shown.splitlines())) <= 110
     narrow = good("diff", stored.id, other.id, "--eps", 4, "--attack", "fgsm-*", "--board", board.root)
-    assert "linf 2/255" not in narrow.split("cards:")[1] and "apgd" not in narrow and "fgsm-dgba" in narrow
+    assert "linf 2/255" not in narrow.split("cards:")[1] and "fgsm-dgba" in narrow
+    assert "apgd-single:depth" not in narrow
     assert bad("diff", stored.id, other.id, "--attack", "fgsm-dgbaa", "--board", board.root) == (
         "unknown attack 'fgsm-dgbaa'; did you mean 'fgsm-dgba'?"
     )

@@ -7,14 +7,18 @@ import re
 from pathlib import Path
 
 import pytest
-from command_toys import bad, good, mark, of_version, put, variant
+from checking_toys import changed
+from command_toys import bad, good, hopeless, mark, of_version, put, variant, without_skill
+from leaderboard_toys import MODEL, row_of, store
 
+from mtlattack.analysis import Record
+from mtlattack.evidence import Evidence
 from mtlattack.leaderboard.board import Board, StoredRow
 from mtlattack.leaderboard.ledger import read_ledger, statuses
 from mtlattack.leaderboard.rows.identity import row_id
-from mtlattack.leaderboard.rows.schema import Row
+from mtlattack.leaderboard.rows.schema import SCHEMA_VERSION, Row
 from mtlattack.leaderboard.showing.bibtex import latex, to_bibtex
-from mtlattack.leaderboard.showing.exports import CSV_COLUMNS, guard, to_csv
+from mtlattack.leaderboard.showing.exports import csv_columns, guard, to_csv
 
 FORMULA = '=HYPERLINK("https://b.example","a, b")'
 # By hand, not by the code under test.
@@ -35,46 +39,55 @@ def lines_of(board: Board) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text, newline="")))
 
 
-def test_the_csv_holds_the_rows_numbers_exactly(board: Board, stored: StoredRow) -> None:
+def test_the_csv_has_the_columns_of_the_board_exactly(board: Board, stored: StoredRow) -> None:
     mark(board, stored, "verified")
-    row, lines = stored.row, lines_of(board)
-    assert tuple(lines[0]) == CSV_COLUMNS
-    assert {(x["row"], x["status"], x["model"], x["suite"], x["suite_version"]) for x in lines} == {
-        (stored.id, "verified", row.model.name, "tiny", "1")
-    }  # fmt: skip
-    found = {(float(x["eps"]), x["attack"], x["task"], x["metric"]): x for x in lines}
-    assert len(found) == len(lines)
-
-    def numbers(line: dict[str, str], *names: str) -> list[float | None]:
-        return [float(line[name]) if line[name] else None for name in names]
-
-    for task, card in row.tasks.items():
-        assert numbers(found[0, "clean", task, "loss"], "value") == [row.clean_losses[task]]
-        for name, metric in card.metrics.items():
-            clean = row.clean[task][name]
-            line = found[0, "clean", task, name]
-            assert numbers(line, "clean", "value", "low", "high") == [clean.value, clean.value, clean.low, clean.high]
-            for attack in row.attacks:
-                line, own = found[attack.eps, attack.name, task, name], attack.metrics[task][name]
-                assert numbers(line, "clean", "value", "low", "high") == [clean.value, own.value, own.low, own.high]
-                better = "higher" if metric.higher_is_better else "lower"
-                assert (line["unit"], line["better"], line["norm"]) == (metric.unit, better, "linf")
-    for attack in row.attacks:
-        for name, better in (("arp", "higher"), ("loss_change", "lower"), ("log_ratio", "lower"), ("worst", "higher")):
-            line, own = found[attack.eps, attack.name, "all", name], getattr(attack, name)
-            assert numbers(line, "value", "low", "high") == [own.value, own.low, own.high]
-            assert (line["unit"], line["better"], line["clean"]) == ("1", better, "")
-        assert numbers(found[attack.eps, attack.name, "all", "seconds"], "value") == [attack.seconds]
+    record, lines = stored.record, lines_of(board)
+    assert list(lines[0]) == csv_columns()
+    assert [float(line["eps"]) for line in lines] == [2 / 255, 4 / 255]
+    assert record.clean_skill is not None
+    for line in lines:
+        assert (line["row"], line["status"], line["rank"], line["model"]) == (stored.id, "verified", "1", MODEL)
+        assert (line["suite"], line["suite_version"], line["norm"]) == ("tiny", "1", "linf")
+        eps = float(line["eps"])
+        robust = next(each for each in record.robust_skill if each.eps == eps)
+        attack = next(each for each in record.attacks if (each.name, each.eps) == (line["strongest_attack"], eps))
+        assert line["worst_task"] == robust.skill.worst_task
+        for key, interval in (
+            ("clean_skill", record.clean_skill.mean),
+            ("robust_skill", robust.skill.mean),
+            ("worst_skill", robust.skill.worst),
+            ("log_ratio", attack.log_ratio),
+            ("arp", attack.arp),
+        ):
+            found = [float(line[name]) for name in (key, f"{key}_low", f"{key}_high")]
+            assert found == [interval.value, interval.low, interval.high]
 
 
-def test_no_cell_of_the_csv_is_a_formula(board: Board, stored: StoredRow) -> None:
-    attacks = [attack.model_copy(update={"name": "@" + attack.name}) for attack in stored.row.attacks]
-    row = hostile(variant(stored.row, name="other", adversarial_training="+cmd|x"), FORMULA)
-    put(board, stored, row.model_copy(update={"attacks": attacks}))
+def test_ranks_in_the_csv_are_of_each_eps(board: Board, stored: StoredRow, tiny_evidence: Evidence) -> None:
+    store(board.root, *row_of(hopeless(tiny_evidence, len(tiny_evidence.attacked) // 2), name="mixed"))
+    found = {(line["model"], round(float(line["eps"]) * 255)): line["rank"] for line in lines_of(board)}
+    assert found == {("mixed", 2): "1", (MODEL, 2): "1", ("mixed", 4): "2", (MODEL, 4): "1"}
+
+
+def test_what_is_undefined_is_an_empty_cell(board: Board, tiny_evidence: Evidence) -> None:
+    store(board.root, *row_of(without_skill(tiny_evidence), name="old"))
+    for line in lines_of(board):
+        if line["model"] == "old":
+            assert {line[key] for key in ("rank", "clean_skill", "robust_skill", "worst_task")} == {""}
+            assert line["log_ratio"]
+
+
+def test_no_cell_of_the_csv_is_a_formula(board: Board, tiny_evidence: Evidence) -> None:
+    def change(evidence: Evidence) -> None:
+        for place in [*(planned["config"] for planned in evidence.plan["attacks"]), *evidence.plan["ensembles"]]:
+            place["name"] = "@" + place["name"]
+
+    row, packed = row_of(changed(tiny_evidence, change), name="other", adversarial_training="+cmd|x")
+    store(board.root, hostile(row, FORMULA), packed)
     lines = [line for line in lines_of(board) if line["model"] == "other"]
     assert {line["submitter"] for line in lines} == {"'" + FORMULA}
-    assert {line["adversarial_training"] for line in lines} == {"'+cmd|x"}
-    assert {line["attack"] for line in lines} == {"clean", *("'" + attack.name for attack in attacks)}
+    assert {line["training"] for line in lines} == {"'+cmd|x"}
+    assert all(line["strongest_attack"].startswith("'@") for line in lines)
     for line in lines:
         for column, cell in line.items():
             if cell.startswith(("=", "+", "-", "@", "\t")):
@@ -93,8 +106,9 @@ def test_json_gives_back_the_same_rows(board: Board, stored: StoredRow) -> None:
     found = json.loads(good("export", "json", "--board", board.root))
     assert {entry["id"]: entry["status"] for entry in found} == {stored.id: "self-reported", other.id: "retracted"}
     for entry in found:
-        assert row_id(entry["document"]) == entry["id"] and entry["document"]["schema_version"] == 1
+        assert row_id(entry["document"]) == entry["id"] and entry["document"]["schema_version"] == SCHEMA_VERSION
         assert Row.model_validate(entry["document"]) in (stored.row, other.row)
+        assert Record.model_validate(entry["record"]) == stored.record
 
 
 def entries(text: str) -> list[tuple[str, dict[str, str]]]:
@@ -140,6 +154,8 @@ def test_rows_that_count_are_cited(board: Board, stored: StoredRow) -> None:
     assert fields["year"] == str(other.row.submitted.at.year)
     assert fields["url"] == "https://example.org/a%20b?c=d&e_f#g"
     assert other.id in fields["note"] and "disputed" in fields["note"]
+    [robust] = [each for each in stored.record.robust_skill if each.eps == 4 / 255]
+    assert f"robust skill {robust.skill.mean.value:.2f} [" in printed(fields["note"])
     assert found[f"mtlattack-{code.id}"]["url"] == "https://b.example/x"
     assert "url" not in found[f"mtlattack-{stored.id}"]
     assert to_bibtex([], {}) == ""

@@ -50,7 +50,7 @@ def test_an_honest_row_comes_out_again(
     names = [p["config"]["name"] for p in tiny_evidence.plan["attacks"] if p["config"]["eps"] == HEADLINE]
     assert [agreement.name for agreement in result.attacked] == names and len(names) == 9
     assert {agreement.eps for agreement in result.attacked} == {HEADLINE}
-    reported = next(attack for attack in stored.row.attacks if (attack.name, attack.eps) == ("apgd-dgba", HEADLINE))
+    reported = next(attack for attack in stored.record.attacks if (attack.name, attack.eps) == ("apgd-dgba", HEADLINE))
     first = result.attacked[names.index("apgd-dgba")].findings[0].difference
     assert first.reported == pytest.approx(reported.log_ratio.value, rel=1e-9)
 
@@ -217,11 +217,11 @@ def test_another_models_evidence_under_this_checkpoint(
     assert not result.clean.ok and not result.attacked[0].ok
 
 
-def test_numbers_of_the_row_that_its_evidence_does_not_have(
+def test_evidence_of_other_weights_is_not_the_rows(
     stored: StoredRow, model: MultiTaskNetwork, data: PreparedDataset, tiny_evidence: Evidence
 ) -> None:
-    edited = changed(tiny_evidence, five_percent_more_robust)
-    with pytest.raises(InputError, match=f"row {stored.id} is not what its evidence says: attacks.16.loss_change"):
+    edited = changed(tiny_evidence, lambda e: e.plan["model"].update(sha256="b" * 64))
+    with pytest.raises(InputError, match=f"row {stored.id} is not what its evidence says: model.weights_sha256 is"):
         verify_row(stored, edited, model, data)
 
 

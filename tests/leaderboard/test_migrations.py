@@ -10,9 +10,11 @@ import pytest
 from mtlattack.errors import InputError
 from mtlattack.evidence.packing.compact import read_compact
 from mtlattack.leaderboard.board import Board
-from mtlattack.leaderboard.rows.building import build_row
+from mtlattack.leaderboard.rows.deriving import record_of
+from mtlattack.leaderboard.rows.identity import row_id
 from mtlattack.leaderboard.rows.migrations import MIGRATIONS, migrate
-from mtlattack.leaderboard.rows.schema import SCHEMA_VERSION
+from mtlattack.leaderboard.rows.schema import SCHEMA_VERSION, Row
+from mtlattack.schemas import validate
 
 FIXTURES = Path(__file__).parent / "fixtures"
 
@@ -25,12 +27,24 @@ def test_there_is_a_way_from_every_version() -> None:
 def test_a_board_of_every_version_reads_and_computes(version: int) -> None:
     [stored] = Board(FIXTURES / f"v{version}").read_all()
     assert stored.document["schema_version"] == version and stored.row.schema_version == SCHEMA_VERSION
+    assert stored.path.stem == row_id(stored.document)
     packed = stored.evidence_path.read_bytes()
     assert hashlib.sha256(packed).hexdigest() == stored.row.evidence.sha256
-    again = build_row(read_compact(stored.evidence_path), stored.row.model, stored.row.submitted, stored.row.evidence)
-    for found, kept in zip(again.attacks, stored.row.attacks, strict=True):
-        assert found.log_ratio.value == pytest.approx(kept.log_ratio.value, rel=1e-9)
-        assert found.arp.low == pytest.approx(kept.arp.low, rel=1e-9)
+    assert stored.record == record_of(read_compact(stored.evidence_path))
+    assert (stored.record.clean_skill is None) == (version == 1)
+
+
+def test_numbers_that_version_1_stored_are_those_that_are_derived() -> None:
+    [stored] = Board(FIXTURES / "v1").read_all()
+    for derived, kept in zip(stored.record.attacks, stored.document["attacks"], strict=True):
+        assert derived.log_ratio.value == pytest.approx(kept["log_ratio"]["value"], rel=1e-9)
+        assert derived.arp.low == pytest.approx(kept["arp"]["low"], rel=1e-9)
+
+
+def test_what_version_1_stored_beside_its_card_is_not_looked_at() -> None:
+    [stored] = Board(FIXTURES / "v1").read_all()
+    edited = {**stored.document, "attacks": "none of yours", "clean": None}
+    assert validate(Row, migrate(edited)) == stored.row
 
 
 def test_migrations_are_applied_in_order_and_change_nothing_that_is_stored() -> None:

@@ -207,7 +207,7 @@ def test_eps_and_attack_change_numbers_and_places(suite: webdriver.Chrome, stand
         choose(suite, "attack", name)
         under = at(counting, 2 / 255, name if name in names else None)
         ranks = ranked(under)
-        assert shown(suite) == in_order(under, lambda s: ranks.get(s.stored.id))
+        assert shown(suite) == in_order(under, lambda s, ranks=ranks: ranks.get(s.stored.id))
         first = suite.find_element(By.CSS_SELECTOR, "#board tbody tr")
         best = max((s for s in under if skill(s)), key=lambda s: skill(s) or 0)
         texts = [cell.text for cell in first.find_elements(By.CSS_SELECTOR, "td, th")]

@@ -4,11 +4,9 @@ import json
 import os
 import shutil
 from collections.abc import Callable
-from math import pi
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from leaderboard_toys import MODEL, card_of, row_of, store
 from pydantic import ValidationError
@@ -18,43 +16,9 @@ from mtlattack.evidence import Evidence
 from mtlattack.leaderboard.board import Board, StoredRow, read_row
 from mtlattack.leaderboard.rows.building import build_row
 from mtlattack.leaderboard.rows.identity import row_document, row_id, row_text
-from mtlattack.leaderboard.rows.schema import Row
-from mtlattack.leaderboard.rows.units import UNITS, shown, to_si
+from mtlattack.leaderboard.rows.plan import Plan
 
 Document = dict[str, Any]
-
-
-def test_a_row_says_what_the_record_says(tiny_evidence: Evidence, stored: StoredRow) -> None:
-    record, row = tiny_evidence.report().record, stored.row
-    for result, entry in zip(record.attacks, row.attacks, strict=True):
-        assert (entry.name, entry.eps, entry.config) == (result.name, result.eps, result.config)
-        said, computed = entry.model_dump(), result.model_dump()
-        for number in ("arp", "loss_change", "log_ratio", "worst", "worst_task", "task_change", "seconds", "gap"):
-            assert said[number] == computed[number]
-    assert [flag.model_dump() for flag in row.flags] == [flag.model_dump() for flag in record.flags]
-    assert row.checked == record.checked
-    assert row.cost.backward_passes == sum(result.backward_passes for result in record.attacks)
-    assert row.threat.eps == [2 / 255, 4 / 255] and row.environment.seed == record.seed
-
-
-def test_metrics_are_in_si_with_their_intervals(tiny_evidence: Evidence, stored: StoredRow) -> None:
-    record, row = tiny_evidence.report().record, stored.row
-    for name, task in tiny_evidence.tasks.items():
-        for metric in task.metric_table:
-            found, value = row.clean[name][metric.name], record.clean[name][metric.name]
-            factor = {"%": 0.01, "°": pi / 180}.get(metric.unit, 1)
-            assert found.value is not None and found.low is not None and found.high is not None and value is not None
-            assert found.value == pytest.approx(value * factor, rel=1e-12)
-            assert found.low <= found.value <= found.high
-            assert metric.unit != "%" or 0 <= found.low <= found.high <= 1
-            assert row.tasks[name].metrics[metric.name].higher_is_better == metric.higher_is_better
-
-
-def test_units_turn_back() -> None:
-    values = np.array([0.0, 12.5, 180.0])
-    for unit in UNITS:
-        assert [shown(value, unit) for value in to_si(values, unit)] == pytest.approx(list(values), rel=1e-15)
-    assert to_si(np.array([180.0]), "°")[0] == pytest.approx(pi)
 
 
 def test_a_stored_row_reads_back(stored: StoredRow, tiny_evidence: Evidence) -> None:
@@ -67,7 +31,13 @@ def test_a_stored_row_reads_back(stored: StoredRow, tiny_evidence: Evidence) -> 
 def test_the_id_is_of_the_content_not_of_its_writing(stored: StoredRow) -> None:
     reordered = json.loads(json.dumps(stored.document, indent=3, sort_keys=False))
     assert row_id(dict(reversed(reordered.items()))) == stored.id
-    assert row_id(stored.document | {"clean_losses": {}}) != stored.id
+    assert row_id(stored.document | {"surplus": {}}) != stored.id
+
+
+def test_a_row_is_a_card_and_where_its_evidence_lies(stored: StoredRow) -> None:
+    assert set(stored.document) == {"format", "schema_version", "suite", "model", "submitted", "evidence"}
+    assert stored.record.model["sha256"] == stored.row.model.weights_sha256
+    assert stored.record.suite is not None and stored.record.suite["sha256"] == stored.row.suite.sha256
 
 
 @pytest.mark.parametrize(
@@ -82,12 +52,12 @@ def test_the_id_is_of_the_content_not_of_its_writing(stored: StoredRow) -> None:
         (lambda d: d["model"].update(licence="MIT\u202e"), "model.licence"),
         (lambda d: d["model"].update(note="a\x00b"), "model.note"),
         (lambda d: d["submitted"].update(at="2026-01-01T00:00:00"), "submitted.at"),
-        (lambda d: d["attacks"][0].update(arp={"value": "0.1", "low": None, "high": None}), "attacks.0.arp.value"),
-        (lambda d: d["attacks"][0].update(eps=True), "attacks.0.eps"),
-        (lambda d: d["attacks"].clear(), "attacks"),
+        (lambda d: d["evidence"].update(bytes=True), "evidence.bytes"),
+        (lambda d: d["evidence"].update(sha256="0"), "evidence.sha256"),
+        (lambda d: d.update(attacks=[]), "attacks: Extra inputs"),
         (lambda d: d.update(surplus=1), "surplus"),
-        (lambda d: d.pop("clean"), "clean"),
-        (lambda d: d.update(schema_version=2), "schema_version is 2, expected a whole number from 1 to 1"),
+        (lambda d: d.pop("model"), "model"),
+        (lambda d: d.update(schema_version=3), "schema_version is 3, expected a whole number from 1 to 2"),
         (lambda d: d.update(schema_version=True), "schema_version is True"),
     ],
 )
@@ -183,8 +153,8 @@ def test_a_run_outside_a_suite_is_no_row(tiny_evidence: Evidence, stored: Stored
             build_row(outside, card_of(tiny_evidence), stored.row.submitted, stored.row.evidence)
 
 
-def test_the_first_wrong_item_of_a_long_list_ends_it(stored: StoredRow) -> None:
-    for key in ("attacks", "flags", "checked"):
+def test_the_first_wrong_item_of_a_long_list_ends_it(tiny_evidence: Evidence) -> None:
+    for key in ("tasks", "attacks", "ensembles"):
         with pytest.raises(ValidationError) as caught:
-            Row.model_validate(stored.document | {key: [{}] * 10_000})
+            Plan.model_validate(tiny_evidence.plan | {key: [1] * 10_000})
         assert caught.value.error_count() < 50

@@ -47,7 +47,7 @@ def test_what_is_published_is_what_the_command_prints(capsys: pytest.CaptureFixt
 def test_it_is_the_schema_of_a_row() -> None:
     schema = row_json_schema()
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema" and "$id" not in schema
-    assert schema["title"] == "mtlattack leaderboard row, version 1" and schema["description"]
+    assert schema["title"] == "mtlattack leaderboard row, version 2" and schema["description"]
     made = Row.model_json_schema()
     assert {k: v for k, v in schema.items() if k not in ("$schema", "title")} == {
         k: v for k, v in made.items() if k != "title"
@@ -58,7 +58,7 @@ def test_it_is_the_schema_of_a_row() -> None:
 def test_a_row_has_the_fields_of_the_schema(tiny_evidence: Evidence) -> None:
     schema, document = row_json_schema(), row_document(row_of(tiny_evidence)[0])
     assert set(document) == set(schema["properties"])
-    assert set(document["attacks"][0]) == set(schema["$defs"]["AttackEntry"]["properties"])
+    assert set(document["model"]) == set(schema["$defs"]["ModelCard"]["properties"])
 
 
 def test_patterns_are_those_of_ecmascript_too() -> None:

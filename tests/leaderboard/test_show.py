@@ -1,23 +1,28 @@
 """`leaderboard show`: order, filters, what the cells say, and text of strangers that stays text."""
 
 import string
+from dataclasses import replace
 
+import numpy as np
 import pytest
-from command_toys import bad, good, mark, of_version, put, variant
+from checking_toys import changed
+from command_toys import bad, good, halved, harmless, hopeless, mark, of_version, put, variant, without_skill
 from hypothesis import given
 from hypothesis import strategies as st
-from leaderboard_toys import MODEL
+from leaderboard_toys import MODEL, row_of, store
 from markdown_it import MarkdownIt
 
+from mtlattack.analysis import Interval
 from mtlattack.analysis.tables import compact_interval, short_number
+from mtlattack.evidence import Evidence
 from mtlattack.leaderboard.board import Board, StoredRow
+from mtlattack.leaderboard.columns import COLUMNS, Plain, column
 from mtlattack.leaderboard.ledger import STATUSES, read_ledger, statuses
-from mtlattack.leaderboard.pages.lines import rank
-from mtlattack.leaderboard.rows.schema import Interval, Row
+from mtlattack.leaderboard.records import strongest
 from mtlattack.leaderboard.showing.card import card_fields
 from mtlattack.leaderboard.showing.markdown import code, escape
 from mtlattack.leaderboard.showing.selection import Ranking, Selection, select
-from mtlattack.leaderboard.standings import strongest
+from mtlattack.leaderboard.standings import ranked, stand
 
 HOSTILE = r"<script>alert(1)</script> | `x` [a](https://b.example) \| www.b.example *b* _c_ {d} &lt; [red] :smile:"
 
@@ -29,22 +34,16 @@ def ranking(board: Board, **wanted: object) -> Ranking:
     return found
 
 
-def without_log_ratios(row: Row) -> Row:
-    """The row with no log loss ratio that is defined."""
-    nothing = Interval(value=None, low=None, high=None)
-    return row.model_copy(update={"attacks": [a.model_copy(update={"log_ratio": nothing}) for a in row.attacks]})
-
-
 def order(board: Board, **wanted: object) -> list[tuple[int | None, str]]:
     """Rank and model, as they are listed."""
     return [(place.rank, place.standing.stored.row.model.name) for place in ranking(board, **wanted).places]
 
 
 @pytest.fixture
-def rows(board: Board, stored: StoredRow) -> dict[str, StoredRow]:
+def rows(board: Board, stored: StoredRow, tiny_evidence: Evidence) -> dict[str, StoredRow]:
     """Four rows: `weak` and `strong` beside the board's own, and `best`, which was retracted."""
-    added = {name: put(board, stored, variant(stored.row, factor, name=name))
-             for name, factor in (("weak", 2.0), ("strong", 0.5), ("best", 0.25))}  # fmt: skip
+    runs = {"weak": hopeless(tiny_evidence), "strong": harmless(tiny_evidence), "best": harmless(tiny_evidence)}
+    added = {name: store(board.root, *row_of(run, name=name)) for name, run in runs.items()}
     mark(board, added["best"], "retracted", "its gradients were hidden")
     mark(board, added["weak"], "verified")
     return {MODEL: stored, **added}
@@ -56,15 +55,74 @@ def test_the_most_robust_row_stands_first(board: Board, rows: dict[str, StoredRo
     assert order(board, withdrawn=True) == [*counting, (None, "best")]
 
 
-def test_equals_share_a_place_and_what_is_undefined_has_none(board: Board, stored: StoredRow) -> None:
-    put(board, stored, variant(stored.row, 1.0, name="equal"))
-    put(board, stored, variant(stored.row, 2.0, name="weak"))
-    undefined = put(board, stored, without_log_ratios(variant(stored.row, name="undefined")))
-    assert order(board) == [(1, "equal"), (1, MODEL), (3, "weak"), (None, "undefined")]
-    # As on the pages.
-    standings = [place.standing for place in ranking(board).places]
-    places = rank(standings, standings[0].eps, None)
-    assert sorted(places.values()) == [1, 1, 3] and undefined.id not in places
+def test_what_is_relative_ranks_nothing(board: Board, tiny_evidence: Evidence) -> None:
+    """A model that says the same of every image loses nothing to any attack, and is the last."""
+    assert tiny_evidence.constant is not None
+    losses = np.ones_like(tiny_evidence.clean.losses)
+    same = replace(tiny_evidence.clean, losses=losses, statistics=tiny_evidence.constant)
+    attacked = [replace(each, losses=losses, statistics=tiny_evidence.constant) for each in tiny_evidence.attacked]
+    flat = store(board.root, *row_of(replace(tiny_evidence, clean=same, attacked=attacked), name="flat"))
+    assert order(board) == [(1, MODEL), (2, "flat")]
+    first, last = ranking(board).places
+    assert (last.standing.strongest.log_ratio.value or 0) < (first.standing.strongest.log_ratio.value or 0)
+    assert column("robust_skill").text(last) == "0.00 [0.00,0.00]"
+    assert flat.record.clean_skill is not None and flat.record.clean_skill.mean.value == 0
+
+
+def test_rows_whose_intervals_overlap_share_a_place(board: Board, stored: StoredRow, tiny_evidence: Evidence) -> None:
+    def better(evidence: Evidence) -> None:
+        # A little less is wrong, far within the interval.
+        for outcome in evidence.attacked:
+            sums = outcome.statistics["edge_texture"][:, 1]
+            sums[:] = (sums * 0.999).astype(np.float32)
+
+    store(board.root, *row_of(changed(tiny_evidence, better), name="equal"))
+    store(board.root, *row_of(hopeless(tiny_evidence), name="weak"))
+    assert order(board) == [(1, "equal"), (1, MODEL), (3, "weak")]
+
+
+def test_rows_without_skill_stand_behind_by_what_they_lost(
+    board: Board, stored: StoredRow, tiny_evidence: Evidence
+) -> None:
+    old = without_skill(tiny_evidence)
+    for name, run in (("old", old), ("old-strong", halved(old)), ("weak", hopeless(tiny_evidence))):
+        store(board.root, *row_of(run, name=name))
+    assert order(board) == [(1, MODEL), (2, "weak"), (None, "old-strong"), (None, "old")]
+
+
+def interval(low: float | None, value: float | None, high: float | None) -> Interval:
+    return Interval(value=value, low=low, high=high)
+
+
+@pytest.mark.parametrize(
+    ("intervals", "wanted"),
+    [
+        ([(0.4, 0.5, 0.6), (0.3, 0.4, 0.45), (0.1, 0.2, 0.35)], [1, 1, 2]),
+        ([(0.4, 0.5, 0.6), (0.1, 0.2, 0.3), (0.1, 0.15, 0.2)], [1, 2, 2]),
+        ([(0.4, 0.5, 0.6), (0.1, 0.2, 0.4), (0.4, 0.4, 0.4)], [1, 1, 1]),
+        ([(0.4, 0.5, 0.6), (0.2, 0.3, 0.39), (0.0, 0.1, 0.15)], [1, 2, 3]),
+        ([(None, 0.5, None), (None, 0.4, None), (None, None, None)], [1, 2, None]),
+    ],
+)
+def test_a_rank_counts_the_rows_that_are_wholly_above(
+    stored: StoredRow, intervals: list[tuple[float | None, ...]], wanted: list[int | None]
+) -> None:
+    [standing] = stand([stored], {})
+    robust = standing.robust
+    assert robust is not None
+    made = [
+        replace(
+            standing,
+            stored=replace(stored, id=str(place)),
+            robust=robust.model_copy(update={"skill": robust.skill.model_copy(update={"mean": interval(*each)})}),
+        )
+        for place, each in enumerate(intervals)
+    ]
+    found = ranked(made)
+    assert [found.get(str(place)) for place in range(len(made))] == wanted
+    # Those that do not count are in nobody's way.
+    gone = replace(made[0], status="retracted")
+    assert ranked([gone]) == {} and ranked([gone, made[1]]) == {"1": 1}
 
 
 def test_filters_keep_the_ranks(board: Board, rows: dict[str, StoredRow]) -> None:
@@ -86,19 +144,24 @@ def test_versions_stand_apart(board: Board, stored: StoredRow) -> None:
 
 
 @pytest.mark.parametrize("level", [2, 4])
-def test_numbers_are_those_of_the_strongest_attack(board: Board, stored: StoredRow, level: int) -> None:
-    attack = strongest(stored.row, level / 255)
-    assert attack.log_ratio.value == max(a.log_ratio.value or 0 for a in stored.row.attacks if a.eps == level / 255)
+def test_numbers_are_those_of_the_record(board: Board, stored: StoredRow, level: int) -> None:
+    record = stored.record
+    attack = strongest(record, level / 255)
+    assert attack.log_ratio.value == max(a.log_ratio.value or 0 for a in record.attacks if a.eps == level / 255)
     shown = good("show", "--eps", level, "--board", board.root)
     assert f"tiny v1, linf {level}/255: the rows" in shown and stored.id[:8] in shown
-    second, third = shown.split("under the strongest attack")[1].split("the tasks, clean")
+    first, second, _, fourth = shown.split(f"tiny v1, linf {level}/255: ")[1:]
+    [robust] = [each.skill for each in record.robust_skill if each.eps == level / 255]
+    assert record.clean_skill is not None and robust.worst_task is not None
+    for skill in (record.clean_skill.mean, robust.mean, robust.worst):
+        assert compact_interval(skill, percent=False) in first
+    assert robust.worst_task in first.split()
     assert attack.name in second and compact_interval(attack.log_ratio, percent=False) in second
-    for task, metric, factor in (("depth", "rel_error", 1.0), ("segmentation", "miou", 100.0)):
-        clean, value = (x[task][metric].value for x in (stored.row.clean, attack.metrics))
-        assert clean is not None and value is not None
+    for task, metric in (("depth", "rel_error"), ("segmentation", "miou")):
         mark = "▼" if attack.worst_task == task else ""
-        assert f"{short_number(clean * factor)}→{short_number(value * factor)}{mark}" in third.split()
-    assert third.count("▼") == 2  # the worst task, and the legend
+        text = f"{short_number(record.clean[task][metric])}→{short_number(attack.metrics[task][metric])}{mark}"
+        assert text in fourth.split()
+    assert fourth.count("▼") == 2  # the worst task, and the legend
 
 
 def test_one_task_has_all_its_metrics(board: Board) -> None:
@@ -109,10 +172,11 @@ def test_one_task_has_all_its_metrics(board: Board) -> None:
 
 
 def test_five_tasks_fit_into_100_columns(board: Board, stored: StoredRow) -> None:
-    put(board, stored, variant(stored.row, 1000.0, name="m" * 100, adversarial_training="t" * 200))
-    assert len(stored.row.tasks) == 5
+    put(board, stored, variant(stored.row, name="m" * 100, adversarial_training="t" * 200))
+    assert len(stored.record.tasks) == 5
     lines = good("show", "--board", board.root).splitlines()
     assert max(map(len, lines)) <= 100 and any("mmm…" in line for line in lines)
+    assert any("status" in line and "row" in line and "flags" in line for line in lines)
 
 
 def test_what_submitters_wrote_is_no_markup(board: Board, stored: StoredRow) -> None:
@@ -121,18 +185,36 @@ def test_what_submitters_wrote_is_no_markup(board: Board, stored: StoredRow) -> 
     assert "[red]:smile:[/red]" in good("show", row.id, "--board", board.root)
 
 
-def test_the_top_of_the_board_as_markdown(board: Board, stored: StoredRow, rows: dict[str, StoredRow]) -> None:
-    put(board, stored, variant(stored.row, 0.1, name="hostile", adversarial_training=HOSTILE, sharing_degree=0.32))
+def test_the_top_of_the_board_as_markdown(board: Board, rows: dict[str, StoredRow], tiny_evidence: Evidence) -> None:
+    card = {"name": "hostile", "adversarial_training": HOSTILE, "sharing_degree": 0.32}
+    hostile = store(board.root, *row_of(harmless(tiny_evidence), **card))
     text = good("show", "tiny", "--format", "markdown", "--top", 2, "--board", board.root)
     tokens = MarkdownIt("gfm-like", {"html": True, "linkify": False}).parse(text)
     cells = [token.children for token in tokens if token.type == "inline"]
-    plain = ["".join(child.content for child in children or []) for children in cells]
-    assert plain[:10] == ["tiny v1, linf 4/255", "rank", "model", "sharing degree", "training", "log loss ratio",
-                          "arp %", "strongest attack", "status", "row"]  # fmt: skip
-    assert plain[10:14] == ["1", "hostile", "0.32", HOSTILE] and plain[19:23] == ["2", "strong", "1.00", "clean"]
-    assert len(plain) == 10 + 2 * 9
+    title, *plain = ["".join(child.content for child in children or []) for children in cells]
+    titles, first, second = (plain[k * len(COLUMNS) : (k + 1) * len(COLUMNS)] for k in range(3))
+    assert title == "tiny v1, linf 4/255" and len(plain) == 3 * len(COLUMNS)
+    assert titles == [each.title for each in COLUMNS]
+    said, other = dict(zip(titles, first, strict=True)), dict(zip(titles, second, strict=True))
+    assert (said["rank"], said["model"], said["sharing degree"]) == ("1", "hostile", "0.32")
+    assert (said["training"], said["row"], said["status"]) == (HOSTILE, hostile.id[:8], "self-reported")
+    assert (other["rank"], other["model"], other["training"]) == ("1", "strong", "clean")
     kinds = {child.type for children in cells for child in children or []}
     assert kinds <= {"text", "text_special", "code_inline", "strong_open", "strong_close"}
+
+
+def test_a_new_column_is_one_line(board: Board, stored: StoredRow) -> None:
+    fastest = Plain("seconds", "seconds", "row", lambda p: sum(a.seconds for a in p.standing.stored.record.attacks))
+    before = good("export", "csv", "--board", board.root).splitlines()
+    COLUMNS.append(fastest)
+    try:
+        assert "seconds" in good("show", "--board", board.root)
+        assert "| seconds |" in good("show", "--format", "markdown", "--board", board.root)
+        after = good("export", "csv", "--board", board.root).splitlines()
+        assert good("check", board.root).strip().endswith("flagged")
+    finally:
+        COLUMNS.remove(fastest)
+    assert all(new.startswith(old) for old, new in zip(before, after, strict=True)) and "seconds" in after[0]
 
 
 @given(st.text(string.ascii_letters + string.digits + string.punctuation + " é", min_size=1).map(str.strip))
@@ -153,7 +235,10 @@ def test_a_row_by_the_first_digits_of_its_id(board: Board, rows: dict[str, Store
     assert "self-reported, says somebody" in shown and "retracted, says keeper: its gradients were hidden" in shown
     assert shown.index("self-reported, says") < shown.index("retracted, says")
     assert best.row.model.weights_sha256 in shown and best.row.evidence.file in shown
-    for attack in best.row.attacks:
+    for robust in best.record.robust_skill:
+        skill = compact_interval(robust.skill.mean, percent=False)
+        assert f"robust skill, linf {round(robust.eps * 255)}/255" in shown and skill in shown
+    for attack in best.record.attacks:
         assert attack.name in shown
     assert "linf 2/255: the attacks" in shown and "linf 4/255: the attacks" in shown
     narrow = good("show", best.id, "--eps", 2, "--task", "depth", "--board", board.root)
@@ -192,7 +277,7 @@ def test_mistakes(board: Board, stored: StoredRow, rows: dict[str, StoredRow]) -
 
 
 def test_a_card_says_none_where_nothing_was_done(board: Board, stored: StoredRow) -> None:
-    fields = dict(card_fields(stored.row))
+    fields = dict(card_fields(stored))
     assert (fields["adversarial training"], fields["extra data"], fields["paper"]) == ("none", "none", "–")
 
 

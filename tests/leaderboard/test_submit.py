@@ -14,19 +14,18 @@ import torch
 from command_toys import bad, good
 from leaderboard_toys import MODEL, card_of, row_of, store
 
-from mtlattack.cli.leaderboard.submit import _headline
 from mtlattack.errors import InputError
 from mtlattack.evaluation.environment import describe_model
 from mtlattack.evidence import Evidence
 from mtlattack.evidence.packing import compact
 from mtlattack.evidence.packing.compact import read_compact
 from mtlattack.leaderboard.board import Board, StoredRow, read_row
-from mtlattack.leaderboard.pages.charts.lettering import significant
+from mtlattack.leaderboard.columns import COLUMNS
 from mtlattack.leaderboard.ledger import Event, append, read_ledger, statuses
-from mtlattack.leaderboard.rows.building import build_row, check_evidence
+from mtlattack.leaderboard.rows.building import build_row
 from mtlattack.leaderboard.rows.identity import row_document, row_id
-from mtlattack.leaderboard.rows.schema import Interval
-from mtlattack.leaderboard.standings import headline_eps, strongest
+from mtlattack.leaderboard.rows.plan import check_evidence
+from mtlattack.leaderboard.standings import places
 from mtlattack.leaderboard.submitting import submission
 from mtlattack.leaderboard.submitting.declaration import Said, make_card
 from mtlattack.leaderboard.submitting.submission import submit
@@ -243,15 +242,27 @@ def test_an_empty_submitter_is_not_whom_git_names(
     assert "submitter: who git names" in good("submit", tiny_run, "--board", empty.root)
 
 
-def test_the_command_prints_large_numbers_without_exponents(board: Board, stored: StoredRow) -> None:
-    eps = headline_eps(stored.row)
-    arp = Interval(value=-15.2, low=-16.0, high=None)
-    row = stored.row.model_copy(
-        update={"attacks": [attack.model_copy(update={"arp": arp}) for attack in stored.row.attacks]}
-    )
-    lines = _headline(replace(stored, row=row))
-    assert "  average relative performance: −1,520 % [−1,600, –]" in lines
-    assert f"  log loss ratio: {significant(strongest(row, eps).log_ratio.value)} [" in "\n".join(lines)
+def test_the_command_prints_what_will_stand_on_the_board(tiny_run: Path, empty: Board) -> None:
+    lines = good("submit", tiny_run, "--board", empty.root, "--submitter", "me").splitlines()
+    [stored] = empty.read_all()
+    [place] = places([stored], {})
+    for each in COLUMNS:
+        if each.key not in ("rank", "model", "row", "status", "flags"):
+            assert f"  {each.title}: {each.text(place)}" in lines
+    assert f"row {stored.id}: {MODEL} under tiny v1, 3 images, linf 4/255" in lines
+
+
+def test_numbers_that_cannot_be_derived_leave_nothing_behind(
+    tiny_run: Path, empty: Board, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def refuse(evidence: Evidence) -> None:
+        raise InputError("a number that is derived from it is not finite")
+
+    monkeypatch.setenv("MTLATTACK_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("mtlattack.leaderboard.rows.deriving.record_of", refuse)
+    with pytest.raises(InputError, match="is not finite"):
+        submit(tiny_run, empty, SAID)
+    assert tree(empty.root) == {}
 
 
 def test_a_foreign_checkpoint_is_hashed_and_not_opened(

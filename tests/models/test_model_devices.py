@@ -32,7 +32,7 @@ MODELS: dict[str, Callable[[], nn.Module]] = {
 @pytest.fixture
 def prepared(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> PreparedModel:
     """A model made ready on the device; whether its copies agree cannot be told there."""
-    monkeypatch.setattr("mtlattack.models.preparing.are_close", lambda value, expected: True)
+    monkeypatch.setattr("mtlattack.models.prepared.preparing.are_close", lambda value, expected: True)
     with OneDevice():
         return prepare_for_attack(MODELS[request.param]().eval(), random_images().to(META))
 

@@ -94,11 +94,11 @@ def test_the_range_is_stretched_before_mean_and_std(span):
     seen = wrap(nn.Identity(), {"normals": Normals()}, value_range=span, outputs={"normals": ()})(images)["normals"]
     assert (seen[0, :, 0, 0] == low).all() and (seen[0, :, 0, 1] == high).all()
     torch.testing.assert_close(seen, low + images * (high - low))
+    mean = [low + share * (high - low) for share in (0.3, 0.5, 0.6)]
     shifted = wrap(
-        nn.Identity(), {"normals": Normals()}, value_range=span, mean=(1, 2, 3), std=(2, 2, 4),
-        outputs={"normals": ()},
-    )  # fmt: skip
-    by_hand = (seen - torch.tensor([1, 2, 3]).view(3, 1, 1)) / torch.tensor([2, 2, 4]).view(3, 1, 1)
+        nn.Identity(), {"normals": Normals()}, value_range=span, mean=mean, std=(2, 2, 4), outputs={"normals": ()}
+    )
+    by_hand = (seen - torch.tensor(mean).view(3, 1, 1)) / torch.tensor([2, 2, 4]).view(3, 1, 1)
     torch.testing.assert_close(shifted(images)["normals"], by_hand)
 
 
@@ -217,7 +217,7 @@ def test_the_images_gradient_is_that_of_the_composed_function():
     net = nn.Conv2d(3, 2, 3, padding=1, stride=2).double()
     output = Output((), channels=slice(1, 2), transform=torch.exp, resize="bilinear")
     model = wrap(
-        net, DEPTH, mean=(1, 2, 3), std=(4, 5, 6), channel_order="BGR", value_range=(-1, 1), size_multiple=4,
+        net, DEPTH, mean=(0.1, 0.2, 0.3), std=(4, 5, 6), channel_order="BGR", value_range=(-1, 1), size_multiple=4,
         outputs={"depth": output},
     ).double()  # fmt: skip
     images = torch.rand(1, 3, 5, 6, dtype=torch.float64, requires_grad=True)
@@ -244,6 +244,33 @@ def test_another_convention_is_another_model():
     ]  # fmt: skip
     assert len({digest(), *(digest(**options) for options in others)}) == 1 + len(others)
     assert digest() == digest(channel_order="RGB", outputs={"depth": Output()})
+
+
+def test_another_transform_is_another_model():
+    def digest(transform):
+        return weights_digest(wrap(Foreign(), DEPTH, outputs={"depth": Output(transform=transform)}))
+
+    scales = (1.0, 2.0)
+    digests = [digest(lambda x, scale=scale: x * scale) for scale in scales]
+    assert (
+        len({digest(None), digest(torch.exp), *digests}) == 4 and digest(lambda x, scale=1.0: x * scale) == digests[0]
+    )
+
+
+def test_features_are_known_by_what_their_function_computes():
+    def digest(features):
+        return weights_digest(wrap(Foreign(), DEPTH, features=features))
+
+    assert digest(lambda module, x: x) != digest(lambda module, x: 2 * x)
+
+
+def test_what_stored_rows_name_is_still_their_digest():
+    net = nn.Conv2d(3, 1, 1)
+    nn.init.constant_(net.weight, 0.5)
+    nn.init.zeros_(net.bias)
+    output = Output((), channels=slice(0, 1), resize="bilinear")
+    model = wrap(net, DEPTH, mean=(104, 117, 123), channel_order="BGR", value_range=(0, 255), outputs={"depth": output})
+    assert weights_digest(model) == "08a4b965d204fa1f84a4ad16415022af0f41ae1d43e0c4fe7bf4b0e7e23de10c"
 
 
 def test_the_wrapper_adds_no_weights():

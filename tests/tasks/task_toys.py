@@ -1,63 +1,138 @@
-"""Random predictions and targets for every task, with invalid pixels of every sort."""
+"""One row a kind of task: random labels with invalid pixels of every sort, and what is known of the kind.
 
+A new kind is tested by a row here.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Generator, Tensor
 
 from mtlattack.tasks import Segmentation, Task, create_task, list_tasks
 
-TASKS: dict[str, Task] = {
-    kind: Segmentation(5) if kind == "segmentation" else create_task(kind) for kind in list_tasks()
-}
-POSITIVE = ("depth", "depth_euclidean", "inverse_depth")
-"""Kinds whose targets ≤ 0 are invalid."""
+Draw = Callable[[tuple[int, ...], Generator], Tensor]
 _NAN, _INF = float("nan"), float("inf")
-INVALID = {
-    "segmentation": (255,),
-    "normals": (0.0,),
-    "edge_texture": (_NAN, _INF),
-    "keypoints2d": (_NAN, -_INF),
-    "reshading": (_NAN, _INF),
-    "principal_curvature": (_NAN, _INF),
-    **dict.fromkeys(POSITIVE, (0.0, -1.0, _NAN, _INF, -_INF)),
+
+
+@dataclass(frozen=True)
+class Row:
+    """What tests need of a kind of task: valid labels, `[B, *target_channels, H, W]`, and what is to be found."""
+
+    task: Task
+    draw: Draw
+    invalid: tuple[float, ...]
+    """Values of an invalid pixel, in every channel."""
+    near: Callable[[Tensor, Tensor], Tensor] = lambda noise, target: noise
+    """A prediction `[B, channels, H, W]` from noise and labels, so that metrics are not all at their ends."""
+    known: Callable[[NDArray[Any]], NDArray[np.bool_]] = lambda t: np.isfinite(t).all(1)
+    """Which of the float64 labels `[pixels, max(1, channels of a label)]` are valid, by hand."""
+    zoom_power: int = 0
+    """By which power of the factor labels change when things look nearer."""
+    stored: Mapping[str, Any] = field(default_factory=dict)
+    """Attributes of a stored label."""
+    faulty: tuple[tuple[int, ...], str] | None = None
+    """Stored numbers of one pixel that are none of this kind, and what is said of them."""
+
+
+def uniform(shape: tuple[int, ...], generator: Generator) -> Tensor:
+    return torch.rand(shape, generator=generator)
+
+
+def distances(shape: tuple[int, ...], generator: Generator) -> Tensor:
+    return 0.5 + 4 * uniform(shape, generator)
+
+
+def directions(shape: tuple[int, ...], generator: Generator) -> Tensor:
+    return torch.nn.functional.normalize(torch.randn(shape, generator=generator), dim=1)
+
+
+def classes(shape: tuple[int, ...], generator: Generator) -> Tensor:
+    return torch.randint(0, 5, shape, generator=generator)
+
+
+def positive(labels: NDArray[Any]) -> NDArray[np.bool_]:
+    return (np.isfinite(labels) & (labels > 0)).all(1)
+
+
+def around(noise: Tensor, target: Tensor) -> Tensor:
+    """Inliers of each degree, and negative distances."""
+    return target[:, None] * (1 + 0.7 * noise)
+
+
+DISTANCE = {"draw": distances, "invalid": (0.0, -1.0, _NAN, _INF, -_INF), "near": around, "known": positive}
+MILLIMETRES = {"scale": 0.001, "unit": "metre", "invalid": 0}
+SHARE = {"scale": 1 / 1000, "invalid": 65535}
+TOO_MUCH = ((1200,), "value 1.2, expected at most 1")
+
+ROWS: dict[str, Row] = {
+    "segmentation": Row(
+        Segmentation(5),
+        classes,
+        invalid=(255,),
+        known=lambda t: t[:, 0] != 255,
+        stored={"classes": 5},
+        faulty=((7,), "class 7, expected 0 to 4 or 255"),
+    ),
+    "depth": Row(create_task("depth"), **DISTANCE, zoom_power=-1, stored=MILLIMETRES),
+    "depth_euclidean": Row(create_task("depth_euclidean"), **DISTANCE, zoom_power=-1, stored=MILLIMETRES),
+    "inverse_depth": Row(create_task("inverse_depth"), **DISTANCE, zoom_power=1, stored={"scale": 1e-4, "invalid": 0}),
+    "normals": Row(
+        create_task("normals"),
+        directions,
+        invalid=(0.0,),
+        near=lambda noise, target: noise + 2 * target,  # Small angles too.
+        known=lambda t: np.abs(t).sum(1) > 0,
+        faulty=((60, 0, 0), "a normal of length 0.472, expected 1 or 0"),
+    ),
+    "edge_texture": Row(create_task("edge_texture"), uniform, invalid=(_NAN, _INF), stored=SHARE, faulty=TOO_MUCH),
+    "keypoints2d": Row(create_task("keypoints2d"), uniform, invalid=(_NAN, -_INF), stored=SHARE, faulty=TOO_MUCH),
+    "reshading": Row(create_task("reshading"), uniform, invalid=(_NAN, _INF), stored=SHARE, faulty=TOO_MUCH),
+    "principal_curvature": Row(
+        create_task("principal_curvature"),
+        uniform,
+        invalid=(_NAN, _INF),
+        stored={"scale": 1 / 4096, "invalid": -32768},
+        faulty=((-32768, 4), "a pixel with one curvature alone"),
+    ),
 }
+assert set(ROWS) == set(list_tasks()), "a kind of task without a row"
+
+TASKS: dict[str, Task] = {kind: row.task for kind, row in ROWS.items()}
+INVALID = {kind: row.invalid for kind, row in ROWS.items()}
+POSITIVE = tuple(kind for kind, row in ROWS.items() if row.known is positive)
+"""Kinds whose targets ≤ 0 are invalid."""
 
 
 def random_pair(name: str, seed: int, batch: int = 4, size: tuple[int, int] = (7, 9)) -> tuple[Tensor, Tensor]:
     """A prediction as an untrained network could make it, and a target; about a fifth of the pixels invalid."""
-    task, generator = TASKS[name], torch.Generator().manual_seed(seed)
-    prediction = torch.randn(batch, task.channels, *size, generator=generator)
-    if name == "segmentation":
-        target = torch.randint(0, task.channels, (batch, *size), generator=generator)
-    elif name == "normals":
-        target = torch.nn.functional.normalize(torch.randn(batch, 3, *size, generator=generator), dim=1)
-        prediction = prediction + 2 * target  # Small angles too.
-    elif name in POSITIVE:
-        target = 0.5 + 4 * torch.rand(batch, *size, generator=generator)
-        prediction[:, 0] = target * (1 + 0.7 * prediction[:, 0])  # Inliers of each degree, and negative depths.
-    else:
-        target = torch.rand(batch, *task.target_channels, *size, generator=generator)
+    return pair_of(ROWS[name], seed, batch, size)
+
+
+def pair_of(row: Row, seed: int, batch: int = 4, size: tuple[int, int] = (7, 9)) -> tuple[Tensor, Tensor]:
+    """`random_pair` of any row."""
+    task, generator = row.task, torch.Generator().manual_seed(seed)
+    noise = torch.randn(batch, task.channels, *size, generator=generator)
+    target = row.draw((batch, *task.target_channels, *size), generator)
+    prediction = row.near(noise, target)
     draw = torch.rand(batch, *size, generator=generator)
-    for k, value in enumerate(INVALID[name]):
-        chosen = (draw > 0.2 * k / len(INVALID[name])) & (draw < 0.2 * (k + 1) / len(INVALID[name]))
+    for k, value in enumerate(row.invalid):
+        chosen = (draw > 0.2 * k / len(row.invalid)) & (draw < 0.2 * (k + 1) / len(row.invalid))
         target = torch.where(chosen[:, None] if task.target_channels else chosen, value, target)
     return prediction, target
 
 
 def valid_pixels(name: str, prediction: Tensor, target: Tensor) -> tuple[NDArray[Any], NDArray[Any]]:
     """Both as float64 arrays, `[pixels, channels]` or `[pixels]`; the invalid ones left out, by hand."""
+    row = ROWS[name]
     p = prediction.double().numpy().transpose(0, 2, 3, 1).reshape(-1, prediction.shape[1])
-    if name in ("normals", "principal_curvature"):
-        t = target.double().numpy().transpose(0, 2, 3, 1).reshape(-1, target.shape[1])
-        keep = np.abs(t).sum(1) > 0 if name == "normals" else np.isfinite(t).all(1)
-    else:
-        t = target.double().numpy().reshape(-1)
-        positive = np.isfinite(t) & (t > 0)
-        keep = {"segmentation": t != 255, **dict.fromkeys(POSITIVE, positive)}.get(name, np.isfinite(t))
-    return p[keep], t[keep]
+    t = target.reshape(len(target), -1, *target.shape[-2:]).double().numpy().transpose(0, 2, 3, 1)
+    t = t.reshape(len(p), -1)
+    keep = row.known(t)
+    return p[keep], (t if row.task.target_channels else t[:, 0])[keep]
 
 
 def metrics_of(task: Task, prediction: Tensor, target: Tensor) -> dict[str, float]:

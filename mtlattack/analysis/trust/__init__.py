@@ -9,8 +9,8 @@ from mtlattack.analysis.trust.effort import more_does_not_help
 from mtlattack.analysis.trust.gradients import gradients_vanish
 from mtlattack.analysis.trust.losses import loss_without_metric
 from mtlattack.analysis.trust.rivals import black_box_beats_white_box, noise_as_strong
-from mtlattack.analysis.trust.skill import doubted, no_better_than_constant
 from mtlattack.analysis.trust.run import Finished, Job, Sighting
+from mtlattack.analysis.trust.skill import doubted, no_better_than_constant
 
 # What tasks may doubt when they look at first predictions.
 DOUBTS = ("logit-scale", "wrong-unit", "negative-depth")

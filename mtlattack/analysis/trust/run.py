@@ -8,7 +8,7 @@ import numpy as np
 
 from mtlattack.analysis.change import Array, Change
 from mtlattack.analysis.skill import Metrics
-from mtlattack.attacks import Threat
+from mtlattack.epsilon import threat_text
 from mtlattack.evidence import DIAGNOSTICS, Outcome
 from mtlattack.tasks import Task
 
@@ -37,7 +37,7 @@ class Job:
     @property
     def threat(self) -> str:
         """As it prints: `linf 4/255`."""
-        return str(Threat(self.config["norm"], self.config["eps"], self.config.get("quantized", False)))
+        return threat_text(self.config["norm"], self.config["eps"], self.config.get("quantized", False))
 
     @property
     def white_box(self) -> bool:

@@ -17,7 +17,7 @@ def no_better_than_constant(run: Finished) -> list[Sighting] | None:
     skill = measure_skill(run.clean_metrics, run.constant, run.tasks)
     seen: list[Sighting] = []
     for name, values in skill.tasks.items():
-        if np.isfinite(values[0]) and (values[0] < LEAST or bounds(values)[0] <= 0):
+        if np.isfinite(values[0]) and values[0] < LEAST:
             low, high = bounds(values)
             text = f"the clean predictions of {name} are hardly better than one constant answer: skill {values[0]:.2f}"
             seen.append((None, f"{text} [{low:.2f}, {high:.2f}]"))
@@ -29,5 +29,5 @@ def doubted(run: Finished, flag: str) -> list[Sighting] | None:
     looks = (run.calls or {}).get("looks")
     if looks is None:
         return None
-    doubts = [(name, doubt) for name, task in run.tasks.items() for doubt in task.doubts(looks.get(name, {}))]
-    return [(None, f"{name}: {sentence}") for name, (raised, sentence) in doubts if raised == flag]
+    doubts = [doubt for name, task in run.tasks.items() for doubt in task.doubts(looks.get(name, {}))]
+    return [(None, sentence) for raised, sentence in doubts if raised == flag]

@@ -1,7 +1,7 @@
 """How the losses or gradients of several tasks become one direction. A new method is one file here."""
 
 from mtlattack.attacks.aggregators.average import Average
-from mtlattack.attacks.aggregators.base import LOSS_FLOOR, Aggregator, LinearAggregator
+from mtlattack.attacks.aggregators.base import Aggregator, LinearAggregator
 from mtlattack.attacks.aggregators.cagrad import CAGrad
 from mtlattack.attacks.aggregators.dgba import DynamicGradientBalancing
 from mtlattack.attacks.aggregators.feature import SharedFeature
@@ -32,7 +32,6 @@ from mtlattack.attacks.aggregators.wgd import InverseWeightedGradient, WeightedG
 
 __all__ = [
     "AGGREGATORS",
-    "LOSS_FLOOR",
     "MGDA",
     "Aggregator",
     "Average",

@@ -9,9 +9,7 @@ from torch import Tensor
 
 from mtlattack.attacks.gradients import TaskGradients
 from mtlattack.attacks.problem import Problem
-
-# A loss below this counts as this: an image without valid pixels has loss 0, and 1/0 would poison the sum.
-LOSS_FLOOR = 1e-8
+from mtlattack.tasks import LOSS_FLOOR
 
 
 @dataclass(frozen=True, kw_only=True)

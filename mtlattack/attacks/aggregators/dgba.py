@@ -4,8 +4,9 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from mtlattack.attacks.aggregators.base import LOSS_FLOOR, LinearAggregator, log_score
+from mtlattack.attacks.aggregators.base import LinearAggregator, log_score
 from mtlattack.attacks.aggregators.registry import AGGREGATORS
+from mtlattack.tasks import LOSS_FLOOR
 
 
 @AGGREGATORS.register("dgba")

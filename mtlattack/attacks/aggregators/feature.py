@@ -7,9 +7,9 @@ from torch import Tensor
 
 from mtlattack.attacks.aggregators.registry import AGGREGATORS
 from mtlattack.attacks.aggregators.total import Total
-from mtlattack.attacks.problem import Model, Problem
+from mtlattack.attacks.problem import Problem
 from mtlattack.errors import InputError
-from mtlattack.tasks import Task
+from mtlattack.tasks import Model, Task, predict
 
 
 @AGGREGATORS.register("feature")
@@ -32,11 +32,8 @@ class SharedFeature(Total):
     def problem(self, problem: Problem) -> Problem:
         judge = _Encoder(problem.model)
         search = judge if problem.search is problem.model else _Encoder(problem.search)
-        distance = FeatureDistance()
-        clean = judge(problem.images)[distance.name].detach()
-        # All that an objective asks of a task is its loss.
-        tasks = {distance.name: cast(Task, distance)}
-        return Problem(judge, search, tasks, {distance.name: clean}, problem.images)
+        clean = predict(judge, problem.images)[FeatureDistance.name].detach()
+        return Problem(judge, search, judge.tasks, {FeatureDistance.name: clean}, problem.images)
 
 
 class FeatureDistance:
@@ -53,6 +50,9 @@ class FeatureDistance:
 
 class _Encoder:
     """A model's shared encoder as a model of the one task `features`."""
+
+    # All that an objective asks of a task is its loss.
+    tasks = {FeatureDistance.name: cast(Task, FeatureDistance())}
 
     def __init__(self, model: Model) -> None:
         encode = getattr(model, "shared_features", None)

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mtlattack.attacks.aggregators.base import LOSS_FLOOR, Aggregator, log_score
+from mtlattack.attacks.aggregators.base import Aggregator, log_score
 from mtlattack.attacks.gradients import TaskGradients
 from mtlattack.attacks.norms import norm
+from mtlattack.tasks import LOSS_FLOOR
 
 # A sum this much shorter than its longest part is what rounding left of parts that cancel: it points nowhere.
 _CANCELLED = 1e-6

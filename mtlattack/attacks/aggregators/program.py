@@ -7,10 +7,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from mtlattack.attacks.aggregators.base import LOSS_FLOOR, Aggregator, log_score
+from mtlattack.attacks.aggregators.base import Aggregator, log_score
 from mtlattack.attacks.gradients import TaskGradients
 from mtlattack.attacks.ilp import METHODS, Program
 from mtlattack.errors import UnknownNameError
+from mtlattack.tasks import LOSS_FLOOR
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,12 +6,13 @@ from typing import ClassVar
 import numpy as np
 from torch import Tensor
 
-from mtlattack.attacks.aggregators.base import LOSS_FLOOR, LinearAggregator, log_score
+from mtlattack.attacks.aggregators.base import LinearAggregator, log_score
 from mtlattack.attacks.aggregators.program import ProgramAggregator, solved, without_absent
 from mtlattack.attacks.aggregators.registry import AGGREGATORS
 from mtlattack.attacks.gradients import TaskGradients
 from mtlattack.attacks.ilp import Program
 from mtlattack.attacks.options import check_share, check_whole
+from mtlattack.tasks import LOSS_FLOOR
 
 
 @AGGREGATORS.register("sparse")

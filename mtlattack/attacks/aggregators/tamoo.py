@@ -6,12 +6,12 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from mtlattack.attacks.aggregators.base import LOSS_FLOOR
 from mtlattack.attacks.aggregators.gram import GramAggregator, exact
 from mtlattack.attacks.aggregators.nonnegative import shortest
 from mtlattack.attacks.aggregators.registry import AGGREGATORS
 from mtlattack.attacks.gradients import TaskGradients
 from mtlattack.attacks.options import check_number
+from mtlattack.tasks import LOSS_FLOOR
 
 
 @AGGREGATORS.register("ta-moo")

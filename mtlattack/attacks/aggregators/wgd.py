@@ -5,10 +5,10 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from mtlattack.attacks.aggregators.base import LOSS_FLOOR
 from mtlattack.attacks.aggregators.registry import AGGREGATORS
 from mtlattack.attacks.aggregators.remembering import RememberingAggregator
 from mtlattack.attacks.gradients import Memory
+from mtlattack.tasks import LOSS_FLOOR
 
 
 @AGGREGATORS.register("wgd")

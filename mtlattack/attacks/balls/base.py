@@ -7,8 +7,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from mtlattack.attacks.levels import LEVELS, from_levels, to_levels
+from mtlattack.attacks.levels import from_levels, to_levels
 from mtlattack.attacks.noise import Noise
+from mtlattack.epsilon import LEVELS
 from mtlattack.errors import InputError
 
 # Less than a float32 can show, more than a float64 sum over any image can be off.

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from mtlattack.attacks.balls.base import Ball, exact
-from mtlattack.attacks.levels import LEVELS
 from mtlattack.attacks.noise import Noise
+from mtlattack.epsilon import LEVELS
 from mtlattack.errors import InputError
 
 

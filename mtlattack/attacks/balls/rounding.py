@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from mtlattack.attacks.levels import LEVELS
+from mtlattack.epsilon import LEVELS
 
 # What the float32 values k'/255 and k/255 can be off, two halves of 2^-24, is less than this share of one level.
 _SHARE = 2.0**-16

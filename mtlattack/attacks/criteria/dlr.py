@@ -19,14 +19,14 @@ class DLR(Criterion):
     """1 + tanh(DLR) of each pixel, DLR = −(z_y − max_{j≠y} z_j)/(z_π1 − z_π3) the difference of logits ratio, where π
     orders the logits z from the largest on (Croce & Hein 2020, arXiv 2003.01690, eq. 6).
 
-    DLR is −1 to 0 where a pixel is right, without bound where it is wrong. The tanh, not in the paper, keeps pixels that
-    are lost already from being all that is climbed: without it attacks end with several times the mIoU. Neither value
-    nor direction changes with shifts and positive factors of a pixel's logits, so that softening or sharpening them
-    hides nothing; for that it judges, too.
+    DLR is −1 to 0 where a pixel is right, without bound where it is wrong. The tanh, not in the paper, keeps pixels
+    that are lost already from being all that is climbed: without it attacks end with several times the mIoU. Neither
+    value nor direction changes with shifts and positive factors of a pixel's logits, so that softening or sharpening
+    them hides nothing; for that it judges, too.
 
-    Two classes have no third logit: there the unit is the mean |z_1 − z_2| of the image's valid pixels, held fixed, and
-    factors must be those of a whole image. Where the three largest are equal a pixel has no gradient, and counts 1, or 2
-    if its class is below them. Segmentation only: other tasks keep their loss. Costs no pass.
+    Two classes have no third logit: there the unit is the mean |z_1 − z_2| of the image's valid pixels, held fixed,
+    and factors must be those of a whole image. Where the three largest are equal a pixel has no gradient, and counts
+    1, or 2 if its class is below them. Segmentation only: other tasks keep their loss. Costs no pass.
     """
 
     kind: ClassVar[str] = "dlr"
@@ -45,6 +45,6 @@ class DLR(Criterion):
             unit = masked_mean(lead.detach().abs(), valid)[:, None, None]
         else:
             unit = largest[:, 0] - largest[:, 2]
-        near = lead < _FAR * unit
+        near = lead.abs() < _FAR * unit
         ratio = torch.where(near, lead, 0) / torch.where(near, unit, 1)
         return masked_mean(1 + torch.where(near, ratio.tanh(), lead.detach().sign()), valid)

@@ -12,6 +12,7 @@ from torch import nn
 
 from mtlattack.cli.leaderboard.options import BOARD, BoardOption, board_console
 from mtlattack.data import load_dataset
+from mtlattack.epsilon import parse_epsilons
 from mtlattack.errors import InputError
 from mtlattack.evaluation import Suite
 from mtlattack.leaderboard.board import Board, StoredRow
@@ -129,11 +130,7 @@ def _levels(text: str | None, stored: StoredRow) -> list[float] | None:
         return None
     if text == "all":
         return levels_of(stored.record)
-    try:
-        levels = [float(part) for part in text.split(",")]
-    except ValueError:
-        raise InputError(f"--eps {text!r}, expected numbers like 4,8 (levels of 255), or all") from None
-    return [eps_of(stored.record, level) for level in levels]
+    return [eps_of(stored.record, level) for level in parse_epsilons(text, otherwise=", or all")]
 
 
 def _render(result: Verification, stored: StoredRow) -> RenderableType:

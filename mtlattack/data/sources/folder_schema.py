@@ -2,20 +2,23 @@
 
 import re
 from pathlib import PurePosixPath
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from mtlattack.data.labels import IGNORE
 from mtlattack.data.sources.normals import Frame
 from mtlattack.errors import InputError
+from mtlattack.tasks import Regression, create_task, task_types
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Encoding = Literal["png8", "png16", "npy"]
-HEAT_MAPS = ("edge_texture", "keypoints2d", "reshading")
-FINEST_SHARE = 1 / 65534
-"""65,535 marks a pixel of a heat map without a value."""
+if TYPE_CHECKING:
+    NumberKind = str
+else:
+    NumberKind = Literal[tuple(kind for kind, task in task_types().items() if issubclass(task, Regression))]
+    """The kinds of task whose labels are numbers."""
 
 _PLACEHOLDER = re.compile(r"\{(.*?)\}")
 
@@ -90,9 +93,7 @@ class NumberFiles(_LabelFiles):
     file tells apart; 0 to 65,535 steps fit (heat maps: 65,534; curvature: −32,767 to 32,767).
     """
 
-    kind: Literal[
-        "depth", "depth_euclidean", "inverse_depth", "edge_texture", "keypoints2d", "reshading", "principal_curvature"
-    ]
+    kind: NumberKind
     scale: Finite = 1.0
     offset: Finite = 0.0
     invalid: list[float] = []
@@ -103,17 +104,24 @@ class NumberFiles(_LabelFiles):
     """Which channels of a file of several; by default it has one, or for curvature the first two."""
     step: Positive | None = None
 
+    @property
+    def task(self) -> Regression:
+        """The task that these labels serve."""
+        task = create_task(self.kind)
+        assert isinstance(task, Regression)
+        return task
+
     @model_validator(mode="after")
     def _check_channels(self) -> "NumberFiles":
-        wanted = 2 if self.kind == "principal_curvature" else 1
+        wanted = self.task.channels
         if self.channels is not None and len(self.channels) != wanted:
             raise InputError(f"{self.kind}: channels {self.channels}, expected {wanted}")
         if self.encoding == "png16" and (self.channels is not None or wanted > 1):
             raise InputError(f"{self.kind}: a png16 has one channel, expected encoding png8 or npy for several")
         if self.encoding == "png8" and self.channels is not None and max(self.channels) > 2:
             raise InputError(f"{self.kind}: channels {self.channels}, expected 0 to 2 in a png8")
-        if self.kind in HEAT_MAPS and self.step is not None and self.step < FINEST_SHARE:
-            raise InputError(f"{self.kind}: step {self.step:g}, expected at least 1/65534")
+        if self.step is not None and self.step < self.task.least_step:
+            raise InputError(f"{self.kind}: step {self.step:g}, expected at least 1/{1 / self.task.least_step:.0f}")
         return self
 
 

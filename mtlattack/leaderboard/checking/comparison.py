@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from mtlattack.canonical import json_digest
 from mtlattack.leaderboard.board import StoredRow
 from mtlattack.leaderboard.checking.findings import Finding, Severity, flagged, refused
-from mtlattack.leaderboard.checking.kinds import kind_of
 from mtlattack.leaderboard.checking.structure import Case
 from mtlattack.leaderboard.ledger import Event
 from mtlattack.leaderboard.rows.identity import measured_identity
@@ -53,10 +52,7 @@ class Order:
 def facts_of(case: Case) -> Facts:
     """The facts of a row whose evidence fits it."""
     evidence = case.evidence
-    labels = {
-        name: _digest(kind_of(task).labels(task, evidence.clean.statistics[name]))
-        for name, task in evidence.tasks.items()
-    }
+    labels = {name: _digest(task.labels_of(evidence.clean.statistics[name])) for name, task in evidence.tasks.items()}
     constants = {
         name: _digest(np.array((case.plan.constants or {}).get(name, [])), statistics)
         for name, statistics in (evidence.constant or {}).items()

@@ -7,10 +7,8 @@ from numpy.typing import NDArray
 
 from mtlattack.leaderboard.checking.contradictions import report
 from mtlattack.leaderboard.checking.findings import Finding, refused
-from mtlattack.leaderboard.checking.kinds import Contradiction, kind_of
-from mtlattack.leaderboard.checking.kinds.base import somewhere
 from mtlattack.leaderboard.checking.structure import Case
-from mtlattack.tasks import Segmentation, Task
+from mtlattack.tasks import Contradiction, Segmentation, Task, somewhere
 from mtlattack.tasks.regression import Regression
 
 Array = NDArray[np.float64]
@@ -47,11 +45,10 @@ def check_constants(case: Case) -> Iterator[Finding]:
 
 def _contradictions(task: Task, answer: Array, found: Array, clean: Array) -> Iterator[Contradiction]:
     """What the statistics `[N, S]` of an answer cannot be, beside those of the clean run."""
-    labels = kind_of(task).labels
     says = "what depends on the labels alone is not as in the clean run"
-    yield Contradiction(somewhere(labels(task, found) != labels(task, clean)), says)
+    yield Contradiction(somewhere(task.labels_of(found) != task.labels_of(clean)), says)
     yield Contradiction((found[:, 0] == 0) & somewhere(found != 0), "there is something without valid pixels")
-    yield from kind_of(task).contradictions(task, found, _losses(task, found))
+    yield from task.contradictions(found, _losses(task, found))
     if isinstance(task, Segmentation):
         expected = _of_class(task, int(answer.argmax()), clean)
         yield Contradiction(somewhere(found != expected), "they are not those of one class at every pixel")

@@ -9,9 +9,8 @@ from mtlattack.attacks import Threat
 from mtlattack.errors import InputError
 from mtlattack.evidence import DIAGNOSTICS, NORMS, Evidence, Outcome
 from mtlattack.leaderboard.checking.findings import Finding, refused
-from mtlattack.leaderboard.checking.kinds import Contradiction, kind_of
-from mtlattack.leaderboard.checking.kinds.base import somewhere
 from mtlattack.leaderboard.checking.structure import Case
+from mtlattack.tasks import Contradiction, somewhere
 
 Array = NDArray[np.float64]
 # Images are float32 in [0, 1]: two of them are no further from k/255 than this.
@@ -70,8 +69,7 @@ def _attacked(evidence: Evidence, outcome: Outcome, threat: Threat) -> Iterator[
     yield "diagnostics", Contradiction(gap < 0, "gap is negative")
     yield from _measured(evidence, outcome)
     for name, task in evidence.tasks.items():
-        labels = kind_of(task).labels
-        now, before = labels(task, outcome.statistics[name]), labels(task, evidence.clean.statistics[name])
+        now, before = task.labels_of(outcome.statistics[name]), task.labels_of(evidence.clean.statistics[name])
         says = "what depends on the labels alone is not as in the clean run"
         yield f"metrics.{name}", Contradiction(somewhere(now != before), says)
 
@@ -88,7 +86,7 @@ def _measured(evidence: Evidence, outcome: Outcome) -> Iterator[tuple[str, Contr
         yield place, Contradiction(losses < 0, "a loss is negative")
         something = (pixels == 0) & ((losses != 0) | somewhere(statistics != 0))
         yield place, Contradiction(something, "there is something without valid pixels")
-        for each in kind_of(task).contradictions(task, statistics, losses):
+        for each in task.contradictions(statistics, losses):
             yield place, each
 
 

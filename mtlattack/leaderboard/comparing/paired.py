@@ -12,7 +12,7 @@ import numpy as np
 from mtlattack.analysis import Interval
 from mtlattack.analysis.change import Array, Change
 from mtlattack.analysis.report import Analysis, analyse, interval
-from mtlattack.analysis.skill import measure_skill
+from mtlattack.analysis.skill import Skill
 from mtlattack.errors import InputError
 from mtlattack.evidence import Evidence
 
@@ -50,7 +50,7 @@ def paired_differences(one: Evidence, two: Evidence) -> list[PairedDifference]:
 
 def _numbers(analysis: Analysis) -> dict[Key, Numbers]:
     """By attack and ε what is compared, each `[1 + resamples]`; the images as they are first."""
-    attacked = {key: _of_change(change, analysis) for key, change in _changes(analysis)}
+    attacked = {key: _of_change(change, left) for key, change, left in _changes(analysis)}
     robust: dict[Key, Numbers] = {}
     for (_, eps), numbers in attacked.items():
         if "skill" in numbers and np.isfinite(numbers["skill"][0]):
@@ -58,26 +58,25 @@ def _numbers(analysis: Analysis) -> dict[Key, Numbers]:
             if numbers["skill"][0] < least["skill"][0]:
                 robust[ROBUST, eps] = numbers
     only_skill = {key: {"skill": numbers["skill"]} for key, numbers in robust.items()}
-    return {(CLEAN, 0.0): _skill(analysis.clean_metrics, analysis), **attacked, **only_skill}
+    return {(CLEAN, 0.0): _mean(analysis.skill(analysis.clean_metrics)), **attacked, **only_skill}
 
 
-def _changes(analysis: Analysis) -> Iterator[tuple[Key, Change]]:
-    """Every attack's change, then every ensemble's."""
+def _changes(analysis: Analysis) -> Iterator[tuple[Key, Change, Skill | None]]:
+    """Every attack's change and the skill that it leaves, then every ensemble's."""
     for job in analysis.jobs:
-        yield (job.config["name"], job.config["eps"]), job.change
-    for ensemble, change in zip(analysis.evidence.plan.get("ensembles", []), analysis.ensembles, strict=True):
-        yield (ensemble["name"], ensemble["eps"]), change
+        yield (job.config["name"], job.config["eps"]), job.change, analysis.skill(job.change.metrics)
+    ensembles = analysis.evidence.plan.get("ensembles", [])
+    for ensemble, change, left in zip(ensembles, analysis.ensembles, analysis.ensemble_skills, strict=True):
+        yield (ensemble["name"], ensemble["eps"]), change, left
 
 
-def _of_change(change: Change, analysis: Analysis) -> Numbers:
+def _of_change(change: Change, left: Skill | None) -> Numbers:
     ours = {"log_ratio": change.log_ratio, "loss_change": change.loss_change, "arp": change.arp}
-    return {**_skill(change.metrics, analysis), **ours}
+    return {**_mean(left), **ours}
 
 
-def _skill(metrics: Mapping[str, Mapping[str, Array]], analysis: Analysis) -> Numbers:
-    if analysis.constant is None:
-        return {}
-    return {"skill": measure_skill(metrics, analysis.constant, analysis.evidence.tasks).mean}
+def _mean(left: Skill | None) -> Numbers:
+    return {} if left is None else {"skill": left.mean}
 
 
 def _difference(key: Key, one: Numbers, two: Numbers) -> PairedDifference:

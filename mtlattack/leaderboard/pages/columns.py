@@ -76,7 +76,7 @@ WORST_SKILL = Column(
     False,
     lambda record: _worst(record.clean_skill),
     lambda result: _worst(result.skill),
-    lambda result: result.skill and result.skill.worst_task,
+    lambda result: None if result.skill is None else result.skill.worst_task,
     is_skill=True,
 )
 SUMMARY_COLUMNS = tuple(of_summary(summary) for summary in SUMMARIES)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from mtlattack.analysis.record import RobustSkill
+from mtlattack.analysis.record import AttackResult, RobustSkill
 from mtlattack.leaderboard.ledger import Status
 from mtlattack.leaderboard.pages import places
 from mtlattack.leaderboard.pages.columns import MAIN_COLUMNS, SUMMARY_COLUMNS, Column
@@ -107,11 +107,17 @@ def at(standings: Sequence[Standing], eps: float, name: str | None = None) -> li
             found.append(replace(standing, eps=eps, robust=robust_at(record, eps), strongest=worst))
         for each in attacks_at(record, eps):
             if each.name == name:
-                left = each.skill and RobustSkill(
-                    norm=each.norm, eps=eps, quantized=False, attack=name, skill=each.skill
-                )
+                left = _left_by(each)
                 found.append(replace(standing, eps=eps, robust=left, strongest=each))
     return found
+
+
+def _left_by(attack: AttackResult) -> RobustSkill | None:
+    """What skill one attack leaves."""
+    if attack.skill is None:
+        return None
+    quantized = bool(attack.config.get("quantized", False))
+    return RobustSkill(norm=attack.norm, eps=attack.eps, quantized=quantized, attack=attack.name, skill=attack.skill)
 
 
 def views(standings: Sequence[Standing], tasks: Sequence[Column]) -> dict[str, View]:

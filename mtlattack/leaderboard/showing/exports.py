@@ -12,7 +12,7 @@ from mtlattack.leaderboard.records import levels_of
 from mtlattack.leaderboard.standings import Place, by_suite, places, status_of
 
 # Beside the columns of the board; a row is known by its whole id here.
-_ABOUT = ("row", "suite", "suite_version", "norm", "eps")
+_ABOUT = ("row", "suite", "suite_version", "submitter", "weights_sha256", "norm", "eps")
 # What spreadsheets take for the beginning of a formula (OWASP, "CSV Injection"); full-width signs last.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
@@ -59,14 +59,9 @@ def guard(text: str) -> str:
 
 
 def _line(place: Place) -> list[Cell]:
-    stored = place.standing.stored
-    about = (
-        stored.id,
-        stored.row.suite.name,
-        stored.row.suite.version,
-        stored.record.attacks[0].norm,
-        place.standing.eps,
-    )
+    stored, eps = place.standing.stored, place.standing.eps
+    row, norm = stored.row, stored.record.attacks[0].norm
+    about = (stored.id, row.suite.name, row.suite.version, row.submitted.name, row.model.weights_sha256, norm, eps)
     cells = [cell for column in COLUMNS for cell in column.cells(place) if column.key not in _ABOUT]
     # None becomes an empty cell, floats the shortest decimals that give them back.
     return [guard(cell) if isinstance(cell, str) else cell for cell in (*about, *cells)]

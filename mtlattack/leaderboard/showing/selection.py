@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from mtlattack.analysis import Record
 from mtlattack.attacks import Threat
-from mtlattack.attacks.threat import in_image_units
+from mtlattack.epsilon import in_image_units
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.evaluation import list_suites
 from mtlattack.leaderboard.board import StoredRow

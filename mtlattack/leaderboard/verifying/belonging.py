@@ -4,13 +4,13 @@ from pathlib import Path
 
 from mtlattack.data import PreparedDataset
 from mtlattack.errors import InputError
-from mtlattack.evaluation import Model
 from mtlattack.evaluation.environment import weights_digest
 from mtlattack.evidence import Evidence
 from mtlattack.leaderboard.board import StoredRow
 from mtlattack.leaderboard.rows.building import check_belongs
 from mtlattack.leaderboard.rows.plan import check_evidence
 from mtlattack.models.checkpoints import file_hash
+from mtlattack.tasks import Model
 
 
 def check_row_of(stored: StoredRow, evidence: Evidence) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from mtlattack.attacks import Attack
 from mtlattack.data import PreparedDataset, load_dataset
 from mtlattack.errors import InputError, UnknownNameError
-from mtlattack.evaluation import Model, evaluate
+from mtlattack.evaluation import evaluate
 from mtlattack.evaluation.members import expand
 from mtlattack.evidence import Evidence
 from mtlattack.leaderboard.board import StoredRow
@@ -28,6 +28,7 @@ from mtlattack.leaderboard.verifying.belonging import check_data_of, check_model
 from mtlattack.leaderboard.verifying.picking import draw_nonce, pick_images
 from mtlattack.leaderboard.verifying.tolerances import Agreement, arithmetic_of, judge_attack, judge_clean
 from mtlattack.schemas import validate
+from mtlattack.tasks import Model
 
 IMAGES = 8
 _LONGEST_NOTE = 2000

@@ -49,7 +49,9 @@ def skill_against_degree(standings: Sequence[Standing], ranks: Mapping[str, int]
     marks = [(x, degree(x)) for x in (0.0, 0.25, 0.5, 0.75, 1.0)]
     unknown = [(_UNKNOWN, "unknown")] if any(_degree(each) == _UNKNOWN for each in rows) else []
     x = Axis("sharing degree: 0 separate, 1 shared", -0.45 if unknown else -0.15, 1.15, unknown + marks)
-    return _plot("Robust skill and sharing", f"one backbone for all tasks, or one for each{_threat(rows)}", x, rows, points)
+    return _plot(
+        "Robust skill and sharing", f"one backbone for all tasks, or one for each{_threat(rows)}", x, rows, points
+    )
 
 
 def scatter_legend() -> Markup:

@@ -1,0 +1,96 @@
+"""`mtlattack craft` and `mtlattack judge`: a run in two parts, with the adversarial images kept in between."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from mtlattack.cli import choosing
+from mtlattack.cli.run import print_run
+from mtlattack.data import load_dataset
+from mtlattack.errors import InputError
+from mtlattack.evaluation import ImageFile, craft_to, judge_from
+from mtlattack.locking import held
+from mtlattack.models import resolve_model
+
+
+def craft(
+    suite: choosing.SuiteName = "quick",
+    model: choosing.ModelName = None,
+    checkpoint: choosing.Checkpoint = None,
+    data: choosing.DataName = None,
+    attacks: choosing.Attacks = None,
+    eps: choosing.Eps = None,
+    norm: choosing.Norm = None,
+    quantize: choosing.Quantize = False,
+    every: choosing.Every = None,
+    limit: choosing.Limit = None,
+    batch_size: choosing.BatchSize = None,
+    precision: choosing.SearchPrecision = "float32",
+    device: choosing.Device = None,
+    seed: choosing.Seed = None,
+    out: Annotated[Path | None, typer.Option(help="File; default: images/<suite>-<model>/images.h5.")] = None,
+    fresh: choosing.Fresh = False,
+) -> None:
+    """Make the adversarial images of a run and keep them. What was stopped goes on where it was."""
+    chosen = choosing.choose(
+        suite, model, checkpoint, data, attacks=attacks, eps=eps, norm=norm, quantize=quantize, every=every,
+        limit=limit, batch_size=batch_size, seed=seed,
+    )  # fmt: skip
+    path = out or chosen.place("images") / "images.h5"
+    file = craft_to(
+        path,
+        chosen.model,
+        chosen.images,
+        chosen.attacks,
+        fit_data=chosen.fit_images,
+        name=chosen.name,
+        suite=chosen.reference,
+        precision=precision,  # type: ignore[arg-type]
+        batch_size=chosen.suite.batch_size,
+        device=device,
+        seed=chosen.suite.seed,
+        fresh=fresh,
+    )
+    size = path.stat().st_size / 1e6
+    Console(highlight=False).print(
+        f"{path}: {len(file.claims)} attacks on {len(file.ids)} images, {size:.1f} MB", soft_wrap=True
+    )
+
+
+def judge(
+    images: Annotated[Path, typer.Argument(help="File of adversarial images, of `mtlattack craft` or anybody's own.")],
+    model: choosing.ModelName = None,
+    checkpoint: choosing.Checkpoint = None,
+    data: choosing.DataName = None,
+    split: Annotated[str | None, typer.Option(help="Of the data; default: as the file says, else test.")] = None,
+    batch_size: choosing.BatchSize = None,
+    device: choosing.Device = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the results; default: beside the file.")] = None,
+    fresh: choosing.Fresh = False,
+) -> None:
+    """Measure what adversarial images do to a model, whoever made them; by default the one that they were made on."""
+    file = ImageFile(images)
+    said = file.plan or {"model": {"name": None}, "data": {"name": None, "split": "test"}, "batch_size": 16}
+    reference = model or (str(checkpoint) if checkpoint else said["model"]["name"])
+    if reference is None:
+        raise InputError(f"{images} does not say on which model it was made; give one with --model")
+    victim, name = resolve_model(reference, checkpoint if model else None)
+    source = data or said["data"]["name"]
+    if source is None:
+        raise InputError(f"{images} does not say of which data it was made; give them with --data")
+    clean = load_dataset(source, split or said["data"]["split"], tasks=victim.tasks, ids=file.ids)  # type: ignore[arg-type]
+    folder = out or images.parent
+    with held(folder):
+        finished = judge_from(
+            file,
+            victim,  # type: ignore[arg-type]
+            clean,
+            path=folder / "evidence.h5",
+            name=name,
+            batch_size=batch_size or said["batch_size"],
+            device=device,
+            fresh=fresh,
+        )
+        print_run(finished, folder)

@@ -1,0 +1,159 @@
+"""A run in two parts: images are crafted into a file, and judged from it, on any model, by anyone."""
+
+import time
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+
+from mtlattack.analysis import Run
+from mtlattack.attacks import Attack
+from mtlattack.data import Batch, PreparedDataset
+from mtlattack.devices import choose_device
+from mtlattack.errors import InputError
+from mtlattack.evaluation.calls import compare_calls
+from mtlattack.evaluation.constants import constant_statistics
+from mtlattack.evaluation.crafting import craft_batch, no_autocast
+from mtlattack.evaluation.environment import circumstances
+from mtlattack.evaluation.judging import judge
+from mtlattack.evaluation.keeping import ImageFile
+from mtlattack.evaluation.loop import Loop
+from mtlattack.evaluation.plan import make_plan
+from mtlattack.evaluation.preparation import Precision, prepare
+from mtlattack.evaluation.runner import open_or_create
+from mtlattack.evaluation.setup import first_batch, set_up
+from mtlattack.evidence import CLEAN, job_names
+from mtlattack.locking import held
+from mtlattack.tasks import Model
+
+
+@torch.inference_mode(False)
+def craft_to(
+    path: str | Path,
+    source: Model,
+    data: PreparedDataset,
+    attacks: Iterable[Attack],
+    *,
+    fit_data: PreparedDataset | None = None,
+    name: str | None = None,
+    suite: Mapping[str, Any] | None = None,
+    precision: Precision = "float32",
+    batch_size: int = 16,
+    device: str | None = None,
+    seed: int = 0,
+    fresh: bool = False,
+) -> ImageFile:
+    """Make the adversarial images of a run and keep them at `path`; arguments and errors as for `evaluate`.
+
+    Of an ensemble the members' images are kept. What was killed goes on where it stopped.
+    """
+    setup = set_up(
+        source, data, attacks, fit_data=fit_data, name=name, suite=suite, precision=precision, cuda_graphs=False,
+        batch_size=batch_size, device=device, seed=seed,
+    )  # fmt: skip
+    if not setup.jobs:
+        raise InputError("there is no attack to craft images with")
+    path = Path(path)
+    with held(path.parent):
+        if fresh or not path.exists():
+            file = ImageFile.create(path, setup.plan, data.ids, setup.jobs, data.size)
+        else:
+            file = ImageFile(path)
+            if file.plan != setup.plan:
+                raise InputError(
+                    f"{path} holds images of another plan; start anew with --fresh or choose another --out"
+                )
+        done = file.done()
+        named = setup.named_attacks(done)
+
+        def do(job: str, batch: Batch, rows: slice) -> None:
+            file.write(job, rows, craft_batch(setup.prepared, named[job], batch))
+
+        titles = {job: str(attack) for job, attack in named.items()}
+        Loop(setup.prepared, titles, batch_size, do).finish(data, done, setup.device, "crafting")
+    return file
+
+
+@torch.inference_mode(False)
+def judge_from(
+    file: ImageFile,
+    victim: Model,
+    data: PreparedDataset,
+    *,
+    path: str | Path | None = None,
+    name: str | None = None,
+    batch_size: int = 16,
+    device: str | None = None,
+    fresh: bool = False,
+) -> Run:
+    """Measure what the images of a file do to `victim`; `data` are the clean ones, with the file's ids in its order.
+
+    On the model that they were made on, with the same batch size, the numbers are those of `evaluate`, bit for bit.
+    Every image is checked to be in the box and in the ball that the file claims. What else it says of its attacks
+    (steps, passes, which model) is its word: the plan has a part `judged`. InputError as for `evaluate`, for images
+    that are not finished or of other data, and for one that is outside.
+    """
+    chosen = choose_device(device)
+    first = first_batch(victim, data, batch_size).to(chosen)
+    _check_belongs(file, data)
+    with no_autocast(chosen):
+        prepared = prepare(victim, first, "float32")
+        environment: dict[str, Any] = circumstances() | {
+            "precision_asked": "float32",
+            "sign_agreement": None,
+            "calls": compare_calls(prepared.judge, first.images[:batch_size], first.targets),
+        }
+    said = file.plan or {}
+    plan = make_plan(
+        victim, data, _claimed(file), name=name, suite=said.get("suite"), ensembles=said.get("ensembles", []),
+        preparation=prepared, batch_size=batch_size, device=chosen, seed=said.get("seed", 0),
+    )  # fmt: skip
+    plan["judged"] = {"source": said.get("model"), "preparation": said.get("preparation")}
+    jobs = dict(zip(job_names(plan), [None, *file.claims], strict=True))
+    with ExitStack() as stack:
+        if path is None:
+            path = Path(stack.enter_context(TemporaryDirectory())) / "evidence.h5"
+        else:
+            stack.enter_context(held(Path(path).parent))
+        evidence = open_or_create(Path(path), plan, environment, data.ids, fresh)
+
+        def do(job: str, batch: Batch, rows: slice) -> None:
+            started, attack = time.perf_counter(), jobs[job]
+            if attack is None:
+                measured = judge(prepared.judge, batch.images, batch.targets)
+                evidence.write_constant(rows, constant_statistics(data.tasks, plan["constants"], batch.targets))
+            else:
+                kept = file.read(attack, rows, batch.images)
+                measured = judge(prepared.judge, kept.images, batch.targets, batch.images, kept.diagnostics)
+            evidence.write(job, rows, measured, seconds=time.perf_counter() - started)
+
+        titles = {job: file.claims[attack].name if attack else CLEAN for job, attack in jobs.items()}
+        Loop(prepared, titles, batch_size, do).finish(data, evidence.done(), chosen, "judging")
+        return Run.of(evidence.read())
+
+
+def _check_belongs(file: ImageFile, data: PreparedDataset) -> None:
+    """InputError unless all images are there, and made of those of `data`."""
+    if file.ids != data.ids:
+        missing = [identity for identity in file.ids if identity not in set(data.ids)]
+        which = f"image {missing[0]!r} is not among them" if missing else "they are others, or in another order"
+        raise InputError(f"{file.path} holds images of other data than {data.split} of {data.name}: {which}")
+    if file.plan and file.plan["data"]["sha256"]["image"] != data.digests()["image"]:
+        raise InputError(f"{file.path} was made of other images than those of {data.name} with the same ids")
+    for job, done in file.done().items():
+        if not done.all():
+            raise InputError(f"{file.path} is not finished: {file.claims[job].name} lacks {(~done).sum()} images")
+
+
+def _claimed(file: ImageFile) -> list[dict[str, Any]]:
+    """What the file says of its attacks, as a plan has it; what it does not say of their cost is unknown."""
+    if file.plan:
+        claimed: list[dict[str, Any]] = file.plan["attacks"]
+        return claimed
+    return [
+        {"config": claim.model_dump(), "white_box": True, "forward_passes": None, "backward_passes": None}
+        for claim in file.claims.values()
+    ]

@@ -1,0 +1,182 @@
+"""Adversarial images that are kept: one HDF5 file, made by `mtlattack craft` or by anybody's own program.
+
+| | |
+|---|---|
+| attributes | `format` "mtlattack-images", `format_version` 1; if we made it, `plan` (JSON) of the run it is part of |
+| `id` | strings `[N]`: of the data set's images, in order |
+| `attacks/0000` … | an attack; attribute `config` (JSON): `name`, `norm`, `eps`, what else `Attack.config` says |
+| `…/images` | `[N, 3, H, W]`: float32 in [0, 1], or uint8 levels of 255 |
+| `…/noted` | optional, float64 `[N, D]`: columns DIAGNOSTICS, NaN where nothing was noted |
+| `…/done` | optional, uint8 `[N]`: 1 where an image is finished |
+
+Images of 8-bit attacks are kept as uint8, all others as they are: nothing is rounded on the way.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from mtlattack.attacks import Attack, Result, Threat
+from mtlattack.epsilon import LEVELS
+from mtlattack.errors import InputError
+from mtlattack.evidence import DIAGNOSTICS
+from mtlattack.files import whole_file
+from mtlattack.hdf5 import open_hdf5
+from mtlattack.schemas import validate
+
+FORMAT = "mtlattack-images"
+FORMAT_VERSION = 1
+_LEVELS = np.float32(LEVELS)
+# What the float32 arithmetic of other programs may be off: a thousandth of a grey level is 4e-6.
+TOLERANCE = 1e-6
+
+
+class Claim(BaseModel):
+    """What a file says of one of its attacks; norm and ε are checked, the rest cannot be."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    name: str = Field(min_length=1)
+    norm: str
+    eps: float = Field(gt=0)
+    quantized: bool = False
+
+    @property
+    def threat(self) -> Threat:
+        """What the images are held against; InputError for one that there is not."""
+        return Threat(self.norm, self.eps, self.quantized)
+
+
+class ImageFile:
+    """A file of adversarial images."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with self._open("r") as file:
+            if "id" not in file or "attacks" not in file:
+                raise InputError(f"{path} has no {'id' if 'id' not in file else 'attacks'}")
+            self.ids = [x.decode() if isinstance(x, bytes) else str(x) for x in file["id"][:]]
+            self.plan: dict[str, Any] | None = json.loads(file.attrs["plan"]) if "plan" in file.attrs else None
+            self.claims = {
+                f"attacks/{name}": validate(Claim, json.loads(group.attrs["config"]), f"{path}: attacks/{name}: ")
+                for name, group in sorted(file["attacks"].items())
+            }
+            for name in self.claims:
+                _check_images(path, name, file[name], len(self.ids))
+        if not self.claims:
+            raise InputError(f"{path} holds no attack")
+
+    @staticmethod
+    def create(
+        path: Path, plan: Mapping[str, Any], ids: Sequence[str], attacks: Sequence[Attack], size: tuple[int, int]
+    ) -> "ImageFile":
+        """Lay out the file (whole or not at all) for images of this height and width; InputError where it cannot be
+        written."""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with whole_file(path) as partial, h5py.File(partial, "w") as file:
+                file.attrs.update(format=FORMAT, format_version=FORMAT_VERSION)
+                file.attrs["plan"] = json.dumps(plan)
+                file.create_dataset("id", data=list(ids), dtype=h5py.string_dtype())
+                for place, attack in enumerate(attacks):
+                    _lay_out(file.create_group(f"attacks/{place:04d}"), attack, (len(ids), 3, *size))
+        except OSError as error:
+            raise InputError(f"cannot write {path} ({error})") from None
+        return ImageFile(path)
+
+    def done(self) -> dict[str, NDArray[np.bool_]]:
+        """For each attack which images are finished, `[N]`; all of them where the file does not say."""
+        with self._open("r") as file:
+            everything = np.ones(len(self.ids), bool)
+            return {
+                name: file[name]["done"][:].astype(bool) if "done" in file[name] else everything for name in self.claims
+            }
+
+    def write(self, attack: str, rows: slice, result: Result) -> None:
+        """Store some images of an attack and mark them as done."""
+        noted = [result.diagnostics.get(name, torch.full((len(result.images),), torch.nan)) for name in DIAGNOSTICS]
+        images = result.images.cpu().numpy()
+        with self._open("r+") as file:
+            group = file[attack]
+            exact = group["images"].dtype == np.float32
+            group["images"][rows] = images if exact else np.rint(images * _LEVELS).astype(np.uint8)
+            group["noted"][rows] = torch.stack([values.cpu().double() for values in noted], 1).numpy()
+            file.flush()
+            group["done"][rows] = 1
+
+    def read(self, attack: str, rows: slice, clean: Tensor) -> Result:
+        """Some images of an attack on those that were `clean` `[B, 3, H, W]`, and what it noted of them.
+
+        InputError for an image of another size, outside [0, 1], outside the ball that the file claims, or, where it
+        claims 8-bit images, for one that is none.
+        """
+        with self._open("r") as file:
+            stored = file[attack]["images"][rows]
+            noted = file[attack]["noted"][rows] if "noted" in file[attack] else None
+        exact = torch.from_numpy(stored if stored.dtype == np.float32 else stored.astype(np.float32) / _LEVELS)
+        images = exact.to(clean.device).contiguous(memory_format=_layout(clean))
+        self._check(attack, rows, images, clean)
+        columns = () if noted is None else torch.from_numpy(noted.astype(np.float32)).to(clean.device).unbind(1)
+        return Result(images, dict(zip(DIAGNOSTICS, columns, strict=False)))
+
+    def _check(self, attack: str, rows: slice, images: Tensor, clean: Tensor) -> None:
+        ids, claim = self.ids[rows], self.claims[attack]
+        if images.shape != clean.shape:
+            raise InputError(
+                f"{self.path}: {claim.name}: images are {tuple(images.shape[-2:])}, those of the data "
+                f"{tuple(clean.shape[-2:])}"
+            )
+        inside_box = ((images >= 0) & (images <= 1)).flatten(1).all(1)
+        if not inside_box.all():
+            identity = ids[int(inside_box.logical_not().nonzero()[0])]
+            raise InputError(f"{self.path}: {claim.name}: image {identity!r} holds values outside [0, 1]")
+        threat = claim.threat
+        excess = threat.excess(clean, images)
+        worst = int(excess.argmax())
+        if excess[worst] > TOLERANCE:
+            raise InputError(
+                f"{self.path}: {claim.name}: image {ids[worst]!r} is outside {threat}: a value would have to change by "
+                f"{float(excess[worst]):.3g}"
+            )
+        threat.check(images)
+
+    @contextmanager
+    def _open(self, mode: str) -> Iterator[h5py.File]:
+        with open_hdf5(self.path, "images", format=FORMAT, versions=[FORMAT_VERSION], mode=mode) as file:
+            try:
+                yield file
+            except (KeyError, json.JSONDecodeError) as error:
+                raise InputError(f"{self.path} is damaged ({error})") from None
+
+
+def _layout(images: Tensor) -> torch.memory_format:
+    channels_last = images.is_contiguous(memory_format=torch.channels_last) and not images.is_contiguous()
+    return torch.channels_last if channels_last else torch.contiguous_format
+
+
+def _lay_out(group: h5py.Group, attack: Attack, shape: tuple[int, ...]) -> None:
+    dtype = np.uint8 if attack.threat.quantized else np.float32
+    group.attrs["config"] = json.dumps(attack.config())
+    # Contiguous and written in full, as evidence: a kill at any moment leaves a file that opens.
+    images = group.create_dataset("images", shape, dtype)
+    for row in range(shape[0]):
+        images[row] = 0
+    group.create_dataset("noted", data=np.full((shape[0], len(DIAGNOSTICS)), np.nan))
+    group.create_dataset("done", data=np.zeros(shape[0], np.uint8))
+
+
+def _check_images(path: Path, name: str, group: h5py.Group, count: int) -> None:
+    images = group["images"]
+    if images.ndim != 4 or images.shape[:2] != (count, 3) or images.dtype not in (np.float32, np.uint8):
+        raise InputError(
+            f"{path}: {name}/images is {images.dtype} {images.shape}, expected float32 or uint8 ({count}, 3, H, W)"
+        )

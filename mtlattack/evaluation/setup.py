@@ -1,0 +1,114 @@
+"""What a run starts with: the model's copies, what is done to which images, and the plan of it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from mtlattack.attacks import Attack
+from mtlattack.data import Batch, PreparedDataset
+from mtlattack.devices import choose_device, is_out_of_memory
+from mtlattack.errors import InputError
+from mtlattack.evaluation.calls import compare_calls
+from mtlattack.evaluation.crafting import first_images, no_autocast
+from mtlattack.evaluation.environment import circumstances
+from mtlattack.evaluation.fitting import fitted
+from mtlattack.evaluation.loop import Done, make_room
+from mtlattack.evaluation.members import expand
+from mtlattack.evaluation.plan import make_plan, plan_attacks
+from mtlattack.evaluation.preparation import (
+    Precision,
+    Preparation,
+    check_cuda_graphs,
+    check_precision,
+    prepare,
+    with_graphs,
+)
+from mtlattack.evidence import job_names
+from mtlattack.tasks import Model
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A run before its first batch: `jobs` are the attacks that are run, `plan` and `environment` what evidence says of
+    it."""
+
+    prepared: Preparation
+    jobs: list[Attack]
+    plan: dict[str, Any]
+    environment: dict[str, Any]
+    fit_data: PreparedDataset
+    device: torch.device
+
+    def named_attacks(self, done: Done) -> dict[str, Attack | None]:
+        """By job the attacks as they can be run (None for the clean pass): those that have to be fitted on images are,
+        unless they are done already. Jobs that `done` does not know are left out."""
+        named = dict(zip(job_names(self.plan), [None, *self.jobs], strict=True))
+        return {
+            name: attack and (attack if done[name].all() else self._fitted(attack))
+            for name, attack in named.items()
+            if name in done
+        }
+
+    def _fitted(self, attack: Attack) -> Attack:
+        """An attack as it can be run; CUDA graphs make room if they must."""
+        try:
+            return fitted(attack, self.prepared, self.fit_data, self.device)
+        except Exception as error:
+            if not is_out_of_memory(error) or not self.prepared.release_graphs():
+                raise
+        make_room(self.device, "to fit beside CUDA graphs: going on without these")
+        return fitted(attack, self.prepared, self.fit_data, self.device)
+
+
+def set_up(
+    model: Model,
+    data: PreparedDataset,
+    attacks: Iterable[Attack],
+    *,
+    fit_data: PreparedDataset | None,
+    name: str | None,
+    suite: Mapping[str, Any] | None,
+    precision: Precision,
+    cuda_graphs: bool,
+    batch_size: int,
+    device: str | None,
+    seed: int,
+) -> Setup:
+    """Prepare a run of `attacks` on a model and data; arguments and errors as for `evaluate`."""
+    check_precision(precision)
+    chosen = choose_device(device)
+    if cuda_graphs:
+        check_cuda_graphs(chosen)
+    fit_data = data if fit_data is None else fit_data
+    jobs, ensembles = expand(attacks, model.tasks)
+    first = first_batch(model, data, batch_size).to(chosen)
+    if fit_data.tasks != data.tasks:
+        raise InputError(f"the images to fit on have labels for {', '.join(fit_data.tasks)}, not as those to attack")
+    with no_autocast(chosen):
+        prepared = prepare(model, first, precision)
+        environment: dict[str, Any] = circumstances() | {
+            "precision_asked": precision,
+            "sign_agreement": prepared.sign_agreement,
+            "calls": compare_calls(prepared.judge, first.images[:batch_size], first.targets),
+        }
+        if cuda_graphs:  # After the calls: they are compared without TF32, which a recording would hold on to.
+            prepared = with_graphs(prepared, first.images, min(batch_size, len(data)))
+            environment["cuda_graphs"] = prepared.speed_ups
+    plan = make_plan(
+        model, data, plan_attacks(jobs, len(model.tasks), prepared, fit_data), name=name, suite=suite,
+        ensembles=ensembles, preparation=prepared, batch_size=batch_size, device=chosen, seed=seed,
+    )  # fmt: skip
+    return Setup(prepared, jobs, plan, environment, fit_data, chosen)
+
+
+def first_batch(model: Model, data: PreparedDataset, batch_size: int) -> Batch:
+    """The images that a model is prepared with; InputError for a batch size, labels or tasks that do not fit."""
+    if batch_size < 1:
+        raise InputError(f"batch_size {batch_size}, expected at least 1")
+    if data.tasks != dict(model.tasks):
+        raise InputError(
+            f"the data gives labels for {', '.join(data.tasks)}, the model predicts {', '.join(model.tasks)}"
+        )
+    return first_images(data)

@@ -1,0 +1,47 @@
+"""Which attacks `standard` consists of, by the tasks of a model."""
+
+from attack_toys import ToyNet, toy_batch
+
+from mtlattack.attacks import Attack, Standard, create_attack
+from mtlattack.tasks import Depth, Segmentation
+
+EPS = 4 / 255
+
+
+def names(members: tuple[Attack, ...]) -> list[str]:
+    return [member.name for member in members]
+
+
+def standard(**options: str) -> Standard:
+    attack = create_attack("standard", eps=EPS, **options)
+    assert isinstance(attack, Standard)
+    return attack
+
+
+def test_with_segmentation_there_are_members_that_no_scale_of_its_logits_changes() -> None:
+    members = standard().members(["segmentation", "depth"])
+    singles = ["apgd-single:segmentation", "apgd-single:depth", "apgd-single:segmentation+dlr"]
+    assert names(members) == ["apgd-relative", "apgd-relative+dlr", *singles, "square-relative"]
+    assert sum(member.cost(2).backward for member in members) == 180 + 20 * 2 == standard().cost(2).backward
+
+
+def test_without_it_they_are_left_out() -> None:
+    assert names(standard().members(["depth"])) == ["apgd-relative", "apgd-single:depth", "square-relative"]
+    assert names(standard(norm="l2").members(["depth"])) == ["apgd-relative", "apgd-single:depth"]
+
+
+def test_the_kind_of_a_task_counts_whatever_its_name() -> None:
+    found = names(standard().members({"classes": Segmentation(4), "segmentation": Depth()}))
+    assert "apgd-relative+dlr" in found and "apgd-single:classes+dlr" in found
+    assert "apgd-single:segmentation+dlr" not in found
+    assert names(standard().members(ToyNet().tasks)) == names(standard().members(list(ToyNet().tasks)))
+
+
+def test_it_finds_what_a_member_finds() -> None:
+    """Of each image the points of the member with the highest mean relative loss."""
+    images, targets = toy_batch(2)
+    model = ToyNet()
+    found = standard()(model, images, targets)
+    each = [member(model, images, targets) for member in standard().members(model.tasks)]
+    for image, point in enumerate(found):
+        assert any(bool((point == other[image]).all()) for other in each)
