@@ -22,9 +22,9 @@ _UNKNOWN = -0.3
 _LEGEND = (
     (Style("seq-5", shape=_CLEAN), "clean training"),
     (Style("seq-5", shape=_TRAINED), "adversarial training"),
-    (Style("seq-2"), "pale: sharing degree 0"),
-    (Style("seq-8"), "strong: sharing degree 1"),
-    (Style("hollow"), "unknown"),
+    (Style("seq-2"), "sharing degree 0"),
+    (Style("seq-8"), "sharing degree 1"),
+    (Style("hollow"), "sharing degree unknown"),
 )
 _NOTE = "numbers: # in the table; bars: 95 % intervals"
 
