@@ -13,7 +13,7 @@ from mtlattack.analysis.summaries import SUMMARIES, Summary
 from mtlattack.epsilon import threat_text as threat_in_print
 from mtlattack.tasks import Metric, Task, task_from_config
 
-WIDTH = 110
+WIDTH = 114
 # The longest name that leaves room for five tasks within these columns.
 _LONGEST_NAME = "apgd-single:segmentation"
 

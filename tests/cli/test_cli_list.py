@@ -39,7 +39,7 @@ def test_glob(cli: CommandLine) -> None:
 
 def test_attacks_say_what_they_can_and_cost(cli: CommandLine) -> None:
     lines = cli.good("list", "attacks").splitlines()
-    assert max(map(len, lines)) <= 110 and len({line.index(line.split()[1]) for line in lines}) == 1
+    assert max(map(len, lines)) <= 114 and len({line.index(line.split()[1]) for line in lines}) == 1
     rows = {line.split()[0]: line.split(maxsplit=5)[1:] for line in lines}
     assert set(rows) <= set(list_attacks()) and "standard" in rows
     assert rows["apgd-dgba"][:4] == ["any", "yes", "no", "K+1,K"]

@@ -51,7 +51,7 @@ def test_run_prints_and_keeps(cli: CommandLine, basics: list[object]) -> None:
     assert record.attacks[-1].config["steps"] == load_suite("quick").options.get("pgd", {}).get("steps", 20)
     assert record == read_run(folder / "evidence.h5").report().record
     lines = out.splitlines()
-    assert lines[0].startswith("suite quick v3 · tiny (") and max(map(len, lines)) <= 110
+    assert lines[0].startswith("suite quick v3 · tiny (") and max(map(len, lines)) <= 114
     assert lines[-1] == "runs/quick-tiny/record.json, runs/quick-tiny/evidence.h5"
     assert f"{record.clean['segmentation']['miou']:.3f}"[:4] in next(line for line in lines if line.startswith("clean"))
 

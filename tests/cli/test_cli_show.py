@@ -34,7 +34,7 @@ def test_formats(cli: CommandLine, runs: list[Path]) -> None:
 
     table = cli.good("show", one)
     assert table == cli.good("show", one / "evidence.h5")
-    assert max(map(len, table.splitlines())) <= 110 and "linf 4/255: the tasks" in table
+    assert max(map(len, table.splitlines())) <= 114 and "linf 4/255: the tasks" in table
     assert "side by side" not in table
 
     both = cli.good("show", one, two)

@@ -186,7 +186,7 @@ def test_the_command(board: Board, stored: StoredRow, other: StoredRow) -> None:
     _, _, columns = shown.partition("on the board, linf 4/255")
     for column in COLUMNS:
         assert column.title in columns.partition("two − one")[0]
-    assert max(map(len, shown.splitlines())) <= 110
+    assert max(map(len, shown.splitlines())) <= 114
     narrow = good("diff", stored.id, other.id, "--eps", 4, "--attack", "fgsm-*", "--board", board.root)
     assert "linf 2/255" not in narrow.split("cards:")[1] and "fgsm-dgba" in narrow
     assert "apgd-single:depth" not in narrow
