@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtlattack.analysis.change import Array, Change, loss_ratio, measure_change, metrics_of, weighted_metrics
-from mtlattack.analysis.skill import Skill, measure_skill
+from mtlattack.analysis.skill import Metrics, Skill, measure_skill
 from mtlattack.evidence import Evidence, Outcome
 from mtlattack.tasks import Task
 
@@ -69,23 +69,25 @@ def ensemble_change(
     return replace(change, arp=joint.arp, loss_change=joint.loss_change, log_ratio=joint.log_ratio)
 
 
-def ensemble_skill(members: Sequence[Outcome], evidence: Evidence, weights: Array) -> Skill | None:
-    """The skill that an ensemble leaves, under `weights` `[R, N]`; None for evidence without constant answers.
+def ensemble_skill(
+    members: Sequence[Outcome], evidence: Evidence, constant: Metrics | None, weights: Array
+) -> Skill | None:
+    """The skill that an ensemble leaves, under `weights` `[R, N]`, given the constant answers' metrics under them; None
+    for evidence without these.
 
     `tasks` and `worst` are of the member that is worst for each image and task; `mean` is of one member an image, that
     which leaves it the least mean skill: one perturbation for all tasks, whatever the scale of losses.
     """
-    constant, tasks = evidence.constant, evidence.tasks
-    if constant is None:
+    tasks = evidence.tasks
+    if evidence.constant is None or constant is None:
         return None
-    alone = metrics_of(constant, tasks)
+    alone = metrics_of(evidence.constant, tasks)
     left = [measure_skill(metrics_of(member.statistics, tasks), alone, tasks).mean for member in members]
     jointly = np.nan_to_num(left, nan=np.inf).argmin(0)
-    whole = weighted_metrics(constant, tasks, weights)
 
     def of_choice(chosen: Mapping[str, Indices]) -> Skill:
         statistics = {name: _pick([m.statistics[name] for m in members], chosen[name]) for name in tasks}
-        return measure_skill(weighted_metrics(statistics, tasks, weights), whole, tasks)
+        return measure_skill(weighted_metrics(statistics, tasks, weights), constant, tasks)
 
     apart = of_choice({name: _worst(name, task, members) for name, task in tasks.items()})
     return replace(apart, mean=of_choice(dict.fromkeys(tasks, jointly)).mean)

@@ -52,15 +52,16 @@ def analyse(evidence: Evidence) -> Analysis:
         Job(planned, outcome, measure_change(evidence.clean, clean_metrics, outcome, evidence.tasks, weights))
         for planned, outcome in zip(evidence.plan["attacks"], evidence.attacked, strict=True)
     ]
+    constant = constant_metrics(evidence, weights)
     members = [_members(ensemble, evidence)[1] for ensemble in evidence.plan.get("ensembles", [])]
     return Analysis(
         evidence,
         weights,
         clean_metrics,
-        constant_metrics(evidence, weights),
+        constant,
         jobs,
         [ensemble_change(evidence.clean, clean_metrics, each, evidence.tasks, weights) for each in members],
-        [ensemble_skill(each, evidence, weights) for each in members],
+        [ensemble_skill(each, evidence, constant, weights) for each in members],
     )
 
 
@@ -128,18 +129,15 @@ def to_record(analysis: Analysis) -> Record:
 def robust_skill(attacks: Iterable[AttackResult]) -> list[RobustSkill]:
     """For each threat, in the order in which these first occur, the skill that the attack leaves which leaves the least
     (the first of equals); nothing for a threat where no attack has a defined skill."""
-    least: dict[tuple[str, float, bool], AttackResult] = {}
+    groups: dict[tuple[str, float, bool], list[AttackResult]] = {}
     for result in attacks:
         threat = (result.norm, result.eps, bool(result.config.get("quantized", False)))
-        value = SKILL.of(result).value
-        if value is not None:
-            known = least.setdefault(threat, result)
-            if value < (SKILL.of(known).value or 0):
-                least[threat] = result
+        groups.setdefault(threat, []).append(result)
+    strongest = [(threat, SKILL.strongest(results)) for threat, results in groups.items()]
     return [
         RobustSkill(norm=norm, eps=eps, quantized=quantized, attack=result.name, skill=result.skill)
-        for (norm, eps, quantized), result in least.items()
-        if result.skill is not None
+        for (norm, eps, quantized), result in strongest
+        if result is not None and result.skill is not None
     ]
 
 

@@ -11,7 +11,7 @@ from rich.text import Text
 from mtlattack.analysis.record import AttackResult, Flag, Interval, Metrics, Record
 from mtlattack.analysis.summaries import SUMMARIES, Summary
 from mtlattack.epsilon import threat_text as threat_in_print
-from mtlattack.tasks import Metric, Task, task_from_config
+from mtlattack.tasks import Task, task_from_config
 
 WIDTH = 114
 # The longest name that leaves room for five tasks within these columns.
@@ -129,11 +129,6 @@ def compact_interval(interval: Interval, *, percent: bool) -> str:
     return f"{value} [{low},{high}]"
 
 
-def metric_title(metric: Metric) -> str:
-    """`miou % ↑`: name, unit, and which way is better."""
-    return " ".join(filter(None, (metric.name, metric.unit, "↑" if metric.higher_is_better else "↓")))
-
-
 def to_markdown(record: Record) -> str:
     """The tables as Markdown, one a threat; a clean run has one with the tasks alone."""
     lines = [*headline(record), ""]
@@ -191,7 +186,7 @@ def task_table(clean: Metrics, tasks: Sequence[Task], results: Sequence[AttackRe
     table.add_column("attack", no_wrap=True)
     for task in tasks:
         metric = task.headline_metric
-        table.add_column(f"{task.short_title}\n{metric_title(metric)}", justify="right", no_wrap=True)
+        table.add_column(f"{task.short_title}\n{metric.title}", justify="right", no_wrap=True)
     if results:
         table.add_column("passes", justify="right", no_wrap=True)
     table.add_row("clean", *(_clean_cell(clean, task) for task in tasks))

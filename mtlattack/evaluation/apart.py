@@ -2,9 +2,7 @@
 
 import time
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -23,7 +21,7 @@ from mtlattack.evaluation.keeping import ImageFile
 from mtlattack.evaluation.loop import Loop
 from mtlattack.evaluation.plan import make_plan
 from mtlattack.evaluation.preparation import Precision, prepare
-from mtlattack.evaluation.runner import open_or_create
+from mtlattack.evaluation.runner import evidence_at
 from mtlattack.evaluation.setup import first_batch, set_up
 from mtlattack.evidence import CLEAN, job_names
 from mtlattack.locking import held
@@ -113,12 +111,7 @@ def judge_from(
     )  # fmt: skip
     plan["judged"] = {"source": said.get("model"), "preparation": said.get("preparation")}
     jobs = dict(zip(job_names(plan), [None, *file.claims], strict=True))
-    with ExitStack() as stack:
-        if path is None:
-            path = Path(stack.enter_context(TemporaryDirectory())) / "evidence.h5"
-        else:
-            stack.enter_context(held(Path(path).parent))
-        evidence = open_or_create(Path(path), plan, environment, data.ids, fresh)
+    with evidence_at(path, plan, environment, data.ids, fresh) as evidence:
 
         def do(job: str, batch: Batch, rows: slice) -> None:
             started, attack = time.perf_counter(), jobs[job]

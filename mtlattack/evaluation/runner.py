@@ -1,8 +1,8 @@
 """The runner: attacks × images → evidence, batch by batch; what is done stays done."""
 
 import time
-from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -59,12 +59,7 @@ def evaluate(
         batch_size=batch_size, device=device, seed=seed,
     )  # fmt: skip
     prepared, plan = setup.prepared, setup.plan
-    with ExitStack() as stack:
-        if path is None:
-            path = Path(stack.enter_context(TemporaryDirectory())) / "evidence.h5"
-        else:
-            stack.enter_context(held(Path(path).parent))
-        file = open_or_create(Path(path), plan, setup.environment, data.ids, fresh)
+    with evidence_at(path, plan, setup.environment, data.ids, fresh) as file:
         done = file.done()
         named = setup.named_attacks(done)
 
@@ -82,10 +77,25 @@ def evaluate(
         return Run.of(file.read())
 
 
-def open_or_create(
+@contextmanager
+def evidence_at(
+    path: str | Path | None, plan: dict[str, Any], environment: Mapping[str, Any], ids: list[str], fresh: bool
+) -> Iterator[EvidenceFile]:
+    """The evidence file of a plan, to go on with or laid out anew, its folder held; a passing one without a path.
+
+    InputError if `path` holds another run, or somebody else its folder.
+    """
+    if path is None:
+        with TemporaryDirectory() as folder:
+            yield EvidenceFile.create(Path(folder) / "evidence.h5", plan, environment, ids)
+    else:
+        with held(Path(path).parent):
+            yield _open_or_create(Path(path), plan, environment, ids, fresh)
+
+
+def _open_or_create(
     path: Path, plan: dict[str, Any], environment: Mapping[str, Any], ids: list[str], fresh: bool
 ) -> EvidenceFile:
-    """The evidence file of a plan, to go on with or laid out anew; InputError if `path` holds another run."""
     if fresh or not path.exists():
         return EvidenceFile.create(path, plan, environment, ids)
     file = EvidenceFile(path)

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from mtlattack.analysis import AttackResult, Interval, Record
 from mtlattack.analysis.record import Intervals, Skill
 from mtlattack.analysis.summaries import SKILL, SUMMARIES, UNDEFINED, WORST, Summary
-from mtlattack.analysis.tables import metric_title
 from mtlattack.leaderboard.pages.formats import NOTHING, Figure, figure_of
 from mtlattack.leaderboard.records import tasks_of
 from mtlattack.tasks import Metric, Task
@@ -107,7 +106,7 @@ def of_metric(task: Task, metric: Metric) -> Column:
     return Column(
         f"task-{task.name}",
         words(task.name),
-        words(metric_title(metric)),
+        words(metric.title),
         f"{words(task.name)}: clean → under attack",
         metric.higher_is_better,
         False,

@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from mtlattack.analysis.tables import WIDTH, metric_title, short_number
+from mtlattack.analysis.tables import WIDTH, short_number
 from mtlattack.errors import UnknownNameError
 from mtlattack.leaderboard.columns import COLUMNS, Column, Plain, Section, columns_of
 from mtlattack.leaderboard.records import tasks_of
@@ -101,7 +101,7 @@ def _tasks_table(ranking: Ranking, only: str | None) -> Table:
         _add_column(table, each)
     metrics = _metrics_shown(ranking, only)
     for _, task, metric in metrics:
-        table.add_column(f"{task.short_title}\n{metric_title(metric)}", justify="right", no_wrap=True)
+        table.add_column(f"{task.short_title}\n{metric.title}", justify="right", no_wrap=True)
     for place in ranking.places:
         cells = [each.text(place) for each in names] + [_change(place, name, metric) for name, _, metric in metrics]
         table.add_row(*map(Text, cells))
