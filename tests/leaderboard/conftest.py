@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -22,11 +23,18 @@ def suites_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session", autouse=True)
-def composition() -> Iterator[None]:
-    """`standard` of a few steps."""
+@contextmanager
+def short_standard() -> Iterator[None]:
+    """Inside, `standard` is of a few steps."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("mtlattack.attacks.standard.Standard.composition", COMPOSITION)
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def composition() -> Iterator[None]:
+    """`standard` of a few steps, for the tests of this folder and no others of the process."""
+    with short_standard():
         yield
 
 
@@ -44,16 +52,17 @@ def tiny_run(suites_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> P
     """The folder of a finished run of the tiny suite."""
     folder = tmp_path_factory.mktemp("tiny-run")
     suite, model = load_suite(str(suites_folder / "tiny.toml")), create_model(MODEL)
-    evaluate(
-        model,
-        load_dataset(suite.data, suite.split, tasks=model.tasks, limit=suite.limit),
-        suite.create_attacks(model.tasks),
-        path=folder / "evidence.h5",
-        name=MODEL,
-        suite={"name": suite.name, "version": suite.version, "sha256": suite.sha256, "overrides": {}},
-        batch_size=suite.batch_size,
-        device="cpu",
-    )
+    with short_standard():
+        evaluate(
+            model,
+            load_dataset(suite.data, suite.split, tasks=model.tasks, limit=suite.limit),
+            suite.create_attacks(model.tasks),
+            path=folder / "evidence.h5",
+            name=MODEL,
+            suite={"name": suite.name, "version": suite.version, "sha256": suite.sha256, "overrides": {}},
+            batch_size=suite.batch_size,
+            device="cpu",
+        )
     return folder
 
 
