@@ -1,5 +1,6 @@
 """What was measured: numbers per image, kept safe and passed on; what they mean is for `analysis` to say."""
 
+from mtlattack.evidence.agreement import Agreement, AgreementFile
 from mtlattack.evidence.outcome import (
     CLEAN,
     DIAGNOSTICS,
@@ -17,6 +18,8 @@ __all__ = [
     "DIAGNOSTICS",
     "FORMAT_VERSION",
     "NORMS",
+    "Agreement",
+    "AgreementFile",
     "Evidence",
     "EvidenceFile",
     "Measurement",

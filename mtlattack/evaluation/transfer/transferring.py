@@ -1,0 +1,313 @@
+"""A transfer: adversarial images are made once a source and judged on all victims."""
+
+import json
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+
+from mtlattack.analysis.transfer import AGREEMENT, EVIDENCE, PLAN, Transfer, read_transfer
+from mtlattack.attacks import Attack, Standard, UniversalAttack
+from mtlattack.data import Batch, PreparedDataset
+from mtlattack.devices import choose_device
+from mtlattack.errors import InputError, UnknownNameError
+from mtlattack.evaluation.constants import constant_statistics
+from mtlattack.evaluation.crafting import craft_batch, first_images
+from mtlattack.evaluation.environment import circumstances
+from mtlattack.evaluation.judging import judge
+from mtlattack.evaluation.loop import Loop
+from mtlattack.evaluation.plan import make_plan
+from mtlattack.evaluation.runner import evidence_at
+from mtlattack.evaluation.transfer.alike import BetweenModels, BetweenTasks, Comparison, finish
+from mtlattack.evaluation.transfer.parties import Party, common_tasks, join, left_out, naming
+from mtlattack.evaluation.transfer.shots import Shot, shots_between_models, shots_between_tasks
+from mtlattack.evidence import CLEAN, AgreementFile, EvidenceFile, job_names
+from mtlattack.files import write_json
+from mtlattack.locking import held
+from mtlattack.tasks import Model
+
+Models = Mapping[str, Model]
+
+
+@torch.inference_mode(False)
+def transfer(
+    sources: Models,
+    victims: Models | None,
+    data: PreparedDataset,
+    attack: Attack,
+    *,
+    path: str | Path | None = None,
+    batch_size: int = 16,
+    device: str | None = None,
+    resize: bool = False,
+    fresh: bool = False,
+) -> Transfer:
+    """Make adversarial images on each of `sources` and judge them on each of `victims`, by default the sources: a
+    matrix of models, by name.
+
+    Each source is attacked on all of its tasks that the data have labels for; what counts are the tasks that all models
+    have. A victim that is no source is attacked itself too, for what its own white-box attack takes. All models are
+    held on the device; of images one batch. With a folder as `path` the evidence of each victim, an ordinary run's, is
+    kept there as it comes, and a transfer that was killed goes on where it stopped. With `resize` a model that says by
+    `input_size` (height, width) that it takes another size is shown the images in that. InputError for models, images
+    and tasks that do not fit, for a name of two models, and for a folder that holds another transfer.
+    """
+    victims = sources if victims is None else victims
+    models = _together(sources, victims)
+    _check_attack(attack)
+    chosen = choose_device(device)
+    parties = _parties(models, data, batch_size, chosen, resize)
+    common = common_tasks(parties.values())
+    rows, columns = ([parties[name] for name in names] for names in (sources, victims))
+    return _carry_out(
+        shots_between_models(rows, columns, attack),
+        [BetweenModels(rows, columns, common)],
+        {
+            "between": "models",
+            "sources": list(sources),
+            "victims": list(victims),
+            "tasks": list(common),
+            "left_out": left_out(models, common),
+        },
+        parties, data, path, batch_size, chosen, fresh,
+    )  # fmt: skip
+
+
+@torch.inference_mode(False)
+def transfer_between_tasks(
+    models: Models,
+    data: PreparedDataset,
+    attacks: Mapping[str, Attack],
+    *,
+    path: str | Path | None = None,
+    batch_size: int = 16,
+    device: str | None = None,
+    resize: bool = False,
+    fresh: bool = False,
+) -> Transfer:
+    """Attack each task of each of `models` alone, and judge what this does to its other tasks: a matrix of tasks a
+    model.
+
+    `attacks` are by task, each on that task alone and all of one threat; the tasks are those that all models have.
+    The rest as for `transfer`.
+    """
+    if not models or not attacks:
+        raise InputError("there is no model, or no attack, to transfer between tasks with")
+    for attack in attacks.values():
+        _check_attack(attack)
+    chosen = choose_device(device)
+    parties = _parties(models, data, batch_size, chosen, resize)
+    common = common_tasks(parties.values())
+    for task in attacks:
+        if task not in common:
+            raise UnknownNameError("common task", task, common)
+    own = {task: each for task, each in common.items() if task in attacks}
+    return _carry_out(
+        shots_between_tasks(list(parties.values()), {task: attacks[task] for task in own}),
+        [BetweenTasks(party, own) for party in parties.values()],
+        {
+            "between": "tasks",
+            "sources": list(models),
+            "victims": list(models),
+            "tasks": list(own),
+            "left_out": left_out(models, own),
+        },
+        parties, data, path, batch_size, chosen, fresh,
+    )  # fmt: skip
+
+
+def _carry_out(
+    shots: Mapping[str, list[Shot]],
+    comparisons: Sequence[Comparison],
+    what: Mapping[str, Any],
+    parties: Mapping[str, Party],
+    data: PreparedDataset,
+    path: str | Path | None,
+    batch_size: int,
+    device: torch.device,
+    fresh: bool,
+) -> Transfer:
+    """Do what is not done yet, and read all of it."""
+    plans = _plans(shots, parties, data, batch_size, device)
+    folders = _folders(list(shots))
+    plan = {
+        **what,
+        "models": {name: party.description for name, party in parties.items()},
+        "folders": folders,
+        "runs": plans,
+    }
+    with _folder(path) as folder:
+        _begin(folder, plan, fresh)
+        with ExitStack() as stack:
+            files = {
+                name: stack.enter_context(
+                    evidence_at(
+                        folder / folders[name] / EVIDENCE, plans[name], _environment(parties[name]), data.ids, fresh
+                    )
+                )
+                for name in shots
+            }
+            _attack_all(shots, files, parties, data, batch_size, device)
+        agreement = folder / AGREEMENT
+        if fresh or not agreement.exists():
+            AgreementFile.create(agreement, [each.shape for each in comparisons], data.ids)
+        finish(AgreementFile(agreement), comparisons, data, batch_size, device)
+        return read_transfer(folder)
+
+
+def _attack_all(
+    shots: Mapping[str, list[Shot]], files: Mapping[str, EvidenceFile], parties: Mapping[str, Party],
+    data: PreparedDataset, batch_size: int, device: torch.device,
+) -> None:  # fmt: skip
+    """Source by source, so that a batch's images are made once and judged on every victim that lacks them."""
+    done = {name: file.done() for name, file in files.items()}
+    readers: dict[int, list[tuple[str, str]]] = {}
+    made: dict[int, Shot] = {}
+    for victim, own in shots.items():
+        for shot, job in zip(own, job_names({"attacks": own})[1:], strict=True):
+            readers.setdefault(id(shot), []).append((victim, job))
+            made[id(shot)] = shot
+    # The clean images come first, on any model; then each source's, with its own preparation.
+    first = next(iter(parties.values()))
+    groups: dict[str, tuple[Party, dict[str, Shot | None], dict[str, list[tuple[str, str]]]]] = {
+        CLEAN: (first, {CLEAN: None}, {CLEAN: [(victim, CLEAN) for victim in shots]})
+    }
+    for key, shot in made.items():
+        party, named, read = groups.setdefault(f"source {shot.source.name}", (shot.source, {}, {}))
+        named[str(key)], read[str(key)] = shot, readers[key]
+    for party, named, read in groups.values():
+        finished = {job: np.all([done[victim][j] for victim, j in read[job]], axis=0) for job in named}
+
+        def do(
+            job: str, batch: Batch, rows: slice, party: Party = party, named: Any = named, read: Any = read
+        ) -> None:
+            started, shot = time.perf_counter(), named[job]
+            own = Batch(batch.ids, batch.images, party.targets(batch))
+            with naming(party.name):
+                result = craft_batch(party.prepared, shot and shot.attack, own)
+            spent = time.perf_counter() - started
+            for victim, its_job in read[job]:
+                if not done[victim][its_job][rows].all():
+                    _judge_on(parties[victim], files[victim], its_job, batch, rows, shot and result, spent)
+                    done[victim][its_job][rows] = True
+
+        titles = {job: str(shot.attack) if shot else CLEAN for job, shot in named.items()}
+        title = f"attacking {party.name}" if CLEAN not in named else CLEAN
+        Loop(party.prepared, titles, batch_size, do).finish(data, finished, device, title)
+
+
+def _judge_on(
+    victim: Party, file: EvidenceFile, job: str, batch: Batch, rows: slice, result: Any, spent: float
+) -> None:
+    """A victim's numbers of images that were made of a batch, or of the batch itself where `result` is None; the
+    seconds are those of making and judging."""
+    started = time.perf_counter()
+    clean = victim.prepared.laid_out(batch)
+    images = clean.images if result is None else victim.prepared.laid_out(Batch(batch.ids, result.images, {})).images
+    noted = {} if result is None else result.diagnostics
+    with naming(victim.name):
+        measured = judge(victim.prepared.judge, images, victim.targets(batch), clean.images, noted)
+    if result is None:
+        constants = file.plan()["constants"]
+        file.write_constant(rows, constant_statistics(victim.tasks, constants, victim.targets(batch)))
+    file.write(job, rows, measured, seconds=spent + time.perf_counter() - started)
+
+
+def _plans(
+    shots: Mapping[str, list[Shot]], parties: Mapping[str, Party], data: PreparedDataset, batch_size: int,
+    device: torch.device,
+) -> dict[str, dict[str, Any]]:  # fmt: skip
+    """The plan of each victim's run; what they have in common is found once."""
+    first = next(iter(shots))
+    shared = make_plan(
+        parties[first].prepared.judge, data, [], name=first, suite=None, ensembles=[],
+        preparation=parties[first].prepared, batch_size=batch_size, device=device, seed=shots[first][0].attack.seed,
+    )  # fmt: skip
+    plans = {}
+    for name, own in shots.items():
+        party = parties[name]
+        plans[name] = shared | {
+            "model": {key: party.description[key] for key in ("name", "sha256", "parameters")},
+            "tasks": [task.config() for task in party.tasks.values()],
+            "constants": {task: shared["constants"][task] for task in party.tasks},
+            "attacks": [shot.planned(party, data) for shot in own],
+            "preparation": party.prepared.description,
+        }
+    return plans
+
+
+def _parties(
+    models: Models, data: PreparedDataset, batch_size: int, device: torch.device, resize: bool
+) -> dict[str, Party]:
+    if batch_size < 1:
+        raise InputError(f"batch_size {batch_size}, expected at least 1")
+    first = first_images(data).to(device)
+    return {name: join(name, model, data.tasks, first, resize) for name, model in models.items()}
+
+
+def _together(sources: Models, victims: Models) -> dict[str, Model]:
+    """All of them by name; InputError where there are none, or a name means two models."""
+    if not sources:
+        raise InputError("there is no source to make images on")
+    if not victims:
+        raise InputError("there is no victim to judge images on")
+    for name in victims:
+        if name in sources and sources[name] is not victims[name]:
+            raise InputError(f"a source and a victim are both called {name!r}, but are two models; rename one")
+    return {**sources, **victims}
+
+
+def _check_attack(attack: Attack) -> None:
+    if isinstance(attack, Standard | UniversalAttack):
+        raise InputError(f"{attack} cannot be transferred: expected one attack whose images are made batch by batch")
+
+
+def _environment(party: Party) -> dict[str, Any]:
+    return circumstances() | {"precision_asked": "float32", "sign_agreement": None, "calls": party.calls}
+
+
+def _folders(names: Iterable[str]) -> dict[str, str]:
+    """A folder a model, that a file system takes; numbered where two names come to the same."""
+    folders: dict[str, str] = {}
+    for name in names:
+        plain = re.sub(r"[^\w.-]+", "_", name).strip(".") or "model"
+        taken = sum(other == plain or other.startswith(f"{plain}~") for other in folders.values())
+        folders[name] = f"{plain}~{taken + 1}" if taken else plain
+    return folders
+
+
+@contextmanager
+def _folder(path: str | Path | None) -> Iterator[Path]:
+    """The transfer's folder, held; a passing one without a path."""
+    if path is None:
+        with TemporaryDirectory() as folder:
+            yield Path(folder)
+    else:
+        with held(Path(path)):
+            yield Path(path)
+
+
+def _begin(folder: Path, plan: dict[str, Any], fresh: bool) -> None:
+    """Keep the plan; InputError if the folder holds another transfer's."""
+    place = folder / PLAN
+    if not fresh and place.is_file():
+        try:
+            stored = json.loads(place.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise InputError(f"{place} is damaged ({error}); start anew with --fresh or choose another --out") from None
+        differing = [key for key, value in plan.items() if stored.get(key) != value]
+        if differing:
+            raise InputError(
+                f"{folder} holds another transfer (other {', '.join(differing)}); "
+                "start anew with --fresh or choose another --out"
+            )
+    try:
+        write_json(place, plan)
+    except OSError as error:
+        raise InputError(f"cannot write {place} ({error})") from None
