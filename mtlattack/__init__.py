@@ -10,10 +10,11 @@ print(mta.evaluate(model, data, [attack]).report())
 
 from mtlattack.analysis import Record, Report, Run
 from mtlattack.analysis import read_run as read_evidence
+from mtlattack.analysis.transfer import Transfer, read_transfer
 from mtlattack.attacks import Attack, Threat, create_attack, list_attacks
 from mtlattack.data import list_datasets, load_dataset
 from mtlattack.errors import InputError, UnknownNameError
-from mtlattack.evaluation import evaluate, list_suites, load_suite
+from mtlattack.evaluation import evaluate, list_suites, load_suite, transfer, transfer_between_tasks
 from mtlattack.evidence import Evidence
 from mtlattack.models import (
     Output,
@@ -37,6 +38,7 @@ __all__ = [
     "Report",
     "Run",
     "Threat",
+    "Transfer",
     "UnknownNameError",
     "__version__",
     "create_attack",
@@ -55,5 +57,8 @@ __all__ = [
     "lower_precision",
     "prepare_for_attack",
     "read_evidence",
+    "read_transfer",
+    "transfer",
+    "transfer_between_tasks",
     "wrap",
 ]

@@ -1,8 +1,8 @@
 """Whether what a source and a victim have in common ranks how well attacks carry over.
 
-The cells of a matrix are not independent: a strong source makes a row, a soft victim a column. So p comes from permuting
-the labels of whole rows and columns (Mantel 1967), which keeps rows and columns together; ranks are taken within each
-matrix, so that what differs between matrices neither helps nor harms.
+The cells of a matrix are not independent: a strong source makes a row, a soft victim a column. So p comes from
+permuting the labels of whole rows and columns (Mantel 1967), which keeps rows and columns together; ranks are taken
+within each matrix, so that what differs between matrices neither helps nor harms.
 """
 
 from collections.abc import Iterator, Sequence
@@ -63,7 +63,7 @@ def permutation_test(pairs: Sequence[Pair]) -> tuple[float, int, bool]:
     sums = np.zeros(1 if exact else MOST_PERMUTATIONS)
     for pair, (common, transfer) in zip(pairs, ranked, strict=True):
         orders = _all_orders(pair) if exact else (_random_order(pair, rng) for _ in range(MOST_PERMUTATIONS))
-        products = np.array([(common[np.ix_(*order)] * transfer).sum() for order in orders])
+        products = np.array([(common[rows[:, None], columns] * transfer).sum() for rows, columns in orders])
         # All permutations of one matrix go with all of each other.
         sums = np.add.outer(sums, products).ravel() if exact else sums + products
     reaching = int((np.abs(sums) >= abs(observed) - 1e-12).sum())

@@ -36,7 +36,7 @@ class Victim:
 
 
 def weights_for(images: int) -> Array:
-    """The resamples of every record: row r draws the same images for all victims, so that all differences are paired."""
+    """The resamples of every record: row r draws the same images for all victims, so all differences are paired."""
     return resampling_weights(images, RESAMPLES, BOOTSTRAP_SEED)
 
 

@@ -36,7 +36,11 @@ class Grid:
     def share(self) -> Array:
         """Of what the victim's own white-box attack takes; NaN where that takes nothing."""
         columns = [
-            [_share(damage.lost, victim.own.lost) for victim in self.columns.values() for damage in [victim.sources[row]]]
+            [
+                _share(damage.lost, victim.own.lost)
+                for victim in self.columns.values()
+                for damage in [victim.sources[row]]
+            ]
             for row in range(len(self.sources))
         ]
         return np.array(columns).transpose(2, 0, 1)
@@ -44,7 +48,9 @@ class Grid:
     @property
     def log_ratio(self) -> Array:
         """Mean log loss ratio."""
-        values = [[victim.sources[row].log_ratio for victim in self.columns.values()] for row in range(len(self.sources))]
+        values = [
+            [victim.sources[row].log_ratio for victim in self.columns.values()] for row in range(len(self.sources))
+        ]
         return np.array(values).transpose(2, 0, 1)
 
 
@@ -134,7 +140,10 @@ def _share(lost: Array, own: Array) -> Array:
 def _matrix(grid: Grid) -> Matrix:
     victims = list(grid.columns.values())
     share = grid.share
-    p = [[paired_p(victim.sources[row].per_image_above(victim.noise)) for victim in victims] for row in range(len(share[0]))]
+    p = [
+        [paired_p(victim.sources[row].per_image_above(victim.noise)) for victim in victims]
+        for row in range(len(share[0]))
+    ]
     asked = [(row, column) for row, column in np.ndindex(*grid.own.shape) if not grid.own[row, column]]
     corrected = dict(zip(asked, holm([p[row][column] for row, column in asked]), strict=True))
 
@@ -156,7 +165,9 @@ def _matrix(grid: Grid) -> Matrix:
     foreign = np.where(grid.own, np.nan, share)
     defined = np.isfinite(foreign)
     counts = defined.sum((1, 2))
-    mean_share = np.divide(np.where(defined, foreign, 0).sum((1, 2)), counts, out=np.full(len(share), np.nan), where=counts > 0)
+    mean_share = np.divide(
+        np.where(defined, foreign, 0).sum((1, 2)), counts, out=np.full(len(share), np.nan), where=counts > 0
+    )
     return Matrix(
         title=grid.title,
         kind=grid.kind,

@@ -93,7 +93,11 @@ def finish(
 def task_gradients(party: Party, batch: Batch, tasks: TaskMap) -> Tensor:
     """∇L_i of these tasks of a model at the clean images, `[B, T, 3·H·W]`."""
     batch, model = party.prepared.laid_out(batch), party.prepared.judge
-    with naming(party.name), no_autocast(batch.images.device), posed(model, batch.images, party.targets(batch)) as problem:
+    with (
+        naming(party.name),
+        no_autocast(batch.images.device),
+        posed(model, batch.images, party.targets(batch)) as problem,
+    ):
         objective = Objective(replace(problem, tasks=tasks), create_aggregator("total"))
         return objective.task_gradients(problem.images).detach().contiguous().flatten(2)
 

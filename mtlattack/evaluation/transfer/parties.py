@@ -95,7 +95,8 @@ def common_tasks(parties: Iterable[Party]) -> TaskMap:
 def left_out(models: Mapping[str, Model], common: TaskMap) -> list[str]:
     """What does not count, a sentence a model."""
     rest = {name: [task for task in model.tasks if task not in common] for name, model in models.items()}
-    return [f"{name} also predicts {', '.join(tasks)}, which not all have or have labels" for name, tasks in rest.items() if tasks]
+    why = "not all models predict it, or the data have no label for it"
+    return [f"{', '.join(tasks)} of {name}: {why}" for name, tasks in rest.items() if tasks]
 
 
 @contextmanager

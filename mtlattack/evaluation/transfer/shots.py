@@ -44,9 +44,7 @@ def is_floor(attack: Attack) -> bool:
     return attack.name == _FLOOR
 
 
-def shots_between_models(
-    sources: Sequence[Party], victims: Sequence[Party], attack: Attack
-) -> dict[str, list[Shot]]:
+def shots_between_models(sources: Sequence[Party], victims: Sequence[Party], attack: Attack) -> dict[str, list[Shot]]:
     """By victim: the floor, every source's images in their order, and last its own if it is no source."""
     floor, shots = Shot(victims[0], floor_of(attack)), [Shot(source, attack) for source in sources]
     names = {source.name for source in sources}

@@ -97,13 +97,15 @@ def transfer_between_tasks(
     `attacks` are by task, each on that task alone and all of one threat; the tasks are those that all models have.
     The rest as for `transfer`.
     """
-    if not models or not attacks:
-        raise InputError("there is no model, or no attack, to transfer between tasks with")
+    if not models:
+        raise InputError("there is no model to make images on")
     for attack in attacks.values():
         _check_attack(attack)
     chosen = choose_device(device)
     parties = _parties(models, data, batch_size, chosen, resize)
     common = common_tasks(parties.values())
+    if not attacks:
+        raise InputError(f"there is no attack; expected one a task, of {', '.join(common)}")
     for task in attacks:
         if task not in common:
             raise UnknownNameError("common task", task, common)
@@ -184,9 +186,7 @@ def _attack_all(
     for party, named, read in groups.values():
         finished = {job: np.all([done[victim][j] for victim, j in read[job]], axis=0) for job in named}
 
-        def do(
-            job: str, batch: Batch, rows: slice, party: Party = party, named: Any = named, read: Any = read
-        ) -> None:
+        def do(job: str, batch: Batch, rows: slice, party: Party = party, named: Any = named, read: Any = read) -> None:
             started, shot = time.perf_counter(), named[job]
             own = Batch(batch.ids, batch.images, party.targets(batch))
             with naming(party.name):
