@@ -108,8 +108,6 @@ def test_the_page_and_the_pictures(evil: TransferRecord, tmp_path: Path) -> None
     ElementTree.fromstring(first["transfer-share.svg"])
     pixels = matplotlib.image.imread(tmp_path / "transfer-share.png")[..., :3]
     assert (pixels < 0.02).all(-1).mean() > 0.002  # the frames of the diagonal
-    write_results(evil, tmp_path)
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == first
 
 
 def test_models_of_one_family_go_by_their_layout() -> None:
