@@ -163,7 +163,8 @@ def _write(
     percent = quantity is not None and quantity.percent
     text = compact_number(value / 100 if percent else value, percent) if np.isfinite(value) else "–"
     # On the grey of a gradient with itself the number is dark too.
-    dark = np.isfinite(value) and scale(value) > 0.6 and not (quantity is None and scale.vmax < value)
+    beyond = quantity is None and value > float(scale.vmax or 0)
+    dark = np.isfinite(value) and scale(value) > 0.6 and not beyond
     axis.text(
         x, y, f"{text}{BELOW_NOISE}" if weak else text, ha="center", va="center", fontsize=8,
         color=_PAPER if dark else _INK, style="italic" if weak else "normal", alpha=0.75 if weak else 1,

@@ -75,7 +75,7 @@ def build_matrices(
         seed=first.plan["seed"],
         batch_size=first.plan["batch_size"],
         bootstrap={"resamples": RESAMPLES, "seed": BOOTSTRAP_SEED},
-        environment=first.environment | first.plan["environment"],
+        environment=first.environment | first.plan.get("environment", {}),
         matrices=[_matrix(grid) for grid in grids],
         correlations=_correlations(grids),
     )
