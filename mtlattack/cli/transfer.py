@@ -75,7 +75,7 @@ def transfer(
     chosen = between or (Between.TASKS if len(models) == 1 and victims is None else Between.MODELS)
     if chosen is Between.TASKS and victims is not None:
         raise InputError("--victim goes with --between models: between tasks each model is its own victim")
-    images = load_images(data or "rooms", split, models.values(), every, limit)
+    images = load_images(data or "rooms", split, {**(victims or {}), **models}.values(), every, limit)
     options = {"eps": _epsilon(eps, norm), "norm": norm, "seed": seed}
     folder = out or Path("transfers") / re.sub(r"[^\w.-]+", "_", f"{chosen}-{next(iter(sources))}")
     with held(folder):

@@ -98,7 +98,9 @@ def task_gradients(party: Party, batch: Batch, tasks: TaskMap) -> Tensor:
         no_autocast(batch.images.device),
         posed(model, batch.images, party.targets(batch)) as problem,
     ):
-        objective = Objective(replace(problem, tasks=tasks), create_aggregator("total"))
+        # Its own say of the tasks: of several models at once it is a mean.
+        own = {name: party.tasks[name] for name in tasks}
+        objective = Objective(replace(problem, tasks=own), create_aggregator("total"))
         return objective.task_gradients(problem.images).detach().contiguous().flatten(2)
 
 

@@ -2,32 +2,28 @@
 
 import json
 import re
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import numpy as np
 import torch
 
 from mtlattack.analysis.transfer import AGREEMENT, EVIDENCE, PLAN, Transfer, read_transfer
 from mtlattack.attacks import Attack, Standard, UniversalAttack
-from mtlattack.data import Batch, PreparedDataset
+from mtlattack.data import PreparedDataset
 from mtlattack.devices import choose_device
 from mtlattack.errors import InputError, UnknownNameError
-from mtlattack.evaluation.constants import constant_statistics
-from mtlattack.evaluation.crafting import craft_batch, first_images
+from mtlattack.evaluation.crafting import first_images
 from mtlattack.evaluation.environment import circumstances
-from mtlattack.evaluation.judging import judge
-from mtlattack.evaluation.loop import Loop
 from mtlattack.evaluation.plan import make_plan
 from mtlattack.evaluation.runner import evidence_at
 from mtlattack.evaluation.transfer.alike import BetweenModels, BetweenTasks, Comparison, finish
-from mtlattack.evaluation.transfer.parties import Party, common_tasks, join, left_out, naming
+from mtlattack.evaluation.transfer.parties import Party, common_tasks, join, left_out
+from mtlattack.evaluation.transfer.shooting import shoot_all
 from mtlattack.evaluation.transfer.shots import Shot, shots_between_models, shots_between_tasks
-from mtlattack.evidence import CLEAN, AgreementFile, EvidenceFile, job_names
+from mtlattack.evidence import AgreementFile
 from mtlattack.files import write_json
 from mtlattack.locking import held
 from mtlattack.tasks import Model
@@ -155,68 +151,12 @@ def _carry_out(
                 )
                 for name in shots
             }
-            _attack_all(shots, files, parties, data, batch_size, device)
+            shoot_all(shots, files, parties, data, batch_size, device)
         agreement = folder / AGREEMENT
         if fresh or not agreement.exists():
             AgreementFile.create(agreement, [each.shape for each in comparisons], data.ids)
         finish(AgreementFile(agreement), comparisons, data, batch_size, device)
         return read_transfer(folder)
-
-
-def _attack_all(
-    shots: Mapping[str, list[Shot]], files: Mapping[str, EvidenceFile], parties: Mapping[str, Party],
-    data: PreparedDataset, batch_size: int, device: torch.device,
-) -> None:  # fmt: skip
-    """Source by source, so that a batch's images are made once and judged on every victim that lacks them."""
-    done = {name: file.done() for name, file in files.items()}
-    readers: dict[int, list[tuple[str, str]]] = {}
-    made: dict[int, Shot] = {}
-    for victim, own in shots.items():
-        for shot, job in zip(own, job_names({"attacks": own})[1:], strict=True):
-            readers.setdefault(id(shot), []).append((victim, job))
-            made[id(shot)] = shot
-    # The clean images come first, on any model; then each source's, with its own preparation.
-    first = next(iter(parties.values()))
-    groups: dict[str, tuple[Party, dict[str, Shot | None], dict[str, list[tuple[str, str]]]]] = {
-        CLEAN: (first, {CLEAN: None}, {CLEAN: [(victim, CLEAN) for victim in shots]})
-    }
-    for key, shot in made.items():
-        party, named, read = groups.setdefault(f"source {shot.source.name}", (shot.source, {}, {}))
-        named[str(key)], read[str(key)] = shot, readers[key]
-    for party, named, read in groups.values():
-        finished = {job: np.all([done[victim][j] for victim, j in read[job]], axis=0) for job in named}
-
-        def do(job: str, batch: Batch, rows: slice, party: Party = party, named: Any = named, read: Any = read) -> None:
-            started, shot = time.perf_counter(), named[job]
-            own = Batch(batch.ids, batch.images, party.targets(batch))
-            with naming(party.name):
-                result = craft_batch(party.prepared, shot and shot.attack, own)
-            spent = time.perf_counter() - started
-            for victim, its_job in read[job]:
-                if not done[victim][its_job][rows].all():
-                    _judge_on(parties[victim], files[victim], its_job, batch, rows, shot and result, spent)
-                    done[victim][its_job][rows] = True
-
-        titles = {job: str(shot.attack) if shot else CLEAN for job, shot in named.items()}
-        title = f"attacking {party.name}" if CLEAN not in named else CLEAN
-        Loop(party.prepared, titles, batch_size, do).finish(data, finished, device, title)
-
-
-def _judge_on(
-    victim: Party, file: EvidenceFile, job: str, batch: Batch, rows: slice, result: Any, spent: float
-) -> None:
-    """A victim's numbers of images that were made of a batch, or of the batch itself where `result` is None; the
-    seconds are those of making and judging."""
-    started = time.perf_counter()
-    clean = victim.prepared.laid_out(batch)
-    images = clean.images if result is None else victim.prepared.laid_out(Batch(batch.ids, result.images, {})).images
-    noted = {} if result is None else result.diagnostics
-    with naming(victim.name):
-        measured = judge(victim.prepared.judge, images, victim.targets(batch), clean.images, noted)
-    if result is None:
-        constants = file.plan()["constants"]
-        file.write_constant(rows, constant_statistics(victim.tasks, constants, victim.targets(batch)))
-    file.write(job, rows, measured, seconds=spent + time.perf_counter() - started)
 
 
 def _plans(
