@@ -1,4 +1,4 @@
-"""Groups of commands that are imported when they are called: their names and help lines are known without."""
+"""Groups of commands that are imported when they are called: their names and lines of help are known without."""
 
 from collections.abc import Mapping
 from importlib import import_module

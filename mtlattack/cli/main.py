@@ -26,7 +26,7 @@ COMMANDS = {
     ),
     "layout": (
         "mtlattack.cli.layout:show_layout",
-        "Show a sharing layout: its name and number, its tree, how much it shares.",
+        "Show a sharing layout: its name and number, its tree.",
     ),
     "data": ("mtlattack.cli.data:app", "Prepare, verify and preview data sets."),
     "leaderboard": ("mtlattack.cli.leaderboard:app", "Rows that anyone can check: submit, check, verify, show, build."),

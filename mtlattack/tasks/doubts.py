@@ -1,10 +1,14 @@
 """Whether predictions are in the scale and the unit of the labels: factors, and the sentences that name them."""
 
-import math
+from __future__ import annotations
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+import math
+from typing import TYPE_CHECKING
+
+from mtlattack.lazily import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Doubt = tuple[str, str]
 """Name of a flag, and the sentence that says what was seen."""
@@ -36,7 +40,7 @@ def best_temperature(logits: Tensor, labels: Tensor) -> float | None:
         return None
 
     def cross_entropy(exponent: float) -> float:
-        return float(F.cross_entropy(logits / 10**exponent, labels))
+        return float(torch.nn.functional.cross_entropy(logits / 10**exponent, labels))
 
     exponents = [k / _PER_DECADE for k in range(-_RANGE * _PER_DECADE, _RANGE * _PER_DECADE + 1)]
     best = min(exponents, key=cross_entropy)
