@@ -39,6 +39,8 @@ class Task(ABC):
     """Of the label in a prepared file, `[N, H, W, *target_channels]`."""
     scaled: ClassVar[bool] = True
     """Whether a stored label needs the attribute `scale`: what its number 1 means in the task's unit."""
+    doubtful: ClassVar[tuple[str, ...]] = ()
+    """The flags that `doubts` can raise."""
 
     @property
     def name(self) -> str:
@@ -107,7 +109,7 @@ class Task(ABC):
         return {}
 
     def doubts(self, seen: Mapping[str, float]) -> list[Doubt]:
-        """Flags, each with a sentence, that what `look` has seen raises: labels and predictions in other scales."""
+        """Flags of `doubtful`, each with a sentence, that what `look` has seen raises: another scale than the labels'."""
         return []
 
     @classmethod

@@ -34,6 +34,7 @@ class Segmentation(Task):
     kind: ClassVar[str] = "segmentation"
     stored_dtype: ClassVar[str] = "uint8"
     scaled: ClassVar[bool] = False
+    doubtful: ClassVar[tuple[str, ...]] = ("logit-scale",)
     metric_table: ClassVar[tuple[Metric, ...]] = (
         Metric("miou", "%", True, 100.0),
         Metric("pixel_accuracy", "%", True, 100.0),
