@@ -109,7 +109,7 @@ class Task(ABC):
         return {}
 
     def doubts(self, seen: Mapping[str, float]) -> list[Doubt]:
-        """Flags of `doubtful`, each with a sentence, that what `look` has seen raises: another scale than the labels'."""
+        """Flags of `doubtful`, each with a sentence, that what `look` has seen raises: labels in another scale."""
         return []
 
     @classmethod

@@ -1,4 +1,4 @@
-"""`mtlattack craft` and `mtlattack judge`: together they are `mtlattack run`; images of others are held against their word."""
+"""`mtlattack craft` and `mtlattack judge`: together `mtlattack run`; images of others are held against their word."""
 
 import json
 from pathlib import Path

@@ -51,9 +51,7 @@ def test_digests_of_a_shipped_suite_are_those_in_its_file(cli: CommandLine) -> N
     assert list(tomllib.loads(table)["data_sha256"]) == list(load_suite("quick").data_sha256 or ())
 
 
-def test_digests_stand_in_the_order_of_the_suite_or_the_data_set(
-    cli: CommandLine, rooms: Path, spoiled: Path
-) -> None:
+def test_digests_stand_in_the_order_of_the_suite_or_the_data_set(cli: CommandLine, rooms: Path, spoiled: Path) -> None:
     """Not alphabetically; of other data than any suite is on there is no order but that."""
     own = ["id", "image", "normals", "depth", "segmentation", "keypoints2d", "edge_texture"]
     lines = "".join(f'{name} = "{"0" * 64}"\n' for name in own)

@@ -90,9 +90,7 @@ def test_negative_depths_are_named_with_their_share(rooms: PreparedDataset) -> N
 @pytest.mark.filterwarnings("ignore:.*left as it was", "ignore:.*weight_norm.*", "ignore::torch.jit.TracerWarning")
 @pytest.mark.filterwarnings("ignore:.*TorchScript.*", "ignore:.*torch.jit.*", "ignore::DeprecationWarning")
 @pytest.mark.parametrize(("name", "tolerance"), [("in_place", 1e-5), ("weight_normed", 0.0), ("traced", 2e-3)])
-def test_attacked_as_its_twin(
-    name: str, tolerance: float, rooms: PreparedDataset, trained: MultiTaskNetwork
-) -> None:
+def test_attacked_as_its_twin(name: str, tolerance: float, rooms: PreparedDataset, trained: MultiTaskNetwork) -> None:
     """Equal to the bit where the same arithmetic is done; `in_place` normalises, and its network undoes it."""
     quick = [create_attack("fgsm-total", eps=EPS), create_attack("noise-dgba", eps=EPS)]
     expected, run = evaluate(trained, rooms, quick), evaluate(getattr(case_toys, name)(), rooms, quick)
