@@ -14,7 +14,7 @@ from mtlattack.leaderboard.columns import COLUMNS
 from mtlattack.leaderboard.comparing.difference import FieldDifference
 from mtlattack.leaderboard.comparing.paired import CLEAN, PairedDifference
 from mtlattack.leaderboard.records import threat_at
-from mtlattack.leaderboard.standings import Place
+from mtlattack.leaderboard.standings import Standing
 
 
 def render_heading(one: StoredRow, two: StoredRow) -> Group:
@@ -37,12 +37,12 @@ def render_fields(differences: Sequence[FieldDifference]) -> RenderableType:
     return Group(Text("cards: what differs"), table)
 
 
-def render_columns(one: Place, two: Place) -> RenderableType:
+def render_columns(one: Standing, two: Standing) -> RenderableType:
     """The columns of the board, side by side, at the ε of both standings."""
     table = _table("", "one", "two")
     for column in COLUMNS:
         table.add_row(*map(Text, (column.title, column.text(one), column.text(two))))
-    threat = threat_at(one.standing.stored.record, one.standing.eps)
+    threat = threat_at(one.stored.record, one.eps)
     return Group(Text(f"on the board, {threat}"), table)
 
 
