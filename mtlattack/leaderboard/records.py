@@ -46,13 +46,6 @@ def threat_texts(results: Iterable[AttackResult]) -> dict[float, str]:
     return {each.eps: threat_text(each) for each in sorted(results, key=lambda each: each.eps)}
 
 
-def cost_of(record: Record) -> tuple[int, int, float]:
-    """Forward and backward passes an image, and seconds, of all attacks; members of ensembles are counted once."""
-    run = [each for each in record.attacks if each.members is None]
-    forward, backward = (sum(getattr(each, f"{name}_passes") for each in run) for name in ("forward", "backward"))
-    return forward, backward, sum(each.seconds for each in run)
-
-
 def threat_at(record: Record, eps: float) -> Threat:
     """The threat of one of its ε."""
     return next(threat for threat in threats_of(record) if threat.eps == eps)

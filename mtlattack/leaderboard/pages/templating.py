@@ -2,10 +2,10 @@
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from mtlattack.analysis.trust.meanings import FLAG_MEANINGS
 from mtlattack.leaderboard import formats
 from mtlattack.leaderboard.pages import places
 from mtlattack.leaderboard.pages.columns import MAIN_COLUMNS, SUMMARY_COLUMNS
-from mtlattack.leaderboard.pages.flags import FLAG_MEANINGS
 
 TEMPLATES = Environment(
     loader=PackageLoader("mtlattack.leaderboard.pages"),

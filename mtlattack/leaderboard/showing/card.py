@@ -8,20 +8,12 @@ from rich.text import Text
 
 from mtlattack.analysis import AttackResult, Record
 from mtlattack.analysis.record import Skill
-from mtlattack.analysis.tables import (
-    attack_tables,
-    compact_interval,
-    flag_notes,
-    markdown_tables,
-    member_notes,
-    width_of,
-)
-from mtlattack.attacks import Threat
+from mtlattack.analysis.tables import attack_tables, compact_interval, flag_notes, markdown_tables, member_notes
 from mtlattack.errors import UnknownNameError
 from mtlattack.leaderboard.board import StoredRow
 from mtlattack.leaderboard.formats import moment
 from mtlattack.leaderboard.ledger import Event
-from mtlattack.leaderboard.records import tasks_of, threats_of
+from mtlattack.leaderboard.records import tasks_of, threat_at, threats_of
 from mtlattack.leaderboard.showing.facts import card_facts, cost_text, provenance
 from mtlattack.leaderboard.showing.markdown import code, escape
 from mtlattack.leaderboard.showing.selection import eps_of
@@ -58,11 +50,6 @@ def card_to_markdown(
     return "\n".join([*lines, *(f"- {escape(note)}" for note in _notes(record, results)), ""])
 
 
-def width_of_card(record: Record) -> int:
-    """Columns that a card's tables take."""
-    return width_of(record.attacks)
-
-
 def card_fields(stored: StoredRow) -> list[Field]:
     """What a row says beside its tables, and its skill, as names and texts."""
     row, record = stored.row, stored.record
@@ -81,7 +68,7 @@ def _skills(record: Record) -> list[Field]:
     """Without attack, and for each threat under the attack that leaves least; nothing where the evidence has none."""
     fields = [] if record.clean_skill is None else [("clean skill", _skill_text(record.clean_skill))]
     for robust in record.robust_skill:
-        threat = Threat(robust.norm, robust.eps, robust.quantized)
+        threat = threat_at(record, robust.eps)
         fields.append((f"robust skill, {threat}", f"{_skill_text(robust.skill)}, under {robust.attack}"))
     return fields
 

@@ -11,7 +11,6 @@ from mtlattack.analysis import Record
 from mtlattack.analysis.summaries import mean_of
 from mtlattack.leaderboard.board import StoredRow
 from mtlattack.leaderboard.formats import NOTHING, day, degree, duration, millions, moment, with_interval
-from mtlattack.leaderboard.records import cost_of
 from mtlattack.leaderboard.rows.schema import Link, Row
 from mtlattack.leaderboard.standings import Standing
 from mtlattack.models import file_hash, list_models, model_path
@@ -81,9 +80,10 @@ def provenance(stored: StoredRow) -> list[Fact]:
 
 
 def cost_text(record: Record) -> str:
-    """What all attacks took together."""
-    forward, backward, seconds = cost_of(record)
-    return f"{forward:,} + {backward:,} passes an image, {duration(seconds)}"
+    """What all attacks took together; members of ensembles are counted once."""
+    run = [each for each in record.attacks if each.members is None]
+    forward, backward = (sum(getattr(each, f"{name}_passes") for each in run) for name in ("forward", "backward"))
+    return f"{forward:,} + {backward:,} passes an image, {duration(sum(each.seconds for each in run))}"
 
 
 def compared_facts(standing: Standing) -> list[tuple[str, str]]:

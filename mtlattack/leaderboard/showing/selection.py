@@ -110,9 +110,7 @@ def _wanted(groups: Groups, selection: Selection) -> Groups:
             there = ", ".join(map(str, versions)) or "none"
             raise InputError(f"no row{of} has version {selection.version}; versions with rows: {there}")
         return {key: group for key, group in groups.items() if key[1] == selection.version}
-    newest: dict[str, int] = {}
-    for suite, version in groups:
-        newest[suite] = max(version, newest.get(suite, 0))
+    newest = dict(sorted(groups))  # Of each suite the last.
     return {key: group for key, group in groups.items() if key[1] == newest[key[0]]}
 
 

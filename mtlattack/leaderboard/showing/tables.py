@@ -88,7 +88,7 @@ def about_task(rankings: Sequence[Ranking], task: str | None) -> Sequence[Rankin
 
 def _table(ranking: Ranking, columns: Sequence[Column]) -> Table:
     """Rank and model, then these columns."""
-    table, columns = _empty_table(), [*columns_of("name"), *columns]
+    table, columns = plain_table(), [*columns_of("name"), *columns]
     for each in columns:
         _add_column(table, each)
     for standing in ranking.standings:
@@ -98,17 +98,14 @@ def _table(ranking: Ranking, columns: Sequence[Column]) -> Table:
 
 
 def _tasks_table(ranking: Ranking, only: str | None) -> Table:
-    table, names = _empty_table(), columns_of("name")
+    table, names, metrics = plain_table(), columns_of("name"), _metrics_shown(ranking, only)
     for each in names:
         _add_column(table, each)
-    metrics = _metrics_shown(ranking, only)
     for _, task, metric in metrics:
         table.add_column(f"{task.short_title}\n{metric.title}", justify="right", no_wrap=True)
     for standing in ranking.standings:
-        cells = [each.text(standing) for each in names] + [
-            _change(standing, name, metric) for name, _, metric in metrics
-        ]
-        table.add_row(*map(Text, cells))
+        changes = [_change(standing, name, metric) for name, _, metric in metrics]
+        table.add_row(*map(Text, [*(each.text(standing) for each in names), *changes]))
     return table
 
 
@@ -129,8 +126,9 @@ def _metrics_shown(ranking: Ranking, only: str | None) -> list[tuple[str, Task, 
     ]
 
 
-def _empty_table() -> Table:
-    return Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
+def plain_table(*titles: str) -> Table:
+    """A table without lines, with columns of these titles."""
+    return Table(*titles, box=None, padding=(0, 1, 0, 0), pad_edge=False)
 
 
 def _add_column(table: Table, column: Column) -> None:

@@ -7,19 +7,8 @@ from markupsafe import Markup
 from mtlattack.analysis import Interval, Record
 from mtlattack.analysis.summaries import UNDEFINED, mean_of
 from mtlattack.leaderboard.formats import hundredfold, with_interval
-from mtlattack.leaderboard.pages.charts.axis import Axis, numeric, steps
-from mtlattack.leaderboard.pages.charts.plot import (
-    SHAPES,
-    Point,
-    Series,
-    Style,
-    beside,
-    exactly,
-    legend,
-    panels,
-    plot,
-    style,
-)
+from mtlattack.leaderboard.pages.charts.axis import Axis, exactly, numeric, steps
+from mtlattack.leaderboard.pages.charts.plot import SHAPES, Point, Series, Style, beside, legend, panels, plot, style
 from mtlattack.leaderboard.pages.columns import SUMMARY_COLUMNS, Column, headlines
 from mtlattack.leaderboard.records import threat_texts
 from mtlattack.leaderboard.standings import Standing

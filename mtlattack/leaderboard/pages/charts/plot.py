@@ -86,11 +86,6 @@ def beside(place: int, of: int, step: float, most: float) -> float:
     return (place - (of - 1) / 2) * min(step, most / of)
 
 
-def exactly(value: float | None) -> Interval:
-    """A value without an interval, or none."""
-    return Interval(value=value, low=None, high=None)
-
-
 def number(value: float) -> str:
     """A coordinate, to 1/100 of a pixel."""
     return f"{round(value, 2) + 0:g}"

@@ -9,8 +9,8 @@ from mtlattack.analysis import Interval
 from mtlattack.analysis.summaries import mean_of
 from mtlattack.leaderboard.formats import degree, with_interval
 from mtlattack.leaderboard.pages import places
-from mtlattack.leaderboard.pages.charts.axis import Axis, numeric
-from mtlattack.leaderboard.pages.charts.plot import SHAPES, Point, Series, Style, beside, exactly, legend, plot
+from mtlattack.leaderboard.pages.charts.axis import Axis, exactly, numeric
+from mtlattack.leaderboard.pages.charts.plot import SHAPES, Point, Series, Style, beside, legend, plot
 from mtlattack.leaderboard.records import threat_at
 from mtlattack.leaderboard.standings import Standing
 
