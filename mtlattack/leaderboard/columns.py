@@ -99,7 +99,7 @@ COLUMNS: list[Column] = [
     Measured("clean_skill", "clean skill", "skill", lambda standing: mean_of(standing.stored.record.clean_skill)),
     Measured("robust_skill", "robust skill", "skill", lambda standing: mean_of(standing.left)),
     Measured("worst_skill", "of worst task", "skill", lambda standing: worst_of(standing.left)),
-    Plain("worst_task", "worst task", "skill", lambda standing: standing.left and standing.left.worst_task),
+    Plain("worst_task", "worst task", "skill", lambda standing: standing.left.worst_task if standing.left else None),
     _summary(LOG_RATIO),
     _summary(ARP),
     Name("strongest_attack", "strongest attack", "relative", lambda standing: standing.strongest.name),

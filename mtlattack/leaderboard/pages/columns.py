@@ -75,7 +75,7 @@ WORST_SKILL = Column(
     True,
     lambda record: worst_of(record.clean_skill),
     lambda result: worst_of(result.skill),
-    names=lambda result: result.skill and result.skill.worst_task,
+    names=lambda result: result.skill.worst_task if result.skill else None,
     is_skill=True,
 )
 SUMMARY_COLUMNS = [of_summary(summary) for summary in SUMMARIES]

@@ -60,4 +60,4 @@ class SuiteView:
     def left(self, standing: Standing) -> list[Figure]:
         """A row's robust skill at each ε."""
         found = (robust_at(standing.stored.record, eps) for eps in self.threats)
-        return [figure_of(mean_of(robust and robust.skill)) for robust in found]
+        return [figure_of(mean_of(robust.skill if robust else None)) for robust in found]
