@@ -73,6 +73,8 @@ class Distance(PositiveRegression):
     )
     stored_unit: ClassVar[str] = "metre"
     stored_step: ClassVar[float] = 0.001
+    # By 0.
+    always_reached: ClassVar[float] = 1.0
 
     @property
     def headline(self) -> str:
