@@ -136,9 +136,7 @@ def _scratch(solver: pulp.LpSolver) -> Iterator[None]:
     places = [place for place in (tempfile.gettempdir(), *_PLACES, os.getcwd()) if not re.search(r"\s", place)]
     place = next((place for place in places if os.access(place, os.W_OK)), None)
     if place is None:
-        raise SolverError(
-            f"PuLP solver {solver.name} needs a temporary folder without a space (TMPDIR), or use HiGHS"
-        )
+        raise SolverError(f"PuLP solver {solver.name} needs a temporary folder without a space (TMPDIR), or use HiGHS")
     before = solver.tmpDir
     with tempfile.TemporaryDirectory(dir=place) as folder:
         solver.tmpDir = folder
