@@ -3,5 +3,17 @@
 from mtlattack.analysis.record import AttackResult, Interval, Record
 from mtlattack.analysis.report import Report
 from mtlattack.analysis.run import Run, read_run
+from mtlattack.analysis.run import read_run as read_evidence
+from mtlattack.analysis.transfer import Transfer, read_transfer
 
-__all__ = ["AttackResult", "Interval", "Record", "Report", "Run", "read_run"]
+__all__ = [
+    "AttackResult",
+    "Interval",
+    "Record",
+    "Report",
+    "Run",
+    "Transfer",
+    "read_evidence",
+    "read_run",
+    "read_transfer",
+]

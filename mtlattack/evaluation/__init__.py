@@ -6,7 +6,7 @@ from mtlattack.evaluation.judging import judge
 from mtlattack.evaluation.keeping import ImageFile
 from mtlattack.evaluation.runner import evaluate
 from mtlattack.evaluation.suites import Suite, list_suites, load_suite
-from mtlattack.evaluation.transfer import transfer, transfer_between_tasks
+from mtlattack.evaluation.transfers import transfer, transfer_between_tasks
 
 __all__ = [
     "Crafted",

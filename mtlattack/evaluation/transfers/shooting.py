@@ -13,8 +13,8 @@ from mtlattack.evaluation.constants import constant_statistics
 from mtlattack.evaluation.crafting import craft_batch
 from mtlattack.evaluation.judging import judge
 from mtlattack.evaluation.loop import Done, Loop
-from mtlattack.evaluation.transfer.parties import Party, naming
-from mtlattack.evaluation.transfer.shots import Shot
+from mtlattack.evaluation.transfers.parties import Party, naming
+from mtlattack.evaluation.transfers.shots import Shot
 from mtlattack.evidence import CLEAN, EvidenceFile, job_names
 
 

@@ -13,7 +13,7 @@ from mtlattack.attacks.objective import Objective
 from mtlattack.attacks.posing import posed
 from mtlattack.data import Batch, PreparedDataset, read_ahead
 from mtlattack.evaluation.crafting import no_autocast
-from mtlattack.evaluation.transfer.parties import Party, naming
+from mtlattack.evaluation.transfers.parties import Party, naming
 from mtlattack.evidence import Agreement, AgreementFile
 from mtlattack.progress import progress_bar
 from mtlattack.tasks import TaskMap

@@ -19,10 +19,10 @@ from mtlattack.evaluation.crafting import first_images
 from mtlattack.evaluation.environment import circumstances
 from mtlattack.evaluation.plan import make_plan
 from mtlattack.evaluation.runner import evidence_at
-from mtlattack.evaluation.transfer.alike import BetweenModels, BetweenTasks, Comparison, finish
-from mtlattack.evaluation.transfer.parties import Party, common_tasks, join, left_out
-from mtlattack.evaluation.transfer.shooting import shoot_all
-from mtlattack.evaluation.transfer.shots import Shot, shots_between_models, shots_between_tasks
+from mtlattack.evaluation.transfers.alike import BetweenModels, BetweenTasks, Comparison, finish
+from mtlattack.evaluation.transfers.parties import Party, common_tasks, join, left_out
+from mtlattack.evaluation.transfers.shooting import shoot_all
+from mtlattack.evaluation.transfers.shots import Shot, shots_between_models, shots_between_tasks
 from mtlattack.evidence import AgreementFile
 from mtlattack.files import write_json
 from mtlattack.locking import held

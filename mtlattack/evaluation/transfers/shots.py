@@ -7,7 +7,7 @@ from typing import Any
 from mtlattack.attacks import Attack, create_attack
 from mtlattack.data import PreparedDataset
 from mtlattack.evaluation.plan import plan_attacks
-from mtlattack.evaluation.transfer.parties import Party
+from mtlattack.evaluation.transfers.parties import Party
 
 # Any aggregator: with one draw nobody looks at what it scores.
 _FLOOR = "noise-total"
