@@ -11,8 +11,9 @@ LONGEST = 24
 def family(record: TransferRecord) -> str | None:
     """What the names of all models begin with, up to the first dot: of networks that differ in their layout (and
     training) alone, `<data>-<backbone>`; None where they have nothing such in common."""
-    first, *rest = ({name.partition(".")[0] for name in record.models if "." in name}, *record.models)
-    return first.pop() if len(first) == 1 and all("." in name and "/" not in name for name in rest) else None
+    beginnings = {name.partition(".")[0] for name in record.models}
+    dotted = all("." in name and "/" not in name for name in record.models)
+    return beginnings.pop() if dotted and len(beginnings) == 1 else None
 
 
 def labels(record: TransferRecord, names: Sequence[str]) -> list[str]:

@@ -1,9 +1,9 @@
 """Evidence → record: the matrices of a transfer with their intervals, tests and correlations."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ class Grid:
     `[R, rows, columns]`; `own` `[rows, columns]` marks the cells that are a victim's own."""
 
     title: str
-    kind: Any
+    kind: Literal["tasks", "models"]
     sources: list[str]
     columns: dict[str, Victim]
     own: NDArray[np.bool_]
@@ -35,23 +35,16 @@ class Grid:
     @property
     def share(self) -> Array:
         """Of what the victim's own white-box attack takes; NaN where that takes nothing."""
-        columns = [
-            [
-                _share(damage.lost, victim.own.lost)
-                for victim in self.columns.values()
-                for damage in [victim.sources[row]]
-            ]
-            for row in range(len(self.sources))
-        ]
-        return np.array(columns).transpose(2, 0, 1)
+        return self._stacked(lambda damage, victim: _share(damage.lost, victim.own.lost))
 
     @property
     def log_ratio(self) -> Array:
         """Mean log loss ratio."""
-        values = [
-            [victim.sources[row].log_ratio for victim in self.columns.values()] for row in range(len(self.sources))
-        ]
-        return np.array(values).transpose(2, 0, 1)
+        return self._stacked(lambda damage, victim: damage.log_ratio)
+
+    def _stacked(self, number: Callable[[Damage, Victim], Array]) -> Array:
+        columns = [[number(damage, victim) for damage in victim.sources] for victim in self.columns.values()]
+        return np.array(columns).transpose(2, 1, 0)
 
 
 def build_matrices(
