@@ -22,7 +22,7 @@ def main(
     """Write `<name>.json`, `<name>/transfer-*.png` and `.svg`, and the section `<name>` of the README."""
     for folder in transfers:
         record = read_transfer(folder).record()
-        write_whole(readme.parent / f"{folder.name}.json", record.model_dump_json(indent=1, by_alias=True) + "\n")
+        write_whole(readme.parent / f"{folder.name}.json", record.model_dump_json(indent=1) + "\n")
         draw(record, readme.parent / folder.name)
         write_section(readme, folder.name, "report.py", to_markdown(record))
 

@@ -218,7 +218,7 @@ def _correlations(grids: Sequence[Grid]) -> list[Correlation]:
                 p, count, exact = permutation_test(list(pairs.values()))
                 found.append(
                     Correlation(
-                        with_=name,  # type: ignore[arg-type]
+                        common=name,  # type: ignore[arg-type]
                         of=of,  # type: ignore[arg-type]
                         cells=sum(int(pair.counts.sum()) for pair in pairs.values()),
                         matrices=list(pairs),

@@ -75,16 +75,14 @@ class Matrix(_Part):
 class Correlation(_Part):
     """Spearman's rank correlation over the cells that are not own, of all matrices together, ranked within each."""
 
-    with_: Literal["cosine", "signs", "depth"] = Field(alias="with")
-    of: Literal["share", "log_ratio"]
+    common: Literal["cosine", "signs", "depth"] = Field(description="what source and victim have in common")
+    of: Literal["share", "log_ratio"] = Field(description="and the measure of transfer")
     cells: int
     matrices: list[str] = Field(description="those in which both vary")
     rho: Interval = Field(description="with its bootstrap interval over images")
     p: float | None = Field(description="two-sided, by permuting the labels of rows and columns within each matrix")
     permutations: int
     exact: bool = Field(description="whether these are all permutations, or a sample")
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
 class TransferRecord(_Part):

@@ -143,7 +143,7 @@ def correlation_text(found: Correlation) -> str:
     of = "share taken" if found.of == "share" else "log loss ratio"
     how = f"{found.permutations} permutations of the labels{'' if found.exact else ', drawn'}"
     rho = compact_interval(found.rho, percent=False)
-    return f"rank correlation of {NAMES[found.with_]} with {of}: {rho}, p = {found.p:.2g} ({how}; {found.cells} cells)"
+    return f"rank correlation of {NAMES[found.common]} with {of}: {rho}, p = {found.p:.2g} ({how}; {found.cells} cells)"
 
 
 def to_markdown(record: TransferRecord) -> str:

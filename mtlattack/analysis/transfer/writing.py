@@ -14,7 +14,7 @@ RECORD, TABLE, PAGE = "transfer.json", "transfer.csv", "transfer.html"
 def write_results(record: TransferRecord, folder: Path) -> list[Path]:
     """Write JSON, CSV, heat maps and the page; the files that were written. InputError where they cannot be."""
     pictures = draw(record, folder)
-    write_whole(folder / RECORD, record.model_dump_json(indent=1, by_alias=True) + "\n")
+    write_whole(folder / RECORD, record.model_dump_json(indent=1) + "\n")
     write_whole(folder / TABLE, to_csv(record))
     drawn = {path.stem.removeprefix("transfer-"): path.read_text("utf-8") for path in pictures if path.suffix == ".svg"}
     write_whole(folder / PAGE, to_html(record, drawn))
