@@ -57,6 +57,7 @@ def _figure(record: TransferRecord, quantity: Quantity | None, title: str) -> Fi
         down * (_CELL * (rows + (1.3 if quantity else 0)) + margin * 0.75 + 0.45) + 0.7,
     )
     figure = Figure(figsize=(max(size[0], 5.2), size[1]), layout="constrained")
+    figure.get_layout_engine().set(h_pad=0.12)  # type: ignore[union-attr, call-arg]
     FigureCanvasAgg(figure)
     axes = figure.subplots(down, across, squeeze=False).ravel()
     values = [_values(matrix, quantity) for matrix in matrices]

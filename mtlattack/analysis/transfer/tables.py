@@ -43,7 +43,8 @@ def render(record: TransferRecord) -> RenderableType:
         for quantity in (SHARE, LOG_RATIO):
             place = f"{matrix.title}: " if matrix.kind == "tasks" else ""
             parts += [Text(f"{place}{quantity.title}"), matrix_table(record, matrix, quantity), Text()]
-    parts += [Text(line) for line in notes(record)]
+    below_noise = f"{BELOW_NOISE} not above noise of the same norm (p ≥ {LEVEL}, Holm)"
+    parts += [Text(line) for line in (f"[ ] the victim's own white-box attack · {below_noise}", *notes(record))]
     return Group(*parts)
 
 
@@ -96,10 +97,8 @@ def short_cell(quantity: Quantity, cell: Cell) -> str:
 
 
 def notes(record: TransferRecord) -> list[str]:
-    """What the signs mean, the means, the correlations, and what does not count."""
-    lines = [
-        f"[ ] the victim's own white-box attack · {BELOW_NOISE} not above noise of the same norm (p ≥ {LEVEL}, Holm)"
-    ]
+    """The means, the correlations, and what does not count."""
+    lines = []
     for matrix in record.matrices:
         degree = "" if matrix.degree is None else f" (sharing degree {matrix.degree:.2f})"
         foreign = [cell for row in matrix.cells for cell in row if not cell.own]
@@ -149,6 +148,7 @@ def correlation_text(found: Correlation) -> str:
 def to_markdown(record: TransferRecord) -> str:
     """A table a matrix, with intervals: share and log loss ratio; then the notes."""
     lines = [*headlines(record), ""]
+    lines[0] += "  "  # a line of its own
     for matrix in record.matrices:
         for quantity in (SHARE, LOG_RATIO):
             lines += [*markdown_table(record, matrix, quantity), ""]
@@ -158,7 +158,11 @@ def to_markdown(record: TransferRecord) -> str:
 def markdown_table(record: TransferRecord, matrix: Matrix, quantity: Quantity) -> list[str]:
     """Lines of a table; the own cells are bold."""
     place = f"{matrix.title}, " if matrix.kind == "tasks" else ""
-    lines = [f"**{place}{quantity.title}**", "", _row(["made for ↓, judged on →", *labels(record, matrix.victims)])]
+    lines = [
+        f"**{place}{quantity.title}**",
+        "",
+        _row([f"made {'for' if matrix.kind == 'tasks' else 'on'} ↓, judged on →", *labels(record, matrix.victims)]),
+    ]
     lines.append("|" + "---|" * (len(matrix.victims) + 1))
     for label, row in zip(labels(record, matrix.sources), matrix.cells, strict=True):
         texts = [compact_interval(quantity.of(cell), percent=quantity.percent) for cell in row]
