@@ -66,10 +66,14 @@ class _TimeLeft(ProgressColumn):
 class _Board(Progress):
     """A bar below something that is drawn anew each time."""
 
-    above: Callable[[], RenderableType]
+    def __init__(self, above: Callable[[], RenderableType], *columns: ProgressColumn, console: Console) -> None:
+        self._above = above
+        super().__init__(
+            *columns, console=console, disable=not console.is_terminal, transient=True, refresh_per_second=2
+        )
 
     def get_renderables(self) -> Iterable[RenderableType]:
-        yield self.above()
+        yield self._above()
         yield from super().get_renderables()
 
 
@@ -78,7 +82,5 @@ def progress_board(above: Callable[[], RenderableType], description: str, total:
     """A bar on standard error for a job of `total` of whatever unit, below what `above` gives twice a second."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), _TimeLeft())
-    board = _Board(*columns, console=console, disable=not console.is_terminal, transient=True, refresh_per_second=2)
-    board.above = above
-    with board:
+    with _Board(above, *columns, console=console) as board:
         yield Bar(board, board.add_task(description, total=total))
