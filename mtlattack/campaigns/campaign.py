@@ -22,11 +22,16 @@ ENGINES: tuple[str, ...] = get_args(EngineName)
 
 @dataclass(frozen=True)
 class Ended:
-    """A campaign of which no cell is left to run: all its `cells`, and those that `failed`."""
+    """A campaign of which no cell is left to run: all its `cells`, and what became of those that this call ran."""
 
     out: Path
     cells: list[Cell]
-    failed: list[Result]
+    results: list[Result]
+
+    @property
+    def failed(self) -> list[Result]:
+        """Those that failed."""
+        return [result for result in self.results if result.error]
 
 
 def run_campaign(
@@ -59,7 +64,7 @@ def run_campaign(
     with held(out):
         check_plan(out, plan)
         left = [cell for cell in cells if not is_done(out / cell.name)]
-        failed: list[Result] = []
+        results: list[Result] = []
         if left:
             work = measure_work(left)
             order = longest_first(left, work)
@@ -71,8 +76,7 @@ def run_campaign(
                     results = work_off(engine, order, campaign.retries, watcher)
             finally:
                 engine.close()
-            failed = [result for result in results if result.error]
-        return Ended(out, cells, failed)
+        return Ended(out, cells, results)
 
 
 def _engine(

@@ -1,5 +1,6 @@
 """Looking at all cells before the first one runs: whether what they name is there, and how much work they are."""
 
+import json
 from collections.abc import Sequence
 
 from torch import nn
@@ -21,17 +22,29 @@ def measure_work(cells: Sequence[Cell]) -> dict[str, float]:
     InputError lists everything that is wrong with any cell, each once. Models are loaded one by one, in the order of
     the cells.
     """
-    stock, work = Stock(), {}
+    stock = Stock()
+    seen: dict[str, float] = {}
     problems: dict[str, None] = {}
     for cell in cells:
+        kind = _kind(cell)
+        if kind in seen:
+            continue
         try:
             check_precision(cell.precision)
-            work[cell.name] = _work(cell.choose(stock.model, stock.images))
+            seen[kind] = _work(cell.choose(stock.model, stock.images))
         except InputError as error:
+            seen[kind] = 0
             problems[str(error)] = None
     if problems:
         raise InputError(" · ".join(problems))
-    return work
+    return {cell.name: seen[_kind(cell)] for cell in cells}
+
+
+def _kind(cell: Cell) -> str:
+    """Equal for cells that differ in their seeds alone."""
+    plan = cell.plan()
+    plan["changes"].pop("seed", None)
+    return json.dumps(plan | {"name": None})
 
 
 def _work(chosen: Chosen) -> float:

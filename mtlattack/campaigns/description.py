@@ -2,7 +2,7 @@
 
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -36,7 +36,7 @@ class Campaign(BaseModel):
     eps: list[float | list[float]] = Field(
         default_factory=list, description="an entry is an ε as suites write it, or a list of them, for one cell"
     )
-    seeds: list[int] = Field(default_factory=list)
+    seeds: list[Annotated[int, Field(ge=0)]] = Field(default_factory=list)
 
     norm: str | None = Field(None, description="this and the following hold for all cells")
     quantize: bool | None = None

@@ -18,7 +18,7 @@ PLAN = "campaign.json"
 
 def make_plan(cells: Sequence[Cell], threads: int) -> dict[str, Any]:
     """Everything that determines the cells' numbers, but for models and data, which each cell's own plan knows."""
-    suites = {cell.suite: _digest(cell.suite) for cell in cells}
+    suites = {suite: _digest(suite) for suite in dict.fromkeys(cell.suite for cell in cells)}
     return {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
