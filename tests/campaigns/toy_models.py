@@ -80,3 +80,14 @@ def doomed() -> nn.Module:
 
 def broken() -> nn.Module:
     return Broken()
+
+
+def crowded() -> nn.Module:
+    """In a worker, while there is a file `full`: no file may grow beyond a kilobyte."""
+    import resource
+    from multiprocessing import parent_process
+
+    if parent_process() is not None:
+        _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1024 if Path("full").exists() else hard, hard))
+    return Toy()
