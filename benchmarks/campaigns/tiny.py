@@ -6,6 +6,8 @@ import h5py
 import numpy as np
 from torch import Tensor, nn
 
+from mtlattack.campaigns.cells import Cell
+from mtlattack.campaigns.engine import Circumstances, Result
 from mtlattack.tasks import Depth, Segmentation
 
 SIZE = 8
@@ -44,3 +46,14 @@ def write_image(path: Path) -> Path:
         test["depth"] = draw.integers(500, 9000, (1, SIZE, SIZE)).astype(np.uint16)
         test["depth"].attrs.update(scale=0.001, unit="metre")
     return path
+
+
+class Idle:
+    """A worker that does nothing."""
+
+    def __init__(self, circumstances: Circumstances) -> None:
+        pass
+
+    def run(self, cell: Cell) -> Result:
+        """Nothing."""
+        return Result(cell.name, 0.0)

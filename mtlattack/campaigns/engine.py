@@ -35,6 +35,13 @@ class Lost:
     why: str
 
 
+class Runs(Protocol):
+    """What a worker does."""
+
+    def run(self, cell: Cell) -> Result:
+        """Run a cell and say what became of it; nothing is raised."""
+
+
 class Engine(Protocol):
     """Workers that live on and take one cell after the other."""
 

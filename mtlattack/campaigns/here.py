@@ -3,13 +3,14 @@
 import os
 import signal
 import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing import connection, get_all_start_methods, get_context, parent_process
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 
 from mtlattack.campaigns.cells import Cell
-from mtlattack.campaigns.engine import Circumstances, Lost, Result
+from mtlattack.campaigns.engine import Circumstances, Lost, Result, Runs
 from mtlattack.campaigns.worker import Worker
 from mtlattack.errors import InputError
 
@@ -27,15 +28,22 @@ class _Slot:
 
 
 class Here:
-    """An engine of so many processes; each takes a share of a GPU, of those that are visible to this one."""
+    """An engine of so many processes of a `kind`; each takes a share of one of `gpus`, those that are visible here."""
 
-    def __init__(self, workers: int, circumstances: Circumstances, gpus_per_cell: float, gpus: list[str]) -> None:
+    def __init__(
+        self,
+        workers: int,
+        circumstances: Circumstances,
+        gpus_per_cell: float = 0,
+        gpus: Sequence[str] = (),
+        kind: Callable[[Circumstances], Runs] = Worker,
+    ) -> None:
         if gpus_per_cell and workers > (most := most_cells(gpus_per_cell, len(gpus))):
             raise InputError(
                 f"{workers} workers at {gpus_per_cell:g} GPUs a cell, of which {len(gpus)} are here; "
                 f"expected at most {most} workers"
             )
-        self._circumstances = circumstances
+        self._circumstances, self._kind = circumstances, kind
         self._context = get_context(_METHOD)
         if _METHOD == "forkserver":
             self._context.set_forkserver_preload([Worker.__module__])
@@ -71,7 +79,7 @@ class Here:
     def _begin(self, slot: _Slot) -> None:
         self._end(slot)
         slot.pipe, theirs = self._context.Pipe()
-        arguments = (theirs, self._circumstances, slot.gpus)
+        arguments = (theirs, self._kind, self._circumstances, slot.gpus)
         slot.process = self._context.Process(target=_serve, args=arguments, daemon=True)  # type: ignore[attr-defined]
         slot.process.start()
         theirs.close()  # so that the pipe ends with the worker
@@ -111,20 +119,22 @@ def most_cells(gpus_per_cell: float, gpus: int) -> int:
     return int(1 / gpus_per_cell + 1e-9) * gpus
 
 
-def _share(index: int, gpus_per_cell: float, gpus: list[str]) -> str | None:
+def _share(index: int, gpus_per_cell: float, gpus: Sequence[str]) -> str | None:
     """The GPU of a worker, `""` for a cell that takes none; None where there are none to hide."""
     if not gpus:
         return None
     return gpus[index // most_cells(gpus_per_cell, 1)] if gpus_per_cell else ""
 
 
-def _serve(pipe: Connection, circumstances: Circumstances, gpus: str | None) -> None:
+def _serve(
+    pipe: Connection, kind: Callable[[Circumstances], Runs], circumstances: Circumstances, gpus: str | None
+) -> None:
     """The life of a worker process: until the campaign closes the pipe, or dies."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is for the campaign, which ends its workers
     threading.Thread(target=_die_with_parent, daemon=True).start()
     if gpus is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpus
-    worker = Worker(circumstances)
+    worker = kind(circumstances)
     while True:
         try:
             cell = pipe.recv()

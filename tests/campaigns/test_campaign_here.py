@@ -5,9 +5,8 @@ import signal
 import time
 from pathlib import Path
 
-import h5py
 import pytest
-from campaign_toys import assert_same, numbers, run_undisturbed, start, toy_campaign, write_campaign
+from campaign_toys import assert_same, done_marks, numbers, run_undisturbed, start, toy_campaign, write_campaign
 
 from mtlattack.campaigns import run_campaign
 from mtlattack.campaigns.cells import expand
@@ -45,18 +44,6 @@ def test_what_fails_says_why_and_the_rest_goes_on(here: Path) -> None:
     again = run_campaign(campaign, here / "out", workers=1)
     assert [result.name for result in again.failed] == [doomed]
     assert sorted(os.listdir(here / "out" / broken)) == ["evidence.h5", "record.json"]
-
-
-def done_marks(out: Path) -> int:
-    """How many images of attacks are done in all cells, read beside the processes that write."""
-    count = 0
-    for path in out.glob("*/evidence.h5"):
-        try:
-            with h5py.File(path, "r", locking=False) as file:
-                count += int(file["attacks/0000/done"][:].sum())
-        except (OSError, KeyError):
-            continue
-    return count
 
 
 def test_the_campaign_is_interrupted_and_killed_and_goes_on(here: Path) -> None:
