@@ -62,7 +62,8 @@ def run_undisturbed(campaign: Campaign, out: Path) -> list[Cell]:
     worker = Worker(Circumstances(str(out.resolve()), os.getcwd(), campaign.threads, list(sys.argv)))
     cells = expand(campaign)
     for cell in cells:
-        assert worker.run(cell).error is None
+        result = worker.run(cell)
+        assert result.error is None, result.error
     return cells
 
 
