@@ -27,7 +27,7 @@ class Stock:
         key = reference, checkpoint
         if self._model is None or self._model[0] != key:
             self._model = None  # its memory is free before the next one is loaded
-            # A factory that draws weights gives those that it gives in a process of its own.
+            # A factory that draws its weights without a seed gives the same model to every worker.
             torch.manual_seed(torch.Generator().initial_seed())
             self._model = key, resolve_model(reference, checkpoint)
         return self._model[1]

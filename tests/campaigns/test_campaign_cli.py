@@ -24,7 +24,7 @@ def command(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
 def test_a_campaign_from_its_file(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    campaign = toy_campaign(models=["toy_models:toy", "toy_models:broken"], seeds=[0])
+    campaign = toy_campaign(models=["toy_models:seeded", "toy_models:broken"], seeds=[0])
     write_campaign(here / "mine.toml", campaign)
     assert command(monkeypatch, "campaign", "mine.toml", "--workers", 1) == 1
     said = capsys.readouterr()
@@ -49,7 +49,7 @@ def test_a_campaign_from_its_file(
     capsys.readouterr()
     assert command(monkeypatch, "run", "toy.toml", "--seed", 0, "--out", folder) == 0
     assert command(monkeypatch, "show", folder) == 0
-    assert "suite toy v1 · toy_models:toy" in capsys.readouterr().out
+    assert "suite toy v1 · toy_models:seeded" in capsys.readouterr().out
     assert_same([good], Path("campaigns/mine"), Path("campaigns/mine"))
 
 

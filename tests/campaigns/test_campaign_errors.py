@@ -133,7 +133,7 @@ def test_names_of_cells(here: Path) -> None:
         return [cell.name for cell in expand(toy_campaign(**changes))]
 
     assert names() == [f"toy-toy_models_{m}-seed{s}" for m in ("toy", "seeded") for s in (0, 1)]
-    assert names(models=[], seeds=[]) == ["toy-toy_models_toy"]
+    assert names(models=[], seeds=[]) == ["toy-toy_models_seeded"]
     assert names(models=["rooms-resnet10t.sep*"], suites=["quick"], seeds=[], eps=[4, [1, 0.5]]) == [
         f"quick-rooms-resnet10t.{m}-eps{e}" for m in ("separate", "separate.at-dgba") for e in ("4", "1+0.5")
     ]
@@ -143,7 +143,7 @@ def test_names_of_cells(here: Path) -> None:
     ]
     assert names(models=["a:b", "a_b"], seeds=[]) == ["toy-a_b", "toy-a_b-2"]
     assert names(models=[], data=["toy.h5", "x/rooms.h5"], seeds=[]) == [
-        "toy-toy_models_toy-toy", "toy-toy_models_toy-rooms",
+        "toy-toy_models_seeded-toy", "toy-toy_models_seeded-rooms",
     ]  # fmt: skip
 
 

@@ -67,6 +67,7 @@ def seeded() -> nn.Module:
 
 
 def slow() -> nn.Module:
+    torch.manual_seed(1)
     return Slow()
 
 
