@@ -18,7 +18,10 @@ COMMANDS = {
     "run": ("mtlattack.cli.run:run", "Attack a model and print how much each task lost."),
     "craft": ("mtlattack.cli.craft:craft", "Make the adversarial images of a run and keep them."),
     "judge": ("mtlattack.cli.craft:judge", "Measure what adversarial images do to a model, whoever made them."),
-    "campaign": ("mtlattack.cli.campaign:campaign", "Run many runs with one queue, here or on a Ray cluster."),
+    "campaign": (
+        "mtlattack.cli.campaign:campaign",
+        "Run all cells of a campaign, each into the folder that `mtlattack run` would make.",
+    ),
     "list": ("mtlattack.cli.listing:list_names", "List what there is, one name a line."),
     "show": ("mtlattack.cli.show:show", "Print the results of finished runs, recomputed from their evidence."),
     "train": (

@@ -13,8 +13,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_images(tmp_path / "toy.h5", 4)
     shutil.copy(Path(__file__).with_name("toy_models.py"), tmp_path)
     (tmp_path / "toy.toml").write_text(
-        'name = "toy"\nversion = 1\ndescription = "tiny"\nmodel = "toy_models:seeded"\ndata = "toy.h5"\nbatch_size = 2\n'
-        'eps = [4]\nattacks = ["pgd-total"]\n[options.pgd]\nsteps = 3\n'
+        'name = "toy"\nversion = 1\ndescription = "tiny"\nmodel = "toy_models:seeded"\ndata = "toy.h5"\n'
+        'batch_size = 2\neps = [4]\nattacks = ["pgd-total"]\n[options.pgd]\nsteps = 3\n'
     )
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MTLATTACK_CACHE", str(tmp_path / "cache"))
