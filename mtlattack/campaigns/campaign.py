@@ -64,18 +64,18 @@ def run_campaign(
     with held(out):
         check_plan(out, plan)
         left = [cell for cell in cells if not is_done(out / cell.name)]
-        results: list[Result] = []
-        if left:
-            work = measure_work(left)
-            order = longest_first(left, work)
-            circumstances = Circumstances(str(out.resolve()), os.getcwd(), campaign.threads, list(sys.argv))
-            engine = _engine(on, workers, circumstances, share, address, len(left))
-            try:
-                keep_plan(out, plan)
-                with watching(len(cells), work) as watcher:
-                    results = work_off(engine, order, campaign.retries, watcher)
-            finally:
-                engine.close()
+        if not left:
+            keep_plan(out, plan)
+            return Ended(out, cells, [])
+        work = measure_work(left)
+        circumstances = Circumstances(str(out.resolve()), os.getcwd(), campaign.threads, list(sys.argv))
+        engine = _engine(on, workers, circumstances, share, address, len(left))
+        try:
+            keep_plan(out, plan)
+            with watching(len(cells), work) as watcher:
+                results = work_off(engine, longest_first(left, work), campaign.retries, watcher)
+        finally:
+            engine.close()
         return Ended(out, cells, results)
 
 

@@ -103,6 +103,8 @@ class OnRay:
                 if address != "auto":
                     _check_answers(address)
                 self._ray.init(address=address, **quiet)
+        except InputError:
+            raise
         except (ConnectionError, RuntimeError, ValueError) as error:
             where = "start here" if address is None else f"be reached at {address!r}"
             raise InputError(f"Ray cannot {where}: {error}") from None

@@ -135,11 +135,11 @@ def test_names_of_cells(here: Path) -> None:
     assert names() == [f"toy-toy_models_{m}-seed{s}" for m in ("toy", "seeded") for s in (0, 1)]
     assert names(models=[], seeds=[]) == ["toy-toy_models_seeded"]
     assert names(models=["rooms-resnet10t.sep*"], suites=["quick"], seeds=[], eps=[4, [1, 0.5]]) == [
-        f"quick-rooms-resnet10t.{m}-eps{e}" for m in ("separate", "separate.at-dgba") for e in ("4", "1+0.5")
+        f"quick-rooms-resnet10t.{m}-eps{e}" for m in ("separate", "separate.at-dgba") for e in ("4", "1_0.5")
     ]
     weights = {"model": "a:b", "checkpoint": "w/c.pth"}
     assert names(models=[weights], seeds=[], attacks=["standard", ["a*", "b"], []]) == [
-        f"toy-a_b_c-{a}" for a in ("standard", "a_+b", "clean")
+        f"toy-a_b_c-{a}" for a in ("standard", "a_b", "clean")
     ]
     assert names(models=["a:b", "a_b"], seeds=[]) == ["toy-a_b", "toy-a_b-2"]
     assert names(models=[], data=["toy.h5", "x/rooms.h5"], seeds=[]) == [
