@@ -90,7 +90,7 @@ def _engine(
     if on == "ray":
         from mtlattack.campaigns.on_ray import OnRay
 
-        return OnRay(workers, circumstances, share, address)
+        return OnRay(workers, circumstances, share, address, cells)
     from mtlattack.campaigns.here import Here, most_cells, visible_gpus
 
     gpus = visible_gpus()

@@ -32,11 +32,17 @@ class _Slot:
 
 
 class OnRay:
-    """An engine of so many actors, by default as many as the cluster has room for, each with the CPUs and the share of
-    a GPU of a cell. An actor that is lost, with its node or alone, is begun anew wherever there is room."""
+    """An engine of so many actors, by default as many as the cluster has room for and at most as there are cells, each
+    with the CPUs and the share of a GPU of a cell. One that is lost, with its node or alone, is begun anew wherever
+    there is room."""
 
     def __init__(
-        self, workers: int | None, circumstances: Circumstances, gpus_per_cell: float | None, address: str | None
+        self,
+        workers: int | None,
+        circumstances: Circumstances,
+        gpus_per_cell: float | None,
+        address: str | None,
+        cells: int,
     ) -> None:
         self._ray = _import_ray()
         self._connect(workers, circumstances.threads, address)
@@ -51,15 +57,10 @@ class OnRay:
             actor = self._ray.remote(num_cpus=circumstances.threads, num_gpus=gpus_per_cell, max_restarts=0)(Worker)
             self._begin = lambda: actor.remote(circumstances)
             self._false_starts, self._idle_since = 0, time.monotonic()
-            self._slots = [self._slot() for _ in range(workers or room)]
+            self._slots = [self._slot() for _ in range(min(workers or room, cells))]
         except BaseException:
             self._ray.shutdown()
             raise
-
-    @property
-    def workers(self) -> int:
-        """How many there are to be."""
-        return len(self._slots)
 
     def free(self) -> int:
         """How many workers are up and have no cell."""
