@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -30,11 +29,14 @@ def render_summary(ended: Ended) -> RenderableType:
         else:
             for row in _rows(cell.name, json.loads((ended.out / cell.name / "record.json").read_text("utf-8"))):
                 table.add_row(*row)
-    rest = len(ended.cells) - _ROWS
-    lines = [Text(f"… and {rest} cells more")] if rest > 0 else []
-    done = len(ended.cells) - len(failed)
-    lines.append(Text(f"{done} of {len(ended.cells)} cells in {ended.out}/; mtlattack show {_example(ended)}"))
-    return Group(table, *lines)
+    lines = []
+    if len(ended.cells) > _ROWS:
+        lines.append(f"… and {len(ended.cells) - _ROWS} cells more")
+    done = [cell.name for cell in ended.cells if cell.name not in failed]
+    lines.append(f"{len(done)} of {len(ended.cells)} cells in {ended.out}/")
+    if done:
+        lines[-1] += f"; mtlattack show {ended.out / done[0]}"
+    return Group(table, *map(Text, lines))
 
 
 def _rows(name: str, record: Mapping[str, Any]) -> list[list[str]]:
@@ -56,8 +58,3 @@ def _rows(name: str, record: Mapping[str, Any]) -> list[list[str]]:
 def _skill(skill: Mapping[str, Any] | None) -> str:
     value = skill["mean"]["value"] if skill else None
     return "" if value is None else f"{value:.2f}"
-
-
-def _example(ended: Ended) -> Path:
-    failed = {result.name for result in ended.failed}
-    return ended.out / next((cell.name for cell in ended.cells if cell.name not in failed), "CELL")
