@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -22,7 +22,8 @@ def render_summary(ended: Ended) -> RenderableType:
     failed = {result.name for result in ended.failed}
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in _COLUMNS:
-        table.add_column(column, justify="left" if column in ("cell", "threat", "attack") else "right", no_wrap=True)
+        justify: Literal["left", "right"] = "left" if column in ("cell", "threat", "attack") else "right"
+        table.add_column(column, justify=justify, no_wrap=column != "cell", overflow="fold")
     for cell in by_name(ended.cells)[:_ROWS]:
         if cell.name in failed:
             table.add_row(cell.name, *[""] * 3, "failed", style="red")
