@@ -18,8 +18,8 @@ from mtlattack.tasks import Segmentation
 
 K, T = 3, 5
 LINEAR, OTHERS = [], []
-# No pass of `feature` is a call of the model: see its own tests.
-for _name in sorted(set(list_aggregators(tasks=["depth", "normals"])) - {"feature"}):
+# No pass of `feature` and `fia` is a call of the model: see their own tests.
+for _name in sorted(set(list_aggregators(tasks=["depth", "normals"])) - {"feature", "fia"}):
     (LINEAR if isinstance(create_aggregator(_name), LinearAggregator) else OTHERS).append(_name)
 
 

@@ -33,7 +33,7 @@ def norms_of(name: str) -> list[str]:
 
 def attack_of(name: str, norm: str) -> Attack:
     options = step_options(name.partition("-")[0])
-    few = {"steps": 3, "restarts": 2}
+    few = {"steps": 3, "restarts": 2, "copies": 3, "neighbours": 2}
     return create_attack(name, norm=norm, eps=EPS[norm], **{key: few[key] for key in few if key in options})
 
 
@@ -108,6 +108,9 @@ class Low(nn.Module):
     def shared_features(self, images: Tensor) -> Tensor:
         return self.model.shared_features(images.to(self.dtype))
 
+    def with_shared_features(self, images: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        return self.model.with_shared_features(images.to(self.dtype))
+
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 @every_pair
@@ -131,8 +134,8 @@ def test_docstrings_name_their_source_and_their_cost(part: str) -> None:
 
 
 def value_of(words: str, symbol: str, number: int) -> int:
-    """Of "2T + 1" and the like."""
-    terms = words.split(" + ")
+    """Of "2T + 1", "5K − 4" and the like."""
+    terms = words.replace(" − ", " + -").split(" + ")
     return sum(int(term.removesuffix(symbol) or 1) * (number if symbol in term else 1) for term in terms)
 
 
@@ -154,7 +157,8 @@ def test_an_aggregators_passes_in_words_are_its_cost(kind: str) -> None:
     backward, _, opening = can.passes.partition(" backward a step")
     for tasks in (2, 3, 5, 8):
         assert value_of(backward, "T", tasks) == aggregator.backward_passes(tasks)
-    assert opening == (f", {aggregator.opening_passes} forward a run" if aggregator.opening_passes else "")
+    said = {(0, 0): "", (1, 0): ", 1 forward a run", (30, 30): ", 30 forward and 30 backward a run"}
+    assert opening == said[aggregator.opening.forward, aggregator.opening.backward]
     assert can.gradients and not can.targeted
 
 
