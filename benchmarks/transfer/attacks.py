@@ -73,14 +73,13 @@ def main(
     work: Annotated[Path, typer.Option(help="Folder of the cells.")],
     source: Annotated[str, typer.Option(help="Zoo model that images are made on.")],
     data: Annotated[str, typer.Option(help="Data set by name, or a prepared file.")] = "rooms",
-    eps: Annotated[list[float], typer.Option(help="ε · 255, l_inf; repeatable.")] = [4, 8],  # noqa: B006
-    limit: Annotated[int, typer.Option(min=1, help="Only the first so many images.")] = 24,
+    eps: Annotated[list[float], typer.Option(help="ε · 255, l_inf; repeatable.")] = [8, 4],  # noqa: B006
+    limit: Annotated[int, typer.Option(min=1, help="Only the first so many images.")] = 16,
     seed: Annotated[int, typer.Option(help="Of the attacks.")] = 0,
-    json_path: Annotated[Path | None, typer.Option("--json", help="Where the source's results go, beside others'.")] = None,
+    json_path: Annotated[Path | None, typer.Option("--json", help="Where the results go, beside others.")] = None,
 ) -> None:
     """Attack one source by every attack, and judge the images on every model of the same data."""
     scene = _scene(data, source, limit)
-    results = []
     for level in eps:
         folder = work / f"{source}-eps{level:g}-limit{limit}-seed{seed}"
         folder.mkdir(parents=True, exist_ok=True)
@@ -92,19 +91,23 @@ def main(
                 raise InputError(f"{label} spends {spent.backward} backward passes, expected {PASSES}")
             cells[label] = _cell(folder / f"{label.replace(', ', '-').replace(' ', '')}.json", scene, source, attack)
             print(source, f"{level:g}/255", label, file=sys.stderr, flush=True)
-        results.append({"source": source, "eps_255": level, "attacks": _summed_up(scene, source, cells)})
-    if json_path:
-        known = json.loads(json_path.read_text())["results"] if json_path.exists() else []
-        document = {
-            "benchmark": "transfer/attacks",
-            "circumstances": {**circumstances(), "threads": torch.get_num_threads(), "load": os.getloadavg()[0]},
-            "backward_passes": PASSES,
-            "images": limit,
-            "seed": seed,
-            "options": {label: {"name": name, **options} for label, (name, options) in ATTACKS.items()},
-            "results": [*(each for each in known if each["source"] != source), *results],
-        }
-        write_json(json_path, document)
+        if json_path:
+            attacks = _summed_up(scene, source, cells)
+            _add(json_path, {"source": source, "images": limit, "eps_255": level, "seed": seed, "attacks": attacks})
+
+
+def _add(path: Path, result: Rows) -> None:
+    """Write a source's results at one ε beside those that are there, in place of its own."""
+    known = json.loads(path.read_text())["results"] if path.exists() else []
+    others = [each for each in known if (each["source"], each["eps_255"]) != (result["source"], result["eps_255"])]
+    document = {
+        "benchmark": "transfer/attacks",
+        "circumstances": {**circumstances(), "threads": torch.get_num_threads(), "load": os.getloadavg()[0]},
+        "backward_passes": PASSES,
+        "options": {label: {"name": name, **options} for label, (name, options) in ATTACKS.items()},
+        "results": [*others, result],
+    }
+    write_json(path, document)
 
 
 def _scene(data: str, source: str, limit: int) -> Scene:

@@ -64,7 +64,7 @@ def made(name: str, norm: str = "linf", **options: Any) -> Attack:
 @pytest.mark.parametrize("aggregator", ["dgba", "signsum", "relative", "feature"])
 @pytest.mark.parametrize("step", list_steps())
 def test_every_step_rule(step: str, aggregator: str) -> None:
-    counts = {"steps": 2, "restarts": 2}
+    counts = {"steps": 2, "restarts": 2, "copies": 2, "neighbours": 2}
     options = {option: count for option, count in counts.items() if option in step_options(step)}
     run(made(f"{step}-{aggregator}", **options))
 
@@ -74,7 +74,8 @@ def test_every_aggregator(aggregator: str) -> None:
     """Under `apgd`, which asks one for directions and for scores."""
     # Shapes are computed in Python, and a program or a Gram matrix takes thousands of them a step.
     slow = isinstance(create_aggregator(aggregator), ProgramAggregator | GramAggregator) and aggregator != "ta-moo"
-    run(made(f"apgd-{aggregator}", steps=1 if slow else 2))
+    options = {"masks": 2} if aggregator == "fia" else {}
+    run(made(f"apgd-{aggregator}", steps=1 if slow else 2, **options))
 
 
 @pytest.mark.parametrize("norm", sorted(BALLS))
