@@ -5,7 +5,12 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from mtlattack.attacks.aggregators import aggregator_options
+from mtlattack.attacks.steps import STEPS, step_options
 from mtlattack.tasks import Depth, Normals, Segmentation, Task
+
+# Options by which a step, or an opening, takes several looks.
+LOOKS = {"copies": 2, "neighbours": 2, "masks": 2}
 
 
 def mix(weights: Tensor, values: Tensor) -> Tensor:
@@ -52,6 +57,15 @@ def toy_batch(batch: int = 16, size: int = 6) -> tuple[Tensor, dict[str, Tensor]
     depth[:, 2, 2] = 0
     normals = torch.randn(batch, 3, size, size, generator=generator)
     return images, {"segmentation": segmentation, "depth": depth, "normals": normals}
+
+
+def few(name: str, **counts: int) -> dict[str, int]:
+    """Of these options those that a step rule, an aggregator or an attack of both takes; of looks that are added up,
+    where it takes any, two."""
+    step, _, aggregator = name.partition("-")
+    kind = aggregator.partition(":")[0]
+    taken = (*(step_options(step) if step in STEPS else ()), *(aggregator_options(kind) if kind else ()))
+    return {option: count for option, count in ({**LOOKS, **counts}).items() if option in taken}
 
 
 def losses_of(model: nn.Module, images: Tensor, targets: Mapping[str, Tensor]) -> list[Tensor]:

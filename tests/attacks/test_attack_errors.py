@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from attack_toys import ToyNet, toy_batch
+from attack_toys import ToyNet, few, toy_batch
 
 from mtlattack.attacks import create_aggregator, create_attack, create_step, list_aggregators, list_attacks, list_steps
 from mtlattack.errors import InputError, UnknownNameError
@@ -143,7 +143,7 @@ def test_config_makes_the_same_attack_again(name, norm):
     step, _, aggregator = name.partition("-")
     if any(norm not in (part.norms or [norm]) for part in (create_step(step), create_aggregator(aggregator))):
         pytest.skip(f"{name} is not made for {norm}")
-    attack = create_attack(name, norm=norm, eps=8 / 255, seed=3)
+    attack = create_attack(name, norm=norm, eps=8 / 255, seed=3, **few(name))
     config = json.loads(json.dumps(attack.config()))
     again = create_attack(**config)
     assert again.name == name and again.config() == config

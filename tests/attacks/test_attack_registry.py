@@ -5,12 +5,12 @@ from functools import cache
 
 import pytest
 import torch
-from attack_toys import Counted, ToyNet, toy_batch
+from attack_toys import Counted, ToyNet, few, toy_batch
 from test_attack_norms import assert_inside
 from torch import Tensor, nn
 
 from mtlattack.attacks import Attack, Cost, create_aggregator, create_attack, create_step, list_aggregators, list_steps
-from mtlattack.attacks.aggregators import AGGREGATORS, aggregator_options
+from mtlattack.attacks.aggregators import AGGREGATORS
 from mtlattack.attacks.capabilities import aggregator_capabilities, step_capabilities
 from mtlattack.attacks.steps import STEPS, TrackedRule, step_options
 
@@ -32,10 +32,7 @@ def norms_of(name: str) -> list[str]:
 
 
 def attack_of(name: str, norm: str) -> Attack:
-    step, _, aggregator = name.partition("-")
-    options = (*step_options(step), *aggregator_options(aggregator.partition(":")[0]))
-    few = {"steps": 3, "restarts": 2, "copies": 3, "neighbours": 2, "masks": 3}
-    return create_attack(name, norm=norm, eps=EPS[norm], **{key: few[key] for key in few if key in options})
+    return create_attack(name, norm=norm, eps=EPS[norm], **few(name, steps=3, restarts=2))
 
 
 @cache
