@@ -38,7 +38,7 @@ class ComposedAttack(Attack):
 
     @property
     def white_box(self) -> bool:
-        return self.step.uses_gradients
+        return self.step.uses_gradients or self.aggregator.opening.backward > 0
 
     def perturb(self, problem: Problem, noise: Noise) -> Result:
         objective = Objective(problem, self.aggregator, self.criterion, noise)
