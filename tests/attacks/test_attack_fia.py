@@ -168,7 +168,9 @@ def test_models_that_cannot_say_where_their_predictions_come_from() -> None:
             attack(model, images, targets)
 
 
-@pytest.mark.parametrize(("options", "message"), [({"masks": 0}, "masks 0 is not a whole"), ({"drop": 1.5}, "drop 1.5 is")])
+@pytest.mark.parametrize(
+    ("options", "message"), [({"masks": 0}, "masks 0 is not a whole"), ({"drop": 1.5}, "drop 1.5 is")]
+)
 def test_wrong_options(options: dict[str, float], message: str) -> None:
     with pytest.raises(InputError, match=message):
         create_aggregator("fia", **options)

@@ -167,7 +167,9 @@ def test_vmi_corrects_by_the_variance_around_the_last_point() -> None:
 
 
 def test_vmi_does_not_look_around_its_last_point() -> None:
-    assert torch.equal(*(create_attack(f"{name}-total", eps=EPS, steps=1)(MODEL, *toy_batch(2)) for name in ("vmi", "mim")))
+    assert torch.equal(
+        *(create_attack(f"{name}-total", eps=EPS, steps=1)(MODEL, *toy_batch(2)) for name in ("vmi", "mim"))
+    )
 
 
 def bsr_views(images: Tensor, ids: Any, **options: int) -> list[Any]:

@@ -54,6 +54,6 @@ class BSR(MIM):
 
 
 def _cuts(draws: Tensor) -> Tensor:
-    """Where parts end, as shares, for uniform draws in [−1, 1): the widest is at most twice as wide as the narrowest."""
+    """Where parts end, as shares, for uniform draws in [−1, 1): no part is more than twice as wide as another."""
     widths = draws + 3
     return (widths / widths.sum(-1, keepdim=True)).cumsum(-1)
