@@ -5,7 +5,6 @@ own under --work: what is there is read, what is not is made. `attacks_report.py
 """
 
 import json
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,7 +27,7 @@ from mtlattack.data import Batch, PreparedDataset, join_batches
 from mtlattack.errors import InputError
 from mtlattack.evaluation import craft, judge
 from mtlattack.evaluation.constants import best_constants, constant_statistics
-from mtlattack.evaluation.environment import circumstances
+from mtlattack.evaluation.environment import circumstances, numeric_environment
 from mtlattack.evidence import Outcome
 from mtlattack.files import write_json
 from mtlattack.models import prepare_for_attack
@@ -102,7 +101,8 @@ def _add(path: Path, result: Rows) -> None:
     others = [each for each in known if (each["source"], each["eps_255"]) != (result["source"], result["eps_255"])]
     document = {
         "benchmark": "transfer/attacks",
-        "circumstances": {**circumstances(), "threads": torch.get_num_threads(), "load": os.getloadavg()[0]},
+        "circumstances": circumstances(),
+        "environment": numeric_environment(torch.device("cpu")),
         "backward_passes": PASSES,
         "options": {label: {"name": name, **options} for label, (name, options) in ATTACKS.items()},
         "results": [*others, result],
@@ -166,19 +166,23 @@ def _summed_up(scene: Scene, source: str, cells: Mapping[str, Mapping[str, Rows]
         found: Rows = {}
         for measure in MEASURES:
             own = mean(label, victims, measure)
-            found[measure] = interval(own).model_dump()
+            found[measure] = _rounded(own)
             for reference in REFERENCES:
-                difference = own - mean(reference, victims, measure)
-                found[f"{measure}_minus_{reference}"] = interval(difference).model_dump()
+                found[f"{measure}_minus_{reference}"] = _rounded(own - mean(reference, victims, measure))
         return found
 
     return {
         label: {
             **{group: row(label, victims) for group, victims in groups.items()},
-            "victims": {name: row(label, [name]) for name in others},
+            "victims": {name: _rounded(values[label][name]["log_ratio"]) for name in others},
         }
         for label in cells
     }
+
+
+def _rounded(values: NDArray[np.float64]) -> Rows:
+    """Value, low and high of the interval, to the digits that it bears."""
+    return {part: round(number, 4) for part, number in interval(values).model_dump().items()}
 
 
 def _outcome(rows: Rows) -> Outcome:
