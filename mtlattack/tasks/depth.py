@@ -35,6 +35,7 @@ class PositiveRegression(Regression):
         return target.nan_to_num(0, 0, 0).clamp_min(0).bool()
 
     stored_invalid: ClassVar[int] = 0
+    doubtful: ClassVar[tuple[str, ...]] = ("wrong-unit", "negative-depth")
 
     def encode(self, values: NDArray[np.float64], valid: NDArray[np.bool_], step: float) -> NDArray[Any]:
         """At least one step: what is valid must not become 0."""
@@ -72,6 +73,8 @@ class Distance(PositiveRegression):
     )
     stored_unit: ClassVar[str] = "metre"
     stored_step: ClassVar[float] = 0.001
+    # By 0.
+    always_reached: ClassVar[float] = 1.0
 
     @property
     def headline(self) -> str:

@@ -49,6 +49,8 @@ class Normals(Task):
         Metric("within_22.5", "%", True, 100.0),
         Metric("within_30", "%", True, 100.0),
     )
+    # Of two opposite directions one is within 90° in the mean.
+    always_reached: ClassVar[float] = 90.0
 
     @property
     def channels(self) -> int:

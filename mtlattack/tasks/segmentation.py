@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mtlattack.errors import InputError
 from mtlattack.tasks.base import Task, check_aligned, check_target, no_valid_pixel
-from mtlattack.tasks.contradictions import SUM, Array, Contradiction, miscounted
+from mtlattack.tasks.contradictions import SUM, Array, Contradiction, miscounted, somewhere
 from mtlattack.tasks.doubts import Doubt, best_temperature, doubt_logits
 from mtlattack.tasks.metric import Metric, divide
 from mtlattack.tasks.painting import Painting, class_colours, masked
@@ -34,6 +34,7 @@ class Segmentation(Task):
     kind: ClassVar[str] = "segmentation"
     stored_dtype: ClassVar[str] = "uint8"
     scaled: ClassVar[bool] = False
+    doubtful: ClassVar[tuple[str, ...]] = ("logit-scale",)
     metric_table: ClassVar[tuple[Metric, ...]] = (
         Metric("miou", "%", True, 100.0),
         Metric("pixel_accuracy", "%", True, 100.0),
@@ -181,3 +182,18 @@ class Segmentation(Task):
         most = np.log(hits.shape[1]) * (1 + SUM)
         says = "the loss is more than pixels that all are right can make it"
         yield Contradiction((wrong == 0) & (losses > most), says)
+
+    def constant_contradictions(self, answer: Array, statistics: Array, clean: Array) -> Iterator[Contradiction]:
+        """Also counts other than those of one class at every pixel."""
+        yield from super().constant_contradictions(answer, statistics, clean)
+        pixels, of_class = clean[:, :1], self.labels_of(clean)[:, 1:]
+        chosen = np.arange(self.classes) == answer.argmax()
+        counts = [np.where(chosen, of_class, 0), np.where(chosen, pixels - of_class, 0), np.where(chosen, 0, of_class)]
+        wrong = somewhere(statistics != np.concatenate([pixels, *counts], 1))
+        yield Contradiction(wrong, "they are not those of one class at every pixel")
+
+    def constant_fault(self, statistics_sum: Array) -> str | None:
+        hits, of_class = statistics_sum[1 : 1 + self.classes].sum(), self.labels_of(statistics_sum[None])[0, 1:]
+        if of_class.max() <= hits:
+            return None
+        return f"its class has {hits:.0f} pixels, the most frequent one {of_class.max():.0f}"

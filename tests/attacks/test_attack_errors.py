@@ -143,12 +143,14 @@ def test_config_makes_the_same_attack_again(name, norm):
     step, _, aggregator = name.partition("-")
     if any(norm not in (part.norms or [norm]) for part in (create_step(step), create_aggregator(aggregator))):
         pytest.skip(f"{name} is not made for {norm}")
-    attack = create_attack(name, norm=norm, eps=8 / 255, seed=3, **few(name))
-    config = json.loads(json.dumps(attack.config()))
-    again = create_attack(**config)
-    assert again.name == name and again.config() == config
-    assert {"name", "norm", "eps", "seed"} <= config.keys()
     images, targets = toy_batch(2)
+    # As it is by default, and short enough to be run: some solve programs of thousands of operations a step.
+    for options in ({}, few(name, steps=2)):
+        attack = create_attack(name, norm=norm, eps=8 / 255, seed=3, **options)
+        config = json.loads(json.dumps(attack.config()))
+        again = create_attack(**config)
+        assert again.name == name and again.config() == config
+        assert {"name", "norm", "eps", "seed"} <= config.keys()
     assert torch.equal(attack(ToyNet(), images, targets), again(ToyNet(), images, targets))
 
 

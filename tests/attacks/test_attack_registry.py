@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from mtlattack.attacks import Attack, Cost, create_aggregator, create_attack, create_step, list_aggregators, list_steps
 from mtlattack.attacks.aggregators import AGGREGATORS
+from mtlattack.attacks.aggregators.program import ProgramAggregator
 from mtlattack.attacks.capabilities import aggregator_capabilities, step_capabilities
 from mtlattack.attacks.steps import STEPS, TrackedRule, step_options
 
@@ -32,7 +33,9 @@ def norms_of(name: str) -> list[str]:
 
 
 def attack_of(name: str, norm: str) -> Attack:
-    return create_attack(name, norm=norm, eps=EPS[norm], **few(name, steps=3, restarts=2))
+    # What a program's solver does in a step is thousands of operations, the same ones in the next.
+    steps = 2 if isinstance(create_aggregator(name.partition("-")[2]), ProgramAggregator) else 3
+    return create_attack(name, norm=norm, eps=EPS[norm], **few(name, steps=steps, restarts=2))
 
 
 @cache
