@@ -34,7 +34,7 @@ def _verdicts(results: Sequence[Rows]) -> str:
     head = ["attack", *(f"{_title(each)}: plain / trained" for each in results)]
     lines = [head, ["---"] * len(head)]
     for label in results[0]["attacks"]:
-        marks = [" / ".join(_marks(each["attacks"][label][group]) for group in GROUPS) for each in results]
+        marks = [" / ".join(_marks(label, each["attacks"][label][group]) for group in GROUPS) for each in results]
         lines.append([f"`{label}`", *marks])
     return _table(lines)
 
@@ -43,8 +43,8 @@ def _title(result: Rows) -> str:
     return f"{result['source'].replace('-resnet10t', '')}, {result['eps_255']:g}/255"
 
 
-def _marks(row: Rows) -> str:
-    return "".join(_sign(row[f"log_ratio_minus_{reference}"]) for reference in REFERENCES)
+def _marks(label: str, row: Rows) -> str:
+    return "".join("·" if each == label else _sign(row[f"log_ratio_minus_{each}"]) for each in REFERENCES)
 
 
 def _sign(difference: Rows) -> str:
