@@ -10,7 +10,7 @@ from mtlattack.data.verify import SplitReport
 from mtlattack.errors import InputError
 from mtlattack.evaluation import list_suites, load_suite
 
-app = typer.Typer(help="Prepare, verify and preview data sets.", no_args_is_help=True)
+app = typer.Typer(help="Prepare, verify and preview data sets.", no_args_is_help=True, add_completion=False)
 
 
 @app.command("prepare")

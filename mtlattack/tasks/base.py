@@ -1,21 +1,25 @@
 """What a task is: a loss per image, additive statistics, metrics of their sums, and all else known of its kind."""
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from math import inf
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
-from torch import Tensor
 
 from mtlattack.errors import InputError
+from mtlattack.lazily import torch
 from mtlattack.tasks.contradictions import SUM, Array, Contradiction, somewhere
 from mtlattack.tasks.doubts import Doubt
 from mtlattack.tasks.metric import Metric
 from mtlattack.tasks.painting import Painting, paint_scale
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # A loss below this counts as this where losses are compared: without valid pixels it is 0, and 1/0 would poison sums.
 LOSS_FLOOR = 1e-8

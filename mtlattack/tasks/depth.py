@@ -1,14 +1,15 @@
 """Distance from the camera in metres, along the viewing axis or along the ray, and inverse depth."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from mtlattack.lazily import torch
 from mtlattack.tasks.base import check_aligned
 from mtlattack.tasks.contradictions import SUM, Array, Contradiction, falling, miscounted
 from mtlattack.tasks.doubts import Doubt, doubt_sign, doubt_unit
@@ -17,6 +18,9 @@ from mtlattack.tasks.painting import Painting, paint_scale
 from mtlattack.tasks.registry import TASKS
 from mtlattack.tasks.regression import Regression, whole_steps
 from mtlattack.tasks.tally import weighted_median
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _RATIOS = (1.25, 1.25**2, 1.25**3)
 _MOST_STEPS = 65535

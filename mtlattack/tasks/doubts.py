@@ -1,11 +1,15 @@
 """Whether predictions are in the scale and the unit of the labels: factors, and the sentences that name them."""
 
+from __future__ import annotations
+
 import math
 from functools import cache
+from typing import TYPE_CHECKING
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+from mtlattack.lazily import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Doubt = tuple[str, str]
 """Name of a flag, and the sentence that says what was seen."""
@@ -38,7 +42,7 @@ def best_temperature(logits: Tensor, labels: Tensor) -> float | None:
 
     @cache
     def cross_entropy(exponent: float) -> float:
-        return float(F.cross_entropy(logits / 10**exponent, labels))
+        return float(torch.nn.functional.cross_entropy(logits / 10**exponent, labels))
 
     # Golden section: of the two points inside, each step keeps one and asks for one.
     low, high = -_RANGE, _RANGE
