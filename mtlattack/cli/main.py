@@ -22,6 +22,10 @@ COMMANDS = {
         "mtlattack.cli.transfer:transfer",
         "Say how attacks carry over: from task to task within a model, from layout to layout, from model to model.",
     ),
+    "campaign": (
+        "mtlattack.cli.campaign:campaign",
+        "Run all cells of a campaign, each into the folder that `mtlattack run` would make.",
+    ),
     "list": ("mtlattack.cli.listing:list_names", "List what there is, one name a line."),
     "show": ("mtlattack.cli.show:show", "Print the results of finished runs, recomputed from their evidence."),
     "train": (
