@@ -12,7 +12,7 @@ from mtlattack.attacks.criteria.base import Criterion
 from mtlattack.attacks.gradients import Memory, TaskGradients
 from mtlattack.attacks.problem import Problem
 from mtlattack.errors import InputError
-from mtlattack.tasks import LOSS_FLOOR, Model, predict
+from mtlattack.tasks import LOSS_FLOOR, Model, Task, mean_loss, predict
 
 
 class View(Protocol):
@@ -141,7 +141,14 @@ class Objective:
 
     def _by(self, criterion: Criterion, predictions: Mapping[str, Tensor]) -> list[Tensor]:
         targets, progress = self._problem.targets, self._step / self._steps
-        return [criterion.loss(task, predictions[name], targets[name], progress) for name, task in self._tasks.items()]
+
+        def of(name: str, task: Task) -> Tensor:
+            def loss(each: Task, prediction: Tensor) -> Tensor:
+                return criterion.loss(each, prediction, targets[name], progress)
+
+            return mean_loss(task, predictions[name], loss)
+
+        return [of(name, task) for name, task in self._tasks.items()]
 
     def _in_proportion(self, losses: list[Tensor]) -> list[Tensor]:
         """To the losses of the clean image, where the aggregator wants them so."""

@@ -5,6 +5,7 @@ from mtlattack.tasks.contradictions import Contradiction, somewhere
 from mtlattack.tasks.curvature import PrincipalCurvature
 from mtlattack.tasks.depth import Depth, DepthEuclidean, InverseDepth
 from mtlattack.tasks.heatmap import EdgeTexture, Heatmap, Keypoints2D, Reshading
+from mtlattack.tasks.joint import JointTask, alone, mean_loss
 from mtlattack.tasks.metric import Metric
 from mtlattack.tasks.model import Model, predict, undisturbed
 from mtlattack.tasks.normals import Normals
@@ -21,6 +22,7 @@ __all__ = [
     "EdgeTexture",
     "Heatmap",
     "InverseDepth",
+    "JointTask",
     "Keypoints2D",
     "Metric",
     "Model",
@@ -32,8 +34,10 @@ __all__ = [
     "Segmentation",
     "Task",
     "TaskMap",
+    "alone",
     "create_task",
     "list_tasks",
+    "mean_loss",
     "predict",
     "somewhere",
     "task_from_config",
