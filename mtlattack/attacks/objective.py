@@ -161,6 +161,24 @@ class Objective:
         self.diagnostics[name] = values if known is None else torch.maximum(known, values)
 
 
+class Descent(Objective):
+    """The same, upside down: what a step rule climbs here leads the losses down, to a target's labels."""
+
+    def ascent(self, points: Tensor, view: View | None = None) -> tuple[Tensor, Tensor]:
+        """Losses `[B, T]`, and the direction in which the aggregator says that they fall."""
+        losses, direction = super().ascent(points, view)
+        return losses, -direction
+
+    def gradient(self, points: Tensor, view: View | None = None) -> tuple[Tensor, Tensor]:
+        """Minus the aggregator's score, and the direction in which it falls."""
+        score, direction = super().gradient(points, view)
+        return -score, direction
+
+    def score(self, points: Tensor) -> Tensor:
+        """Minus the aggregator's score `[B]`, by the model itself."""
+        return -super().score(points)
+
+
 def stack(losses: list[Tensor]) -> Tensor:
     """Values of T losses `[B]`, `[B, T]`, cut off from the graph."""
     return torch.stack([loss.detach().float() for loss in losses], 1)

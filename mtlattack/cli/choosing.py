@@ -18,6 +18,8 @@ from mtlattack.tasks import Model, TaskMap
 
 # Universal perturbations are fitted on so many.
 _FITTING_IMAGES = 256
+# What is run with a target if nobody names an attack: distances to goals know units, relative ones do not.
+_TARGETED = "apgd-relative"
 
 
 SuiteName = Annotated[str, typer.Argument(help="Suite by name, or a TOML file.")]
@@ -28,6 +30,10 @@ Attacks = Annotated[str | None, typer.Option(help="Names or globs, comma-separat
 Eps = Annotated[str | None, typer.Option(help="Comma-separated; l_inf in levels of 255, others as they are.")]
 Norm = Annotated[str | None, typer.Option(help="Of the threat: linf, l2, l1, l0 or patch.")]
 Quantize = Annotated[bool, typer.Option("--quantize", help="8-bit images stay 8-bit under attack.")]
+Targets = Annotated[
+    list[str] | None,
+    typer.Option("--target", help="TASK:GOAL, once a task: segmentation:1to5, depth:x1.5, normals:y30, TASK:keep."),
+]
 Every = Annotated[int | None, typer.Option(help="Only every so many-th image.")]
 Limit = Annotated[int | None, typer.Option(help="Only the first so many images, of these.")]
 BatchSize = Annotated[int | None, typer.Option(help="Images at a time.")]
@@ -70,12 +76,16 @@ def choose(
     eps: str | None,
     norm: str | None,
     quantize: bool,
+    target: list[str] | None = None,
     every: int | None,
     limit: int | None,
     batch_size: int | None,
     seed: int | None,
 ) -> Chosen:
     """What the options of a command mean; InputError for one that means nothing."""
+    goals = _target(target or [])
+    if goals and attacks is None:
+        attacks = _TARGETED
     changes: dict[str, Any] = {
         "attacks": None if attacks is None else _names(attacks),
         "eps": None if eps is None else parse_epsilons(eps),
@@ -94,7 +104,8 @@ def choose(
     tasks: TaskMap = network.tasks  # type: ignore[assignment]
     source = data or chosen.data
     images = load_dataset(source, chosen.split, tasks=tasks, limit=chosen.limit, every=chosen.every)
-    attack_list = chosen.create_attacks(tasks)
+    attack_list = chosen.create_attacks(tasks, goals or None)
+    overrides |= {"target": goals} if goals else {}
     fit_images = _images_to_fit_on(attack_list, source, tasks)
     return Chosen(chosen, overrides, network, name, images, attack_list, fit_images)  # type: ignore[arg-type]
 
@@ -113,6 +124,19 @@ def _images_to_fit_on(attacks: list[Attack], data: str, tasks: TaskMap) -> Prepa
         return load_dataset(data, "train", tasks=tasks, limit=_FITTING_IMAGES)
     except UnknownNameError:
         return None
+
+
+def _target(texts: list[str]) -> dict[str, str]:
+    """Goals by task from `segmentation:1->5`, …; InputError for what is written otherwise."""
+    goals: dict[str, str] = {}
+    for text in texts:
+        task, colon, goal = text.partition(":")
+        if not (task and colon and goal):
+            raise InputError(f"--target {text!r}, expected TASK:GOAL as in segmentation:1to5 or depth:x1.5")
+        if task in goals:
+            raise InputError(f"--target names {task} twice: {goals[task]!r} and {goal!r}")
+        goals[task] = goal
+    return goals
 
 
 def _names(text: str) -> list[str]:

@@ -84,6 +84,8 @@ def set_up(
         check_cuda_graphs(chosen)
     fit_data = data if fit_data is None else fit_data
     jobs, ensembles = expand(attacks, model.tasks)
+    for job in jobs:
+        job.goals(model.tasks)  # What does not fit is said before anything is done.
     first = first_batch(model, data, batch_size).to(chosen)
     if fit_data.tasks != data.tasks:
         raise InputError(f"the images to fit on have labels for {', '.join(fit_data.tasks)}, not as those to attack")

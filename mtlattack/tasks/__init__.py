@@ -4,6 +4,7 @@ from mtlattack.tasks.base import LOSS_FLOOR, Task, TaskMap
 from mtlattack.tasks.contradictions import Contradiction, somewhere
 from mtlattack.tasks.curvature import PrincipalCurvature
 from mtlattack.tasks.depth import Depth, DepthEuclidean, InverseDepth
+from mtlattack.tasks.goals import KEEP, Goal
 from mtlattack.tasks.heatmap import EdgeTexture, Heatmap, Keypoints2D, Reshading
 from mtlattack.tasks.joint import JointTask, alone, mean_loss
 from mtlattack.tasks.metric import Metric
@@ -15,11 +16,13 @@ from mtlattack.tasks.regression import Regression
 from mtlattack.tasks.segmentation import Segmentation
 
 __all__ = [
+    "KEEP",
     "LOSS_FLOOR",
     "Contradiction",
     "Depth",
     "DepthEuclidean",
     "EdgeTexture",
+    "Goal",
     "Heatmap",
     "InverseDepth",
     "JointTask",

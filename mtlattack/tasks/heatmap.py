@@ -19,6 +19,7 @@ class Heatmap(Regression):
 
     stored_step: ClassVar[float] = 1 / 65534
     least_step: ClassVar[float] = 1 / 65534
+    positive_factor: ClassVar[bool | None] = False
 
     def valid(self, target: Tensor) -> Tensor:
         return is_finite(target)
@@ -28,6 +29,9 @@ class Heatmap(Regression):
         if values.min() < -step / 2 or values.max() > 1 + step / 2:
             raise InputError(f"values from {values.min():.6g} to {values.max():.6g}, expected 0 to 1")
         return np.where(valid, np.floor(self.clip(values) / step + 0.5), self.stored_invalid).astype(np.uint16)
+
+    def multiplied(self, labels: Tensor, factor: float) -> Tensor:
+        return (labels * factor).clamp(0, 1)
 
     def clip(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.clip(values, 0, 1)
