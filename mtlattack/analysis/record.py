@@ -48,9 +48,7 @@ class GoalResult(_Part):
 
     target: str = Field(description="what the labels were to become: `1->5`, `x1.5`, `y30`, or `keep`")
     unit: str
-    before: Interval = Field(
-        description="mean distance of clean predictions to the goal, where that is not the label"
-    )
+    before: Interval = Field(description="mean distance of clean predictions to the goal, where that is not the label")
     after: Interval = Field(description="the same of the prediction under attack")
     gone: Interval = Field(description="share of the way: 1 − after/before")
     moved: Interval = Field(description="mean change of the prediction on the other labelled pixels")

@@ -53,9 +53,7 @@ def create_attack(
         changed = create_criterion(criterion) if plus else None
         return ComposedAttack(**parts, step=create_step(kind, **mine), criterion=changed, target=target)
     if target is not None:
-        raise TargetError(
-            f"{plain} has a loop of its own and takes no target, only a step rule with an aggregator does"
-        )
+        raise TargetError(f"{plain} is no step rule with an aggregator: it takes no target")
     if plus:
         raise InputError(f"{plain} is no step rule with an aggregator: it takes no criterion, {criterion!r} was given")
     return ATTACKS.get(kind)(**parts, **mine)

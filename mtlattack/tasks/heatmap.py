@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -31,7 +32,8 @@ class Heatmap(Regression):
         return np.where(valid, np.floor(self.clip(values) / step + 0.5), self.stored_invalid).astype(np.uint16)
 
     def multiplied(self, labels: Tensor, factor: float) -> Tensor:
-        return (labels * factor).clamp(0, 1)
+        # What is not finite is no label, and must not become one.
+        return torch.where(self.valid(labels), (labels * factor).clamp(0, 1), labels)
 
     def clip(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.clip(values, 0, 1)
