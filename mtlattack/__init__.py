@@ -23,6 +23,7 @@ from mtlattack.models import (
     load_checkpoint,
     lower_precision,
     prepare_for_attack,
+    resolve_source,
     wrap,
 )
 from mtlattack.tasks import create_task, list_tasks
@@ -55,5 +56,6 @@ __all__ = [
     "lower_precision",
     "prepare_for_attack",
     "read_evidence",
+    "resolve_source",
     "wrap",
 ]

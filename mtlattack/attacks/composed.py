@@ -12,7 +12,7 @@ from mtlattack.attacks.objective import Descent, Objective
 from mtlattack.attacks.options import check_norm
 from mtlattack.attacks.problem import Problem
 from mtlattack.attacks.steps import StepRule
-from mtlattack.attacks.targets import Target, check_target, goals_of, led, target_text
+from mtlattack.attacks.targets import Target, check_target, goals_of, kept_of, led, target_text
 from mtlattack.errors import InputError
 from mtlattack.tasks import Goal, TaskMap
 
@@ -22,7 +22,7 @@ class ComposedAttack(Attack):
     """Named `<step>-<aggregator>` or `<step>-<aggregator>+<criterion>`: e.g. `apgd-dgba`, `pgd-single:depth+cospgd`.
 
     With a `target`, a goal by task (`Task.goal`), it leads down the losses of these tasks to what the goals make of the
-    labels; the others do not count. A task that is to stay as it is has the goal `keep`.
+    labels; the others do not count. A task that is not to become worse has the goal `keep`.
     """
 
     aggregator: Aggregator
@@ -65,12 +65,17 @@ class ComposedAttack(Attack):
     def _objective(self, problem: Problem) -> Objective:
         if self.target is None:
             return Objective(problem, self.aggregator, self.criterion)
-        return Descent(led(problem, self.goals(problem.tasks)), self.aggregator, self.criterion)
+        goals = self.goals(problem.tasks)
+        return Descent(led(problem, goals), self.aggregator, self.criterion, kept_of(self.target))
 
     def cost(self, num_tasks: int) -> Cost:
-        num_tasks = num_tasks if self.target is None else len(self.target)
+        opening = self.aggregator.opening_passes
+        if self.target is not None:
+            num_tasks = len(self.target)
+            looked_at = self.aggregator.tasks(list(self.target))
+            opening = max(opening, int(any(name in kept_of(self.target) for name in looked_at)))
         cost = self.step.cost(self.aggregator.backward_passes(num_tasks))
-        return Cost(cost.forward + self.aggregator.opening_passes, cost.backward)
+        return Cost(cost.forward + opening, cost.backward)
 
     def cost_with_search(self, num_tasks: int) -> Cost:
         cost = self.cost(num_tasks)

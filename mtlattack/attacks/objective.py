@@ -1,6 +1,6 @@
 """What an attack climbs: one model on one batch, seen through an aggregator."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 import torch
@@ -162,7 +162,21 @@ class Objective:
 
 
 class Descent(Objective):
-    """The same, upside down: what a step rule climbs here leads the losses down, to a target's labels."""
+    """The same, upside down: what a step rule climbs here leads the losses down, to a target's labels.
+
+    The losses of the tasks that are `kept` count as those of the clean image while they are below: they are not to
+    rise, and nothing is spent on making them fall. For these it takes a forward pass more, unless the aggregator does.
+    """
+
+    def __init__(
+        self, problem: Problem, aggregator: Aggregator, criterion: Criterion | None, kept: Collection[str]
+    ) -> None:
+        self._floors: dict[str, Tensor] = {}
+        super().__init__(problem, aggregator, criterion)
+        held = [name for name in self._tasks if name in kept]
+        if held:
+            clean = self.losses(self._problem.images) if self._clean is None else torch.ones_like(self._clean)
+            self._floors = {name: clean[:, place] for place, name in enumerate(self._tasks) if name in held}
 
     def ascent(self, points: Tensor, view: View | None = None) -> tuple[Tensor, Tensor]:
         """Losses `[B, T]`, and the direction in which the aggregator says that they fall."""
@@ -177,6 +191,15 @@ class Descent(Objective):
     def score(self, points: Tensor) -> Tensor:
         """Minus the aggregator's score `[B]`, by the model itself."""
         return -super().score(points)
+
+    def _in_proportion(self, losses: list[Tensor]) -> list[Tensor]:
+        losses = super()._in_proportion(losses)
+        floors = [self._floors.get(name) for name in self._tasks]
+        # Not `maximum`, which at the clean image passes half of the gradient.
+        return [
+            loss if floor is None else torch.where(loss > floor, loss, floor)
+            for loss, floor in zip(losses, floors, strict=True)
+        ]
 
 
 def stack(losses: list[Tensor]) -> Tensor:

@@ -7,7 +7,7 @@ from mtlattack.attacks.aggregators.base import Aggregator
 from mtlattack.attacks.criteria.base import Criterion
 from mtlattack.attacks.problem import Problem
 from mtlattack.errors import InputError, UnknownNameError
-from mtlattack.tasks import Goal, TaskMap, alone
+from mtlattack.tasks import KEEP, Goal, TaskMap, alone
 
 # By task what its goal is written as: {"segmentation": "1->5", "depth": "x1.5"}.
 Target = Mapping[str, str]
@@ -52,6 +52,11 @@ def led(problem: Problem, goals: Mapping[str, Goal]) -> Problem:
         tasks={name: problem.tasks[name] for name in goals},
         targets={name: goal.of(problem.targets[name]) for name, goal in goals.items()},
     )
+
+
+def kept_of(target: Target) -> list[str]:
+    """The tasks that are not to become worse."""
+    return [name for name, goal in target.items() if goal == KEEP]
 
 
 def target_text(target: Target) -> str:

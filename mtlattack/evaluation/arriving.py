@@ -41,9 +41,10 @@ def measure_arrival(
 def _row(task: Task, goal: Goal, before: Tensor, after: Tensor, labels: Tensor) -> Tensor:
     """`[B, A]` float32 of one task."""
     wanted = goal.of(labels)
-    _, valid = task.pixel_losses(after, wanted)
-    aimed = valid & (task.apart(wanted, labels) > 0)
-    rest = valid & ~aimed
+    _, labelled = task.pixel_losses(after, labels)
+    _, led = task.pixel_losses(after, wanted)
+    aimed = led & (task.apart(wanted, labels) > 0)
+    rest = labelled & ~aimed
     now, once = task.as_label(after), task.as_label(before)
     columns = (
         aimed.float(),

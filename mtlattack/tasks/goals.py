@@ -23,15 +23,15 @@ _BECOMES = re.compile(r"(\*|\d+)(?:->|to)(\d+)")
 
 @dataclass(frozen=True)
 class Goal:
-    """`of` maps labels `[B, …]` to what a prediction ought to say, `[B, …]`; invalid pixels stay invalid. `text` is how
-    it is written."""
+    """`of` maps labels `[B, …]` to what a prediction ought to say, `[B, …]`: pixels without a label stay so, and others
+    may become so, which have no goal. `text` is how it is written."""
 
     text: str
     of: Callable[[Tensor], Tensor]
 
 
 def kept(labels: Tensor) -> Tensor:
-    """The labels themselves: the prediction is to stay right."""
+    """The labels themselves: the prediction is not to become worse."""
     return labels
 
 

@@ -164,7 +164,7 @@ class Segmentation(Task):
         return F.kl_div(*pair, reduction="none", log_target=True).sum(1)
 
     def goal_of_kind(self, text: str) -> Goal | None:
-        """`1->5`, or `1to5` where a shell would take the arrow: every pixel of class 1 becomes 5, all others stay;
+        """`1->5`, or `1to5` where a shell would take the arrow: pixels of class 1 become 5, the others have no goal;
         `*->5`: every labelled pixel becomes 5."""
         found = read_classes(self.name, text, self.classes, self.ignore)
         if found is None:
@@ -172,8 +172,8 @@ class Segmentation(Task):
         before, after = found
 
         def of(labels: Tensor) -> Tensor:
-            turning = labels != self.ignore if before is None else labels == before
-            return torch.where(turning, after, labels)
+            # The others are not led to their labels: that so many are wrong already would be mended first.
+            return torch.where(labels != self.ignore if before is None else labels == before, after, self.ignore)
 
         return Goal(text, of)
 

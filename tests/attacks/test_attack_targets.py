@@ -10,10 +10,13 @@ from torch import Tensor, nn
 from mtlattack.attacks import create_attack
 from mtlattack.attacks.aggregators import AGGREGATORS, create_aggregator
 from mtlattack.attacks.aggregators.base import Aggregator
+from mtlattack.attacks.objective import Descent
+from mtlattack.attacks.posing import posed
 from mtlattack.attacks.standalone import ATTACKS, follows_aggregator
 from mtlattack.attacks.steps import STEPS, step_options
+from mtlattack.attacks.targets import goals_of, led
 from mtlattack.errors import InputError, UnknownNameError
-from mtlattack.tasks import Depth, Normals, Segmentation, alone
+from mtlattack.tasks import Depth, EdgeTexture, Normals, alone
 
 EPS = 8 / 255
 TARGET = {"segmentation": "1->2", "depth": "x1.5", "normals": "y30"}
@@ -96,19 +99,48 @@ def test_at_its_goal_it_stands_still() -> None:
                 assert torch.equal(found, images)
 
 
-def test_others_stay_where_they_are_to() -> None:
-    model, (images, targets) = ToyNet(), toy_batch(8)
-    goals = {"segmentation": "*->2", "depth": "keep"}
-    free = create_attack("apgd-relative", eps=EPS, steps=20, target={"segmentation": "*->2"})
-    held = create_attack("apgd-relative", eps=EPS, steps=20, target=goals)
-    wanted = {"segmentation": Segmentation(4).goal("*->2").of(targets["segmentation"])} | {
-        name: targets[name] for name in ("depth", "normals")
-    }
-    clean, of_free, of_held = (
-        torch.stack(losses_of(model, x, wanted), 1).mean(0)
-        for x in (images, free(model, images, targets), held(model, images, targets))
+class Both(Red):
+    """Edges are the red channel, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tasks = {"depth": Depth(), "edge_texture": EdgeTexture()}
+
+    def forward(self, images: Tensor) -> Mapping[str, Tensor]:
+        return {**super().forward(images), "edge_texture": images[:, :1]}
+
+
+@pytest.mark.parametrize("offset", [0.0, -0.1, 0.5])
+def test_one_task_is_led_while_the_other_stays(offset: float) -> None:
+    """Depth can only grow where edges do: below their labels that is welcome, above it is not worth it."""
+    model, (images, _) = Both(), red_batch()
+    targets = {"depth": 4 * images[:, 0], "edge_texture": images[:, 0] + offset}
+    goals = {"depth": "x3", "edge_texture": "keep"}
+    held, free = (
+        create_attack("apgd-relative", eps=EPS, target=target)(model, images, targets)
+        for target in (goals, {"depth": "x3"})
     )
-    assert of_free[0] < of_held[0] < clean[0] and of_held[1] < of_free[1] and of_held[1] < clean[1] * 1.02
+    assert (free[:, 0] > images[:, 0]).all()
+    assert torch.equal(held, free if offset > 0 else images)
+
+
+def test_a_kept_task_costs_nothing_until_it_becomes_worse() -> None:
+    """At the clean image only the others are followed; where it is worse, it is too."""
+    model, (images, targets) = ToyNet().eval(), toy_batch(4)
+    goals = {"depth": "x2", "normals": "keep"}
+    with posed(model, images, targets) as problem:
+        for kind in ("total", "relative"):
+            aggregator = create_aggregator(kind)
+            descent = Descent(led(problem, goals_of(goals, model.tasks)), aggregator, None, ["normals"])
+            alone = Descent(led(problem, goals_of({"depth": "x2"}, model.tasks)), aggregator, None, [])
+            here, there = descent.gradient(images)[1], alone.gradient(images)[1]
+            torch.testing.assert_close(here, there)
+            moved = (images + 0.2 * torch.sign(torch.randn_like(images))).clamp(0, 1)
+            losses, direction = descent.ascent(moved)
+            worse = losses[:, 1] > descent.losses(images)[:, 1]
+            assert worse.any()
+            differs = (direction != alone.gradient(moved)[1]).flatten(1).any(1)
+            assert torch.equal(differs, worse)
 
 
 @pytest.mark.parametrize("name", ["apgd-relative", "pgd-mgda", "square-total", "apgd-total+dlr"])
