@@ -244,7 +244,7 @@ def goal_rows(results: Iterable[AttackResult]) -> list[list[str]]:
                     task,
                     goal.target,
                     *("–" if each.value is None else f"{_measured(each)}{unit}" for each in distances),
-                    compact_interval(goal.gone, percent=True),
+                    "–" if goal.gone.value is None else compact_interval(goal.gone, percent=True),
                     "–" if goal.moved.value is None else f"{_measured(goal.moved)}{unit}",
                 ]
             )
