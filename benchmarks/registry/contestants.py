@@ -17,7 +17,7 @@ MATRIX_STEPS = ("pgd", "apgd")
 SPARING = ("smta", "protected")
 # What every step rule is tried with, and the criteria beside it.
 ALL_STEPS = ("dgba", "relative")
-CRITERIA = ("segpgd", "cospgd")
+CRITERIA = ("segpgd", "cospgd", "dlr")
 
 
 def matrix(tasks: Sequence[str], budget: int, eps: float, seed: int) -> Iterator[ComposedAttack]:

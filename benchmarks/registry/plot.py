@@ -6,9 +6,9 @@ from typing import Any
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from strength import AGGREGATES
-from table import TITLES, by_aggregator
+from table import by_aggregator
 
+from mtlattack.analysis.summaries import SUMMARIES
 from mtlattack.figures import save_figure
 
 _MARKS = {"pgd": ("s", "C0"), "apgd": ("o", "C3")}
@@ -20,19 +20,19 @@ def plot(documents: Sequence[dict[str, Any]], path: Path) -> None:
     order = list(dict.fromkeys(name for row in rows for name in row))[::-1]
     figure = Figure(figsize=(15, 0.24 * len(order) * len(rows) + 1.2 * len(rows)), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(len(rows), len(AGGREGATES), squeeze=False)
+    axes = figure.subplots(len(rows), len(SUMMARIES), squeeze=False)
     for line, document, found in zip(axes, documents, rows, strict=True):
         names = [name for name in order if name in found]
-        for column, (axis, key) in enumerate(zip(line, AGGREGATES, strict=True)):
+        for column, (axis, summary) in enumerate(zip(line, SUMMARIES, strict=True)):
             for shift, (step, (mark, colour)) in zip((-0.15, 0.15), _MARKS.items(), strict=True):
-                values = [found[name][step][key] for name in names]
+                values = [found[name][step][summary.key] for name in names]
                 places = [place + shift for place in range(len(names))]
                 axis.hlines(places, [v["low"] for v in values], [v["high"] for v in values], colors=colour, linewidth=1)
                 axis.plot([v["value"] for v in values], places, mark, color=colour, markersize=4, label=step)
             axis.set_yticks(range(len(names)), names if column == 0 else [""] * len(names), fontsize=8)
             axis.grid(alpha=0.3)
-            axis.set_title(TITLES[key].replace(" %", ""), fontsize=9)
-            if key in ("arp", "worst"):
+            axis.set_title(summary.title.removesuffix(" %"), fontsize=9)
+            if summary.strong_is_low:
                 axis.invert_xaxis()  # stronger is to the right everywhere
         line[0].set_ylabel(f"{document['model']['name']}\nε = {document['eps_255']:g}/255", fontsize=9)
     axes[0][-1].legend(loc="lower right", fontsize=8)

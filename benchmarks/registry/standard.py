@@ -1,19 +1,21 @@
 """`standard` against the rest of the registry at equal backward passes, and what its members add; see README.md."""
 
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import torch
 import typer
 from contestants import affordable
-from strength import AGGREGATES
 from table import markdown
 
 from mtlattack.analysis.ablation import ablation
-from mtlattack.analysis.change import Change, measure_change, resampling_weights, weighted_metrics
+from mtlattack.analysis.change import measure_change, resampling_weights, weighted_metrics
 from mtlattack.analysis.ensembles import ensemble_change
+from mtlattack.analysis.record import AttackResult
 from mtlattack.analysis.report import BOOTSTRAP_SEED, RESAMPLES, interval
+from mtlattack.analysis.summaries import SUMMARIES
 from mtlattack.attacks import create_attack
 from mtlattack.cli.script import run_script
 from mtlattack.data import load_dataset
@@ -64,34 +66,31 @@ def main(
 
 
 def _compare(evidence: Evidence, rivals: int) -> dict[str, Any]:
-    """Aggregates of `standard` and its rivals, the paired differences, and what each member adds."""
+    """What sums up `standard` and its rivals, how much more loss it makes, paired, and what each member adds."""
     weights = resampling_weights(len(evidence.ids), RESAMPLES, BOOTSTRAP_SEED)
     clean = weighted_metrics(evidence.clean.statistics, evidence.tasks, weights)
     (ensemble,) = evidence.plan["ensembles"]
     members = [evidence.attacked[place] for place in ensemble["members"]]
-    ours = ensemble_change(evidence.clean, clean, members, evidence.tasks, weights)
-    rows = [_row("standard", ours, None)]
-    for planned, outcome in zip(evidence.plan["attacks"][:rivals], evidence.attacked, strict=False):
-        change = measure_change(evidence.clean, clean, outcome, evidence.tasks, weights)
-        rows.append(_row(planned["config"]["name"], change, ours) | {"steps": planned["config"]["steps"]})
-    added = {
-        name: {key: getattr(found, key).model_dump() for key in AGGREGATES}
-        for name, found in ablation(evidence, ensemble).items()
-    }
+    ours = ensemble_change(evidence.clean, clean, members, evidence.tasks, weights).loss_change
     record = evidence.report().record
-    shares = next(result.members for result in record.attacks if result.name == "standard")
-    flags = [flag.model_dump() for flag in record.flags]
-    return {"attacks": rows, "added": added, "members": shares, "flags": flags, "checked": record.checked}
+    results = {result.name: result for result in record.attacks}
+    rows = []
+    for planned, outcome in zip(evidence.plan["attacks"][:rivals], evidence.attacked, strict=False):
+        loss = measure_change(evidence.clean, clean, outcome, evidence.tasks, weights).loss_change
+        row = _summed_up(record.attacks[len(rows)]) | {"steps": planned["config"]["steps"]}
+        rows.append(row | {"standard_over_loss_change": interval(ours / loss).model_dump()})
+    added = {name: asdict(found) for name, found in ablation(evidence, ensemble).items()}
+    return {
+        "attacks": [_summed_up(results["standard"]), *rows],
+        "added": {name: {key: one and one.model_dump() for key, one in found.items()} for name, found in added.items()},
+        "members": results["standard"].members,
+        "flags": [flag.model_dump() for flag in record.flags],
+        "checked": record.checked,
+    }
 
 
-def _row(name: str, change: Change, ours: Change | None) -> dict[str, Any]:
-    row: dict[str, Any] = {"name": name}
-    for key in AGGREGATES:
-        values = getattr(change, key)
-        row[key] = interval(values).model_dump()
-        if ours is not None:
-            row[f"standard_over_{key}"] = interval(getattr(ours, key) / values).model_dump()
-    return row
+def _summed_up(result: AttackResult) -> dict[str, Any]:
+    return {"name": result.name} | {summary.key: summary.of(result).model_dump() for summary in SUMMARIES}
 
 
 if __name__ == "__main__":

@@ -7,14 +7,14 @@ import numpy as np
 
 from mtlattack.analysis.change import Change, measure_change, resampling_weights, weighted_metrics
 from mtlattack.analysis.report import BOOTSTRAP_SEED, RESAMPLES, interval
+from mtlattack.analysis.summaries import SUMMARIES, Summary
 from mtlattack.evidence import Evidence
 
 REFERENCE = "apgd-dgba"
-AGGREGATES = ("loss_change", "log_ratio", "arp", "worst")
 
 
 def strengths(evidence: Mapping[str, Evidence]) -> list[dict[str, Any]]:
-    """A row an attack: its four aggregates, and the paired difference of each to the reference's, with intervals."""
+    """A row an attack: what sums it up, and how much more loss it makes than the reference, with intervals."""
     changes = {name: _change(one) for name, one in evidence.items()}
     reference = changes.get(REFERENCE)
     rows = []
@@ -24,11 +24,9 @@ def strengths(evidence: Mapping[str, Evidence]) -> list[dict[str, Any]]:
         row: dict[str, Any] = {"name": name, "config": planned["config"], "gap": record.gap, "found": record.found}
         row |= {key: planned[key] for key in ("forward_passes", "backward_passes")} | {"seconds": record.seconds}
         row["task_change"] = record.task_change
-        for key in AGGREGATES:
-            values = getattr(change, key)
-            row[key] = interval(values).model_dump()
-            if reference is not None:
-                row[f"{key}_difference"] = interval(values - getattr(reference, key)).model_dump()
+        row |= {summary.key: summary.of(record).model_dump() for summary in SUMMARIES}
+        if reference is not None:
+            row["loss_change_difference"] = interval(change.loss_change - reference.loss_change).model_dump()
         rows.append(row)
     return rows
 
@@ -39,7 +37,7 @@ def _change(evidence: Evidence) -> Change:
     return measure_change(evidence.clean, clean, evidence.attacked[0], evidence.tasks, weights)
 
 
-def strongest(rows: list[dict[str, Any]], key: str) -> dict[str, Any]:
-    """The row that an attacker by this aggregate would choose."""
-    sign = -1 if key in ("arp", "worst") else 1
-    return max(rows, key=lambda row: sign * np.nan_to_num(row[key]["value"] or 0.0))
+def strongest(rows: list[dict[str, Any]], summary: Summary) -> dict[str, Any]:
+    """The row that an attacker by this number would choose."""
+    sign = -1 if summary.strong_is_low else 1
+    return max(rows, key=lambda row: sign * np.nan_to_num(row[summary.key]["value"] or 0.0))

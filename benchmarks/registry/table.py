@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from strength import AGGREGATES, strongest
+from strength import strongest
+
+from mtlattack.analysis.summaries import LOSS_CHANGE, SUMMARIES, Summary
 
 Row = dict[str, Any]
-TITLES = {"loss_change": "loss change %", "log_ratio": "log loss ratio", "arp": "arp %", "worst": "worst task %"}
-_PERCENT = {"loss_change", "arp", "worst"}
 
 
 def markdown(document: dict[str, Any]) -> str:
@@ -26,50 +26,60 @@ def by_aggregator(rows: Sequence[Row]) -> dict[str, dict[str, Row]]:
 
 def _matrix(document: dict[str, Any]) -> str:
     rows: list[Row] = document["attacks"]
-    best = {key: strongest(rows, key)["name"] for key in AGGREGATES}
-    head = ["aggregator", "steps"] + [f"{TITLES[key]}: pgd | apgd" for key in AGGREGATES] + ["apgd − apgd-dgba, loss %"]
+    best = {summary.key: strongest(rows, summary)["name"] for summary in SUMMARIES}
+    head = [
+        "aggregator",
+        "steps",
+        *(f"{summary.title}: pgd | apgd" for summary in SUMMARIES),
+        "apgd − apgd-dgba, loss %",
+    ]
     lines = [" | ".join(head), "|".join("---" for _ in "|".join(head).split("|"))]
     for aggregator, pair in by_aggregator(rows).items():
         cells = [f"`{aggregator}`", str(pair["apgd"]["config"]["steps"])]
-        cells += [_cell(pair[step], key, best) for key in AGGREGATES for step in ("pgd", "apgd")]
-        lines.append(" | ".join([*cells, _interval(pair["apgd"]["loss_change_difference"], "loss_change")]))
+        cells += [_cell(pair[step], summary, best) for summary in SUMMARIES for step in ("pgd", "apgd")]
+        lines.append(" | ".join([*cells, _interval(pair["apgd"]["loss_change_difference"], LOSS_CHANGE)]))
     return "\n".join(f"| {line} |" for line in lines) + "\n"
 
 
 def _steps(document: dict[str, Any]) -> str:
     rows: list[Row] = document["attacks"]
-    best = {key: strongest(rows, key)["name"] for key in AGGREGATES}
-    head = ["attack", "passes", *(TITLES[key] for key in AGGREGATES), "− apgd-dgba, loss %"]
+    best = {summary.key: strongest(rows, summary)["name"] for summary in SUMMARIES}
+    head = ["attack", "passes", *(summary.title for summary in SUMMARIES), "− apgd-dgba, loss %"]
     lines = [" | ".join(head), "|".join("---" for _ in head)]
     for row in sorted(rows, key=lambda row: -row["loss_change"]["value"]):
         cells = [f"`{row['name']}`", f"{row['forward_passes']}+{row['backward_passes']}"]
-        cells += [_cell(row, key, best) for key in AGGREGATES]
-        lines.append(" | ".join([*cells, _interval(row["loss_change_difference"], "loss_change")]))
+        cells += [_cell(row, summary, best) for summary in SUMMARIES]
+        lines.append(" | ".join([*cells, _interval(row["loss_change_difference"], LOSS_CHANGE)]))
     return "\n".join(f"| {line} |" for line in lines) + "\n"
 
 
 def _standard(document: dict[str, Any]) -> str:
     """Rivals in as many backward passes, then the members and what would be lost without each."""
-    head = ["attack", "loss change %", "log loss ratio", "arp %", "worst task %", "standard's loss change over its"]
+    head = ["attack", *(summary.title for summary in SUMMARIES), "standard's loss change over its"]
     lines = [" | ".join(head), "|".join("---" for _ in head)]
     for row in sorted(document["attacks"], key=lambda row: -row["loss_change"]["value"]):
-        cells = [f"`{row['name']}`", *(_interval(row[key], key) for key in AGGREGATES)]
+        cells = [f"`{row['name']}`", *(_interval(row[summary.key], summary) for summary in SUMMARIES)]
         over = row.get("standard_over_loss_change")
         lines.append(" | ".join([*cells, _numbers(over, 1, "{:.3f}") if over else ""]))
-    lines += ["", "member | taken | adds to the loss change, % | to the worst task, %", "---|---|---|---"]
+    lines += [
+        "",
+        "member | taken | adds to the loss change, % | to the skill | to the worst task, %",
+        "---|---|---|---|---",
+    ]
     for name, added in document["added"].items():
         cells = [f"`{name}`", f"{document['members'][name]['joint']:.0%}"]
-        lines.append(" | ".join([*cells, *(_numbers(added[key], 100, "{:.2f}") for key in ("loss_change", "worst"))]))
+        cells += [_numbers(added["loss_change"], 100, "{:.2f}"), _numbers(added["skill"], 1, "{:.3f}")]
+        lines.append(" | ".join([*cells, _numbers(added["worst"], 100, "{:.2f}")]))
     return "\n".join(f"| {line} |" if line else "" for line in lines) + "\n"
 
 
-def _cell(row: Row, key: str, best: dict[str, str]) -> str:
-    text = _interval(row[key], key)
-    return f"**{text}**" if best[key] == row["name"] else text
+def _cell(row: Row, summary: Summary, best: dict[str, str]) -> str:
+    text = _interval(row[summary.key], summary)
+    return f"**{text}**" if best[summary.key] == row["name"] else text
 
 
-def _interval(values: dict[str, float | None], key: str) -> str:
-    return _numbers(values, *((100, "{:.0f}") if key in _PERCENT else (1, "{:.2f}")))
+def _interval(values: dict[str, float | None], summary: Summary) -> str:
+    return _numbers(values, *((100, "{:.0f}") if summary.percent else (1, "{:.2f}")))
 
 
 def _numbers(values: dict[str, float | None], times: float, form: str) -> str:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from mtlattack.analysis.change import Array, Change, resampling_weights, weighted_metrics
-from mtlattack.analysis.ensembles import ensemble_change
+from mtlattack.analysis.ensembles import ensemble_change, ensemble_skill
 from mtlattack.analysis.record import Interval
 from mtlattack.analysis.report import BOOTSTRAP_SEED, RESAMPLES, interval
+from mtlattack.analysis.skill import Skill
 from mtlattack.evidence import Evidence
 
 
@@ -16,9 +17,11 @@ class Contribution:
     """With a member minus without it, each under the same resamples of the images.
 
     The joint choice is made by `loss_change`, which is not negative where every image has valid pixels for every task;
-    `log_ratio` may be. `arp` and `worst` are negative where the member makes the ensemble stronger.
+    `log_ratio` may be. `skill`, None for evidence without constant answers, `arp` and `worst` are negative where the
+    member makes the ensemble stronger.
     """
 
+    skill: Interval | None
     loss_change: Interval
     log_ratio: Interval
     arp: Interval
@@ -31,20 +34,24 @@ def ablation(evidence: Evidence, ensemble: Mapping[str, Any]) -> dict[str, Contr
     weights = resampling_weights(len(evidence.ids), RESAMPLES, BOOTSTRAP_SEED)
     clean_metrics = weighted_metrics(evidence.clean.statistics, evidence.tasks, weights)
 
-    def change(members: list[int]) -> Change:
+    constant = None if evidence.constant is None else weighted_metrics(evidence.constant, evidence.tasks, weights)
+
+    def measure(members: list[int]) -> tuple[Change, Skill | None]:
         outcomes = [evidence.attacked[place] for place in members]
-        return ensemble_change(evidence.clean, clean_metrics, outcomes, evidence.tasks, weights)
+        change = ensemble_change(evidence.clean, clean_metrics, outcomes, evidence.tasks, weights)
+        return change, ensemble_skill(outcomes, evidence, constant, weights)
 
     def contribution(place: int) -> Contribution:
-        less = change([other for other in places if other != place])
+        less, left = measure([other for other in places if other != place])
         pairs: list[tuple[Array, Array]] = [
             (whole.loss_change, less.loss_change),
             (whole.log_ratio, less.log_ratio),
             (whole.arp, less.arp),
             (whole.worst, less.worst),
         ]
-        return Contribution(*(interval(one - other) for one, other in pairs))
+        skill = None if remaining is None or left is None else interval(remaining.mean - left.mean)
+        return Contribution(skill, *(interval(one - other) for one, other in pairs))
 
-    whole = change(places)
+    whole, remaining = measure(places)
     names = {place: evidence.plan["attacks"][place]["config"]["name"] for place in places}
     return {names[place]: contribution(place) for place in places} if len(places) > 1 else {}

@@ -5,14 +5,18 @@ made on or shown to, costs no pass, and has the form that losses and statistics 
 is measured beside it. A pixel without a label has no goal, and counts nowhere.
 """
 
+from __future__ import annotations
+
 import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from mtlattack.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 KEEP = "keep"
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"

@@ -1,15 +1,18 @@
 """One task as several models predict it at once: what an ensemble of sources is attacked by."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from mtlattack.errors import InputError
 from mtlattack.tasks.base import Task
 
-Loss = Callable[[Task, Tensor], Tensor]
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    Loss = Callable[[Task, Tensor], Tensor]
 
 
 @dataclass(frozen=True, eq=False)

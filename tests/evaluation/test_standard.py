@@ -16,6 +16,7 @@ from mtlattack.analysis import read_run
 from mtlattack.analysis.ablation import ablation
 from mtlattack.analysis.change import LOSS_FLOOR, measure_change, weighted_metrics
 from mtlattack.analysis.record import AttackResult
+from mtlattack.analysis.summaries import SKILL
 from mtlattack.analysis.tables import notes, render_text, to_markdown, width_for
 from mtlattack.attacks import Attack, Standard, create_attack, list_attacks
 from mtlattack.attacks.standard import Member
@@ -63,7 +64,8 @@ def random_evidence(members: int = 3, images: int = 9, unlabelled: int = 1) -> E
     clean = random_outcome(TWO, images, rng)
     for one in (clean, *outcomes.values()):
         one.losses[4 : 4 + unlabelled, 1], one.statistics["keypoints2d"][4 : 4 + unlabelled] = 0, 0
-    return with_ensemble(hand_evidence(list(TWO.values()), clean, outcomes), range(members))
+    evidence = with_ensemble(hand_evidence(list(TWO.values()), clean, outcomes), range(members))
+    return replace(evidence, constant=random_outcome(TWO, images, rng, factor=4).statistics)
 
 
 # --- the composition
@@ -244,6 +246,8 @@ def test_ablation_is_the_difference_to_the_rest() -> None:
         for key in ("loss_change", "log_ratio", "arp", "worst"):
             difference = getattr(whole, key).value - getattr(rest, key).value
             assert getattr(contribution, key).value == pytest.approx(difference)
+        difference = SKILL.of(whole).value - SKILL.of(rest).value  # type: ignore[operator]
+        assert contribution.skill is not None and contribution.skill.value == pytest.approx(difference)
     complete = random_evidence(unlabelled=0)
     for contribution in ablation(complete, complete.plan["ensembles"][0]).values():
         assert contribution.loss_change.low >= 0  # type: ignore[operator]
