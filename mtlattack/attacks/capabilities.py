@@ -15,7 +15,7 @@ _SENTENCE_END = re.compile(r"(?<!\bal)(?<!\beq)(?<!\balg)(?<!\be\.g)\.(?=\s|$)")
 
 @dataclass(frozen=True)
 class Capabilities:
-    """Threat norms that a part is made for; whether it takes gradients; whether it can be led to a chosen answer; its
+    """Threat norms that a part is made for; whether it takes gradients; whether it can lead to a target; its
     forward and backward passes in words; and the first sentence of its docstring, most often with the paper.
     """
 
