@@ -49,7 +49,7 @@ def aggregator_capabilities(kind: str) -> Capabilities:
     passes = f"{_line(aggregator.backward_passes, 'T')} backward a step"
     if aggregator.opening_passes:
         passes += f", {aggregator.opening_passes} forward a run"
-    return _capabilities(aggregator, True, not aggregator.ascends_only, passes)
+    return _capabilities(aggregator, True, not aggregator.why_no_target(), passes)
 
 
 def _capabilities(part: StepRule | Aggregator, gradients: bool, targeted: bool, passes: str) -> Capabilities:

@@ -20,9 +20,10 @@ class TargetError(InputError):
 def check_target(target: Target, aggregator: Aggregator, criterion: Criterion | None) -> None:
     """InputError for a target that is none, TargetError for parts of an attack that lead to none."""
     _check_shape(target)
-    if aggregator.ascends_only:
+    reason = aggregator.why_no_target()
+    if reason:
         raise TargetError(
-            f"{aggregator.kind} leads to no target: {aggregator.ascends_only}; expected one of total, single:<task>, "
+            f"{aggregator.kind} leads to no target: {reason}; expected one of total, single:<task>, "
             "relative, signsum, average, mgda, nash, maxmin, sparse-maxmin, regional"
         )
     if criterion is not None and not criterion.descends:

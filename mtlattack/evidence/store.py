@@ -82,7 +82,7 @@ class EvidenceFile:
             for name, values in measured.statistics.items():
                 group["statistics"][name][rows] = values
             if arrival is not None:
-                group[_ARRIVAL][rows] = arrival
+                group[_ARRIVAL][rows] = arrival[: rows.stop - rows.start]
             file.flush()
             group["done"][rows] = 1
 

@@ -158,7 +158,7 @@ def test_an_aggregators_passes_in_words_are_its_cost(kind: str) -> None:
     for tasks in (2, 3, 5, 8):
         assert value_of(backward, "T", tasks) == aggregator.backward_passes(tasks)
     assert opening == (f", {aggregator.opening_passes} forward a run" if aggregator.opening_passes else "")
-    assert can.gradients and can.targeted == (not aggregator.ascends_only)
+    assert can.gradients and can.targeted == (not aggregator.why_no_target())
 
 
 @pytest.mark.parametrize("kind", [*STEPS, *AGGREGATORS])

@@ -19,7 +19,7 @@ from mtlattack.tasks import Depth, EdgeTexture, Normals, alone
 
 EPS = 8 / 255
 TARGET = {"segmentation": "1->2", "depth": "x1.5", "normals": "y30"}
-LEADING = [kind for kind in AGGREGATORS if not AGGREGATORS.get(kind).ascends_only]
+LEADING = [kind for kind in AGGREGATORS if not AGGREGATORS.get(kind).why_no_target()]
 
 
 def named(kind: str) -> str:
@@ -182,7 +182,7 @@ def test_config_makes_it_again_and_only_where_there_is_a_target() -> None:
 
 @pytest.mark.parametrize("kind", [kind for kind in AGGREGATORS if kind not in LEADING])
 def test_what_leads_nowhere_is_refused_in_words(kind: str) -> None:
-    reason = AGGREGATORS.get(kind).ascends_only
+    reason = AGGREGATORS.get(kind).why_no_target()
     with pytest.raises(InputError) as raised:
         create_attack(f"pgd-{named(kind)}", eps=EPS, target=TARGET)
     assert str(raised.value).startswith(f"{kind} leads to no target: {reason}; expected one of total, single")

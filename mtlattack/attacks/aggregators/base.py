@@ -37,6 +37,11 @@ class Aggregator(ABC):
         """The name that `create_aggregator` takes."""
         return self.kind
 
+    @classmethod
+    def why_no_target(cls) -> str:
+        """The reason why it leads to no target; empty where it does."""
+        return cls.ascends_only if cls.looks_at_tasks else "it looks at no task"
+
     @property
     def opening_passes(self) -> int:
         """Forward passes before the first gradient, for what the clean images are compared by."""

@@ -22,7 +22,6 @@ class SharedFeature(Total):
     """
 
     kind: ClassVar[str] = "feature"
-    ascends_only: ClassVar[str] = "it looks at no task"
     looks_at_tasks: ClassVar[bool] = False
     flat_at_clean: ClassVar[bool] = True
 
