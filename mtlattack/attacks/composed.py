@@ -47,10 +47,10 @@ class ComposedAttack(Attack):
 
     @property
     def white_box(self) -> bool:
-        return self.step.uses_gradients
+        return self.step.uses_gradients or self.aggregator.opening.backward > 0
 
     def perturb(self, problem: Problem, noise: Noise) -> Result:
-        objective = self._objective(problem)
+        objective = self._objective(problem, noise)
         images = self.step.run(objective, self.threat.ball(problem.images), noise)
         return Result(images, objective.diagnostics)
 
@@ -62,24 +62,23 @@ class ComposedAttack(Attack):
         self.aggregator.tasks(list(goals))
         return goals
 
-    def _objective(self, problem: Problem) -> Objective:
+    def _objective(self, problem: Problem, noise: Noise) -> Objective:
         if self.target is None:
-            return Objective(problem, self.aggregator, self.criterion)
+            return Objective(problem, self.aggregator, self.criterion, noise)
         goals = self.goals(problem.tasks)
-        return Descent(led(problem, goals), self.aggregator, self.criterion, kept_of(self.target))
+        return Descent(led(problem, goals), self.aggregator, self.criterion, noise, kept=kept_of(self.target))
 
     def cost(self, num_tasks: int) -> Cost:
-        opening = self.aggregator.opening_passes
+        opening = self.aggregator.opening
         if self.target is not None:
             num_tasks = len(self.target)
             looked_at = self.aggregator.tasks(list(self.target))
-            opening = max(opening, int(any(name in kept_of(self.target) for name in looked_at)))
-        cost = self.step.cost(self.aggregator.backward_passes(num_tasks))
-        return Cost(cost.forward + opening, cost.backward)
+            keeps = any(name in kept_of(self.target) for name in looked_at)
+            opening = Cost(max(opening.forward, int(keeps)), opening.backward)
+        return opening + self.step.cost(self.aggregator.backward_passes(num_tasks))
 
     def cost_with_search(self, num_tasks: int) -> Cost:
-        cost = self.cost(num_tasks)
-        return Cost(cost.forward + self.step.searched_points, cost.backward)
+        return self.cost(num_tasks) + Cost(self.step.searched_points, 0)
 
     def options(self) -> dict[str, Any]:
         target = {} if self.target is None else {"target": dict(self.target)}

@@ -130,8 +130,8 @@ def test_a_kept_task_costs_nothing_until_it_becomes_worse() -> None:
     with posed(model, images, targets) as problem:
         for kind in ("total", "relative"):
             aggregator = create_aggregator(kind)
-            descent = Descent(led(problem, goals_of(goals, model.tasks)), aggregator, None, ["normals"])
-            alone = Descent(led(problem, goals_of({"depth": "x2"}, model.tasks)), aggregator, None, [])
+            descent = Descent(led(problem, goals_of(goals, model.tasks)), aggregator, kept=["normals"])
+            alone = Descent(led(problem, goals_of({"depth": "x2"}, model.tasks)), aggregator)
             here, there = descent.gradient(images)[1], alone.gradient(images)[1]
             torch.testing.assert_close(here, there)
             moved = (images + 0.2 * torch.sign(torch.randn_like(images))).clamp(0, 1)
