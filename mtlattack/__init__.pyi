@@ -12,6 +12,7 @@ from .models import (
     load_checkpoint,
     lower_precision,
     prepare_for_attack,
+    resolve_source,
     wrap,
 )
 from .tasks import create_task, list_tasks
@@ -42,5 +43,6 @@ __all__ = [
     "lower_precision",
     "prepare_for_attack",
     "read_evidence",
+    "resolve_source",
     "wrap",
 ]

@@ -22,6 +22,7 @@ def run(
     attacks: choosing.Attacks = None,
     eps: choosing.Eps = None,
     norm: choosing.Norm = None,
+    target: choosing.Targets = None,
     quantize: choosing.Quantize = False,
     every: choosing.Every = None,
     limit: choosing.Limit = None,
@@ -37,8 +38,8 @@ def run(
 ) -> None:
     """Attack a model and print how much each task lost. A run that was stopped goes on where it was."""
     chosen = choosing.choose(
-        suite, model, checkpoint, data, attacks=attacks, eps=eps, norm=norm, quantize=quantize, every=every,
-        limit=limit, batch_size=batch_size, seed=seed,
+        suite, model, checkpoint, data, attacks=attacks, eps=eps, norm=norm, quantize=quantize, target=target,
+        every=every, limit=limit, batch_size=batch_size, seed=seed,
     )  # fmt: skip
     folder = out or chosen.place("runs")
     with held(folder):

@@ -17,7 +17,7 @@ from mtlattack.data.identity import Identifier, Identity
 from mtlattack.data.labels import stored_task
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.hdf5 import open_hdf5
-from mtlattack.tasks import Task, TaskMap
+from mtlattack.tasks import Task, TaskMap, alone
 
 FORMAT = "mtlattack-dataset"
 FORMAT_VERSION = 1
@@ -216,7 +216,8 @@ def _choose_labels(path: Path, group: h5py.Group, tasks: TaskMap | None) -> dict
     if tasks is None:
         return {name: (name, task) for name, task in stored.items() if task is not None and task.name == name}
     chosen = {}
-    for name, task in tasks.items():
+    for name, wanted in tasks.items():
+        task = alone(wanted)
         matches = [label for label, candidate in stored.items() if candidate == task]
         if not matches:
             labels = ", ".join(f"{label} {t.channels} channels" for label, t in stored.items() if t) or "none"

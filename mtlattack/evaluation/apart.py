@@ -8,10 +8,11 @@ from typing import Any
 import torch
 
 from mtlattack.analysis import Run
-from mtlattack.attacks import Attack
+from mtlattack.attacks import Attack, goals_of
 from mtlattack.data import Batch, PreparedDataset
 from mtlattack.devices import choose_device
 from mtlattack.errors import InputError
+from mtlattack.evaluation.arriving import measure_arrival
 from mtlattack.evaluation.calls import compare_calls
 from mtlattack.evaluation.constants import constant_statistics
 from mtlattack.evaluation.crafting import craft_batch, no_autocast
@@ -23,7 +24,7 @@ from mtlattack.evaluation.plan import make_plan
 from mtlattack.evaluation.preparation import Precision, prepare
 from mtlattack.evaluation.runner import evidence_at
 from mtlattack.evaluation.setup import first_batch, set_up
-from mtlattack.evidence import CLEAN, job_names
+from mtlattack.evidence import CLEAN, job_names, targets_of
 from mtlattack.locking import held
 from mtlattack.tasks import Model
 
@@ -111,17 +112,21 @@ def judge_from(
     )  # fmt: skip
     plan["judged"] = {"source": said.get("model"), "preparation": said.get("preparation")}
     jobs = dict(zip(job_names(plan), [None, *file.claims], strict=True))
+    targets = targets_of(plan)
+    for target in targets.values():
+        goals_of(target, victim.tasks)  # What does not fit is said before anything is done.
     with evidence_at(path, plan, environment, data.ids, fresh) as evidence:
 
         def do(job: str, batch: Batch, rows: slice) -> None:
-            started, attack = time.perf_counter(), jobs[job]
+            started, attack, arrival = time.perf_counter(), jobs[job], None
             if attack is None:
                 measured = judge(prepared.judge, batch.images, batch.targets)
                 evidence.write_constant(rows, constant_statistics(data.tasks, plan["constants"], batch.targets))
             else:
                 kept = file.read(attack, rows, batch.images)
                 measured = judge(prepared.judge, kept.images, batch.targets, batch.images, kept.diagnostics)
-            evidence.write(job, rows, measured, seconds=time.perf_counter() - started)
+                arrival = measure_arrival(prepared.judge, kept.images, batch, targets.get(job))
+            evidence.write(job, rows, measured, time.perf_counter() - started, arrival)
 
         titles = {job: file.claims[attack].name if attack else CLEAN for job, attack in jobs.items()}
         Loop(prepared, titles, batch_size, do).finish(data, evidence.done(), chosen, "judging")

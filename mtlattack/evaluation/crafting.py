@@ -45,6 +45,7 @@ def craft(
     """
     check_precision(precision)
     chosen = choose_device(device)
+    attack.goals(source.tasks)  # What does not fit is said before anything is done.
     with no_autocast(chosen):
         prepared = prepare(source, first_images(data).to(chosen), precision)
     attack = fitted(attack, prepared, data if fit_data is None else fit_data, chosen)

@@ -13,13 +13,14 @@ from mtlattack.analysis import Run
 from mtlattack.attacks import Attack
 from mtlattack.data import Batch, PreparedDataset
 from mtlattack.errors import InputError
+from mtlattack.evaluation.arriving import measure_arrival
 from mtlattack.evaluation.constants import constant_statistics
 from mtlattack.evaluation.crafting import craft_batch, in_words
 from mtlattack.evaluation.judging import judge
 from mtlattack.evaluation.loop import Loop
 from mtlattack.evaluation.preparation import Precision
 from mtlattack.evaluation.setup import set_up
-from mtlattack.evidence import CLEAN, EvidenceFile
+from mtlattack.evidence import CLEAN, EvidenceFile, targets_of
 from mtlattack.locking import held
 from mtlattack.tasks import Model
 
@@ -62,15 +63,17 @@ def evaluate(
     with evidence_at(path, plan, setup.environment, data.ids, fresh) as file:
         done = file.done()
         named = setup.named_attacks(done)
+        targets = targets_of(plan)
 
         def do(job: str, batch: Batch, rows: slice) -> None:
             started, attack = time.perf_counter(), named[job]
             result = craft_batch(prepared, attack, batch)
             with in_words(attack, batch):
                 measured = judge(prepared.judge, result.images, batch.targets, batch.images, result.diagnostics)
+                arrival = measure_arrival(prepared.judge, result.images, batch, targets.get(job))
             if attack is None:
                 file.write_constant(rows, constant_statistics(data.tasks, plan["constants"], batch.targets))
-            file.write(job, rows, measured, seconds=time.perf_counter() - started)
+            file.write(job, rows, measured, time.perf_counter() - started, arrival)
 
         titles = {job: str(attack or CLEAN) for job, attack in named.items()}
         Loop(prepared, titles, batch_size, do).finish(data, done, setup.device, "attacking")

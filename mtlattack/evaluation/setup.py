@@ -26,6 +26,7 @@ from mtlattack.evaluation.preparation import (
     with_graphs,
 )
 from mtlattack.evidence import job_names
+from mtlattack.models import SourceModel
 from mtlattack.tasks import Model
 
 
@@ -83,6 +84,8 @@ def set_up(
         check_cuda_graphs(chosen)
     fit_data = data if fit_data is None else fit_data
     jobs, ensembles = expand(attacks, model.tasks)
+    for job in jobs:
+        job.goals(model.tasks)  # What does not fit is said before anything is done.
     first = first_batch(model, data, batch_size).to(chosen)
     if fit_data.tasks != data.tasks:
         raise InputError(f"the images to fit on have labels for {', '.join(fit_data.tasks)}, not as those to attack")
@@ -107,6 +110,11 @@ def first_batch(model: Model, data: PreparedDataset, batch_size: int) -> Batch:
     """The images that a model is prepared with; InputError for a batch size, labels or tasks that do not fit."""
     if batch_size < 1:
         raise InputError(f"batch_size {batch_size}, expected at least 1")
+    if isinstance(model, SourceModel):
+        raise InputError(
+            f"{type(model).__name__} is a source of adversarial images for others (`craft`, `transfer`): "
+            "its own numbers would say nothing of a model"
+        )
     if data.tasks != dict(model.tasks):
         raise InputError(
             f"the data gives labels for {', '.join(data.tasks)}, the model predicts {', '.join(model.tasks)}"

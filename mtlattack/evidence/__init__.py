@@ -1,6 +1,7 @@
 """What was measured: numbers per image, kept safe and passed on; what they mean is for `analysis` to say."""
 
 from mtlattack.evidence.outcome import (
+    ARRIVAL,
     CLEAN,
     DIAGNOSTICS,
     NORMS,
@@ -8,11 +9,13 @@ from mtlattack.evidence.outcome import (
     Measurement,
     Outcome,
     job_names,
+    targets_of,
     tasks_of_plan,
 )
 from mtlattack.evidence.store import FORMAT_VERSION, EvidenceFile, read_evidence
 
 __all__ = [
+    "ARRIVAL",
     "CLEAN",
     "DIAGNOSTICS",
     "FORMAT_VERSION",
@@ -23,5 +26,6 @@ __all__ = [
     "Outcome",
     "job_names",
     "read_evidence",
+    "targets_of",
     "tasks_of_plan",
 ]

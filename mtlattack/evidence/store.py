@@ -17,12 +17,14 @@ from numpy.typing import NDArray
 
 from mtlattack.errors import InputError
 from mtlattack.evidence.outcome import (
+    ARRIVAL,
     DIAGNOSTICS,
     NORMS,
     Evidence,
     Measurement,
     Outcome,
     job_names,
+    targets_of,
     tasks_of_plan,
 )
 from mtlattack.files import check_room, whole_file
@@ -34,6 +36,8 @@ FORMAT_VERSION = 3
 # Version 2 knew no constant answer; it is read, and never gone on with.
 _READABLE = (2, FORMAT_VERSION)
 _CONSTANT = "constant"
+# Only attacks with a target have it, so that files of others are as they were before there were any.
+_ARRIVAL = "arrival"
 
 
 class EvidenceFile:
@@ -66,8 +70,11 @@ class EvidenceFile:
         with _open(self.path, "r") as file:
             return {name: file[name]["done"][:].astype(bool) for name in job_names(json.loads(file.attrs["plan"]))}
 
-    def write(self, job: str, rows: slice, measured: Measurement, seconds: float) -> None:
-        """Store a batch of a job and mark it as done; `seconds` is spread over its images."""
+    def write(
+        self, job: str, rows: slice, measured: Measurement, seconds: float, arrival: NDArray[Any] | None = None
+    ) -> None:
+        """Store a batch of a job and mark it as done; `seconds` is spread over its images, `arrival` `[B, T, A]` is of
+        an attack with a target."""
         with _open(self.path, "r+") as file:
             group = file[job]
             group["losses"][rows] = measured.losses
@@ -76,6 +83,8 @@ class EvidenceFile:
             group["seconds"][rows] = seconds / len(measured.losses)
             for name, values in measured.statistics.items():
                 group["statistics"][name][rows] = values
+            if arrival is not None:
+                group[_ARRIVAL][rows] = arrival[: rows.stop - rows.start]
             file.flush()
             group["done"][rows] = 1
 
@@ -133,6 +142,8 @@ def _lay_out(file: h5py.File, plan: Mapping[str, Any], environment: Mapping[str,
         group.create_dataset("seconds", data=np.zeros(len(ids), np.float32))
         group.create_dataset("done", data=np.zeros(len(ids), np.uint8))
         _lay_out_statistics(group.create_group("statistics"), tasks, len(ids))
+    for name in targets_of(plan):
+        file[name].create_dataset(_ARRIVAL, data=np.zeros((len(ids), len(tasks), len(ARRIVAL)), np.float64))
     _lay_out_statistics(file.create_group(_CONSTANT), tasks, len(ids))
 
 
@@ -148,6 +159,7 @@ def _read_outcome(group: h5py.Group, tasks: TaskMap) -> Outcome:
         group["perturbation"][:],
         group["diagnostics"][:],
         group["seconds"][:].astype(np.float64),
+        group[_ARRIVAL][:] if _ARRIVAL in group else None,
     )
 
 

@@ -45,6 +45,11 @@ class Job:
         return bool(self.planned.get("white_box", True))
 
     @property
+    def targeted(self) -> bool:
+        """Whether it leads to a target, and not to the highest losses."""
+        return bool(self.config.get("target"))
+
+    @property
     def seeks_smallest(self) -> bool:
         """Whether it looks for the smallest perturbation that does something, and is not to be as strong as it can."""
         return bool(np.isfinite(self.outcome.diagnostics[:, DIAGNOSTICS.index("found")]).any())
