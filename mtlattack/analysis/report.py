@@ -114,7 +114,7 @@ def to_record(analysis: Analysis) -> Record:
         search_precision=plan.get("preparation", {}).get("search", "float32"),
         judged=plan.get("judged"),
         bootstrap={"resamples": RESAMPLES, "seed": BOOTSTRAP_SEED},
-        environment=evidence.environment | plan["environment"],
+        environment=evidence.environment | (plan.get("environment") or {}),
         clean=_first(analysis.clean_metrics),
         clean_intervals=_intervals(analysis.clean_metrics),
         clean_losses=losses,

@@ -8,20 +8,20 @@ from typing import Any
 import torch
 
 from mtlattack.analysis import Run
-from mtlattack.attacks import Attack
-from mtlattack.data import Batch, PreparedDataset
+from mtlattack.attacks import Attack, Result
+from mtlattack.data import Batch, PreparedDataset, repeated
 from mtlattack.devices import choose_device
 from mtlattack.errors import InputError
 from mtlattack.evaluation.calls import compare_calls
 from mtlattack.evaluation.constants import constant_statistics
 from mtlattack.evaluation.crafting import craft_batch, no_autocast
-from mtlattack.evaluation.environment import circumstances
+from mtlattack.evaluation.environment import circumstances, numeric_environment
 from mtlattack.evaluation.judging import judge
 from mtlattack.evaluation.keeping import ImageFile
 from mtlattack.evaluation.loop import Loop
+from mtlattack.evaluation.opening import evidence_at
 from mtlattack.evaluation.plan import make_plan
 from mtlattack.evaluation.preparation import Precision, prepare
-from mtlattack.evaluation.runner import evidence_at
 from mtlattack.evaluation.setup import first_batch, set_up
 from mtlattack.evidence import CLEAN, job_names
 from mtlattack.locking import held
@@ -99,15 +99,19 @@ def judge_from(
     _check_belongs(file, data)
     with no_autocast(chosen):
         prepared = prepare(victim, first, "float32")
-        environment: dict[str, Any] = circumstances() | {
-            "precision_asked": "float32",
-            "sign_agreement": None,
-            "calls": compare_calls(prepared.judge, first.images[:batch_size], first.targets),
-        }
+        environment = (
+            numeric_environment(chosen)
+            | circumstances()
+            | {
+                "precision_asked": "float32",
+                "sign_agreement": None,
+                "calls": compare_calls(prepared.judge, first.images[:batch_size], first.targets),
+            }
+        )
     said = file.plan or {}
     plan = make_plan(
         victim, data, _claimed(file), name=name, suite=said.get("suite"), ensembles=said.get("ensembles", []),
-        preparation=prepared, batch_size=batch_size, device=chosen, seed=said.get("seed", 0),
+        preparation=prepared, batch_size=batch_size, seed=said.get("seed", 0),
     )  # fmt: skip
     plan["judged"] = {"source": said.get("model"), "preparation": said.get("preparation")}
     jobs = dict(zip(job_names(plan), [None, *file.claims], strict=True))
@@ -119,13 +123,19 @@ def judge_from(
                 measured = judge(prepared.judge, batch.images, batch.targets)
                 evidence.write_constant(rows, constant_statistics(data.tasks, plan["constants"], batch.targets))
             else:
-                kept = file.read(attack, rows, batch.images)
+                kept = _filled(file.read(attack, rows, batch.images[: rows.stop - rows.start]), len(batch.ids))
                 measured = judge(prepared.judge, kept.images, batch.targets, batch.images, kept.diagnostics)
             evidence.write(job, rows, measured, seconds=time.perf_counter() - started)
 
         titles = {job: file.claims[attack].name if attack else CLEAN for job, attack in jobs.items()}
         Loop(prepared, titles, batch_size, do).finish(data, evidence.done(), chosen, "judging")
         return Run.of(evidence.read())
+
+
+def _filled(result: Result, size: int) -> Result:
+    """The images repeated as those of the batch are, `Batch.filled`."""
+    noted = {name: repeated(values, size) for name, values in result.diagnostics.items()}
+    return Result(repeated(result.images, size), noted)
 
 
 def _check_belongs(file: ImageFile, data: PreparedDataset) -> None:

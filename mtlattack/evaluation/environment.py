@@ -18,7 +18,7 @@ _VERSIONED = ("mtlattack", "torch", "timm", "numpy")
 
 
 def numeric_environment(device: torch.device) -> dict[str, Any]:
-    """What can change a number: versions, device, arithmetic, threads."""
+    """What can change a number, if only by rounding: versions, device, arithmetic, threads."""
     versions = {name: version(name) for name in _VERSIONED}
     return {
         "versions": {"python": platform.python_version(), **versions},

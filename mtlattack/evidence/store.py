@@ -3,9 +3,12 @@
 Every array is laid out in full, contiguous and zero, before the first batch. A batch then only overwrites bytes of
 arrays and, when these are flushed, its `done` marks; no metadata of the file changes, so a run killed at any moment
 leaves a file that opens, and the batch that was under way is simply not marked.
+
+The evidence of a shard has the plan of the whole run and its own images alone; its environment says which shard it is.
 """
 
 import json
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,7 +36,7 @@ FORMAT = "mtlattack-evidence"
 FORMAT_VERSION = 3
 # Version 2 knew no constant answer; it is read, and never gone on with.
 _READABLE = (2, FORMAT_VERSION)
-_CONSTANT = "constant"
+CONSTANT = "constant"
 
 
 class EvidenceFile:
@@ -55,38 +58,59 @@ class EvidenceFile:
 
     def plan(self) -> dict[str, Any]:
         """The plan that the file was laid out for."""
-        with _open(self.path, "r") as file:
+        with open_evidence(self.path) as file:
             plan: dict[str, Any] = json.loads(file.attrs["plan"])
             return plan
 
+    def environment(self) -> dict[str, Any]:
+        """What it was made on; a shard says here which it is."""
+        with open_evidence(self.path) as file:
+            environment: dict[str, Any] = json.loads(file.attrs["environment"])
+            return environment
+
+    def change_environment(self, environment: Mapping[str, Any]) -> None:
+        """Say otherwise what it was made on (whole or not at all: the file is copied); InputError where it cannot be
+        written."""
+        try:
+            with whole_file(self.path) as partial:
+                shutil.copyfile(self.path, partial)
+                with h5py.File(partial, "r+") as file:
+                    file.attrs["environment"] = json.dumps(environment)
+        except OSError as error:
+            raise InputError(f"cannot write {self.path} ({error})") from None
+
     def done(self) -> dict[str, NDArray[np.bool_]]:
         """For each job which images are finished, `[N]`."""
-        with _open(self.path, "r") as file:
+        with open_evidence(self.path) as file:
             return {name: file[name]["done"][:].astype(bool) for name in job_names(json.loads(file.attrs["plan"]))}
 
     def write(self, job: str, rows: slice, measured: Measurement, seconds: float) -> None:
-        """Store a batch of a job and mark it as done; `seconds` is spread over its images."""
-        with _open(self.path, "r+") as file:
+        """Store a batch of a job and mark it as done; `seconds` is spread over its images.
+
+        What is measured beyond the `rows` is left out: it filled up the batch.
+        """
+        count = rows.stop - rows.start
+        with open_evidence(self.path, "r+") as file:
             group = file[job]
-            group["losses"][rows] = measured.losses
-            group["perturbation"][rows] = measured.perturbation
-            group["diagnostics"][rows] = measured.diagnostics
-            group["seconds"][rows] = seconds / len(measured.losses)
+            group["losses"][rows] = measured.losses[:count]
+            group["perturbation"][rows] = measured.perturbation[:count]
+            group["diagnostics"][rows] = measured.diagnostics[:count]
+            group["seconds"][rows] = seconds / count
             for name, values in measured.statistics.items():
-                group["statistics"][name][rows] = values
+                group["statistics"][name][rows] = values[:count]
             file.flush()
             group["done"][rows] = 1
 
     def write_constant(self, rows: slice, statistics: Mapping[str, NDArray[Any]]) -> None:
         """Store the statistics of the best constant answers, by task, for some images: before their clean job, whose
-        mark says that these are there too."""
-        with _open(self.path, "r+") as file:
+        mark says that these are there too; as in `write`, some may be left out."""
+        with open_evidence(self.path, "r+") as file:
             for name, values in statistics.items():
-                file[_CONSTANT][name][rows] = values
+                file[CONSTANT][name][rows] = values[: rows.stop - rows.start]
 
     def read(self) -> Evidence:
         """The finished evidence; InputError if some images are still missing."""
-        with _open(self.path, "r") as file:
+        with open_evidence(self.path) as file:
             plan, environment = json.loads(file.attrs["plan"]), json.loads(file.attrs["environment"])
             tasks = tasks_of_plan(plan)
             outcomes = []
@@ -98,7 +122,7 @@ class EvidenceFile:
                     )
                 outcomes.append(_read_outcome(file[name], tasks))
             ids = [x.decode() for x in file["id"][:]]
-            constant = _read_statistics(file[_CONSTANT], tasks) if _CONSTANT in file else None
+            constant = _read_statistics(file[CONSTANT], tasks) if CONSTANT in file else None
         return Evidence(plan, environment, ids, tasks, outcomes[0], outcomes[1:], constant)
 
 
@@ -121,7 +145,7 @@ def _lay_out(file: h5py.File, plan: Mapping[str, Any], environment: Mapping[str,
         group.create_dataset("seconds", data=np.zeros(len(ids), np.float32))
         group.create_dataset("done", data=np.zeros(len(ids), np.uint8))
         _lay_out_statistics(group.create_group("statistics"), tasks, len(ids))
-    _lay_out_statistics(file.create_group(_CONSTANT), tasks, len(ids))
+    _lay_out_statistics(file.create_group(CONSTANT), tasks, len(ids))
 
 
 def _lay_out_statistics(group: h5py.Group, tasks: TaskMap, images: int) -> None:
@@ -144,8 +168,8 @@ def _read_statistics(group: h5py.Group, tasks: TaskMap) -> dict[str, NDArray[np.
 
 
 @contextmanager
-def _open(path: Path, mode: str) -> Iterator[h5py.File]:
-    """The file; InputError for what is no evidence, and where something that belongs into it is missing."""
+def open_evidence(path: Path, mode: str = "r") -> Iterator[h5py.File]:
+    """The HDF5 file; InputError for what is no evidence, and where something that belongs into it is missing."""
     with open_hdf5(path, "evidence", format=FORMAT, versions=_READABLE, mode=mode) as file:
         try:
             yield file

@@ -144,7 +144,7 @@ def test_other_images_cannot_be_paired(tiny_evidence: Evidence) -> None:
 
 
 def test_cards_and_runs_are_compared_field_by_field(board: Board, stored: StoredRow, tiny_evidence: Evidence) -> None:
-    other = changed(tiny_evidence, lambda e: e.plan["environment"].update(versions={"torch": "0"}))
+    other = changed(tiny_evidence, lambda e: e.environment.update(versions={"torch": "0"}))
     new = store(board.root, *row_of(other, name="other", paper="https://example.org/"))
     found = compare_cards(stored, new)
     assert FieldDifference("model.name", stored.row.model.name, "other") in found
