@@ -8,13 +8,13 @@ attack = mta.create_attack("apgd-dgba", eps=8 / 255, steps=20)
 print(mta.evaluate(model, data, [attack]).report())
 """
 
-from mtlattack.analysis import Record, Report, Run
+from mtlattack.analysis import Record, Report, Run, merge
 from mtlattack.analysis import read_run as read_evidence
 from mtlattack.attacks import Attack, Threat, create_attack, list_attacks
 from mtlattack.data import list_datasets, load_dataset
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.evaluation import evaluate, list_suites, load_suite
-from mtlattack.evidence import Evidence
+from mtlattack.evidence import Evidence, Shard
 from mtlattack.models import (
     Output,
     create_model,
@@ -36,6 +36,7 @@ __all__ = [
     "Record",
     "Report",
     "Run",
+    "Shard",
     "Threat",
     "UnknownNameError",
     "__version__",
@@ -53,6 +54,7 @@ __all__ = [
     "load_dataset",
     "load_suite",
     "lower_precision",
+    "merge",
     "prepare_for_attack",
     "read_evidence",
     "wrap",

@@ -6,7 +6,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from mtlattack.cli import craft, data, layout, leaderboard, listing, run, show, train
+from mtlattack.cli import craft, data, layout, leaderboard, listing, merge, run, show, train
 from mtlattack.errors import InputError
 
 # Click's class, which typer brings in a place that depends on its version.
@@ -23,6 +23,7 @@ app = typer.Typer(
 app.command("run")(run.run)
 app.command("craft")(craft.craft)
 app.command("judge")(craft.judge)
+app.command("merge")(merge.merge_folders)
 app.command("list")(listing.list_names)
 app.command("show")(show.show)
 app.command("train")(train.train_recipe)

@@ -16,7 +16,7 @@ import numpy as np
 from mtlattack.errors import InputError
 from mtlattack.evidence.outcome import job_names
 from mtlattack.evidence.parts import differing, parts_of
-from mtlattack.evidence.shard import Shard
+from mtlattack.evidence.shard import WHOLE, Shard
 from mtlattack.evidence.store import EvidenceFile, open_evidence
 from mtlattack.files import whole_file
 from mtlattack.locking import held
@@ -51,21 +51,21 @@ def merge_shards(shards: Sequence[Path], path: Path, *, fresh: bool = False) -> 
     Its numbers are those of the shards, bit for bit; its environment lists theirs under `parts`, and where they ran on
     different devices, threads or versions, so that some may differ by rounding from those of one machine, there is a
     warning. The file is written whole or not at all, in memory that does not grow with the images. InputError names the
-    file for evidence that is missing, damaged, unfinished, of no shard, of another run or given twice, for shards that
+    file for evidence that is missing, damaged, unfinished, of another run or given twice, for shards that
     overlap, the shards that are missing, and a `path` that holds another run (unless `fresh`) or that somebody uses.
     """
     parts = [_read(shard) for shard in shards]
-    _check(parts, shards)
+    _check(parts)
+    for part in parts:
+        if part.path.resolve() == path.resolve():
+            raise InputError(f"{part} cannot be what it is merged to; choose another --out")
     with held(path.parent):
         if path.exists() and not fresh:
             check_same_run(path, EvidenceFile(path).plan(), parts[0].plan)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(path) as partial:
-            EvidenceFile.create(partial, parts[0].plan, _environment(parts), _joined_ids(parts))
-            with h5py.File(partial, "r+") as whole, ExitStack() as stack:
-                files = [stack.enter_context(open_evidence(part.path)) for part in parts]
-                for name, array in _arrays(whole):
-                    _copy(parts, [file[name] for file in files], array)
+        try:
+            _write(parts, path)
+        except OSError as error:
+            raise InputError(f"cannot write {path} ({error})") from None
     unlike = differing(parts_of(_environment(parts)))
     if unlike:
         warnings.warn(
@@ -74,6 +74,16 @@ def merge_shards(shards: Sequence[Path], path: Path, *, fresh: bool = False) -> 
             stacklevel=2,
         )
     return EvidenceFile(path)
+
+
+def _write(parts: Sequence[Part], path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(path) as partial:
+        EvidenceFile.create(partial, parts[0].plan, _environment(parts), _joined_ids(parts))
+        with h5py.File(partial, "r+") as whole, ExitStack() as stack:
+            files = [stack.enter_context(open_evidence(part.path)) for part in parts]
+            for name, array in _arrays(whole):
+                _copy(parts, [file[name] for file in files], array)
 
 
 def check_same_run(path: Path, stored: dict[str, Any], plan: dict[str, Any]) -> None:
@@ -89,9 +99,8 @@ def _read(path: Path) -> Part:
     """A shard; InputError for what is none, or is not finished."""
     with open_evidence(path) as file:
         plan, environment = json.loads(file.attrs["plan"]), json.loads(file.attrs["environment"])
-        if "shard" not in environment:
-            raise InputError(f"{path} holds no shard but a whole run")
-        part = Part(path, Shard.parse(environment["shard"]), plan, environment, [x.decode() for x in file["id"][:]])
+        ids = [x.decode() for x in file["id"][:]]
+        part = Part(path, Shard.parse(environment.get("shard", str(WHOLE))), plan, environment, ids)
         for job in job_names(plan):
             missing = int((file[job]["done"][:] == 0).sum())
             if missing:
@@ -101,7 +110,7 @@ def _read(path: Path) -> Part:
     return part
 
 
-def _check(parts: Sequence[Part], paths: Sequence[Path]) -> None:
+def _check(parts: Sequence[Part]) -> None:
     """InputError unless these are the shards of one run, each image once."""
     if not parts:
         raise InputError("there are no shards to merge")

@@ -16,7 +16,8 @@ class Shard:
 
     def __post_init__(self) -> None:
         if not 1 <= self.number <= self.of:
-            raise InputError(f"shard {self} is not there, expected 1/{max(self.of, 1)} to {max(self.of, 1)}/{self.of}")
+            expected = f"1/{self.of} to {self.of}/{self.of}" if self.of > 0 else "k/n, n at least 1"
+            raise InputError(f"there is no shard {self}, expected {expected}")
 
     @staticmethod
     def parse(text: str) -> "Shard":

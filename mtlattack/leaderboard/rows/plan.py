@@ -139,7 +139,7 @@ class Circumstances(Part):
     # Only of a run that was asked for them.
     cuda_graphs: dict[Literal["judge", "search"], Nonnegative | None] | None = None
     # Only of a run that was made in several; all of what is numeric stands in the plan of evidence of earlier versions.
-    parts: Items[Piece] | None = Field(None, min_length=1)
+    parts: Items[Piece] = Field(default_factory=list)
     versions: dict[Name, Label] | None = None
     device: Label | None = None
     dtype: Name | None = None
