@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mtlattack.analysis.change import Change, measure_change, resampling_weights, weighted_metrics
+from mtlattack.analysis.change import Change, measure_change, weighted_metrics
 from mtlattack.analysis.report import BOOTSTRAP_SEED, RESAMPLES, interval, number
+from mtlattack.analysis.resampling import resampling_weights
 from mtlattack.errors import InputError
 from mtlattack.evidence import NUMERIC, Evidence, differing, parts_of
 

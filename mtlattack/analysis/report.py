@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtlattack.analysis import skill
-from mtlattack.analysis.change import Array, Change, bounds, measure_change, resampling_weights, weighted_metrics
+from mtlattack.analysis.change import Change, bounds, measure_change, weighted_metrics
 from mtlattack.analysis.ensembles import ensemble_change, ensemble_skill, shares
 from mtlattack.analysis.record import AttackResult, Interval, Intervals, Metrics, Record, RobustSkill, Skill
+from mtlattack.analysis.resampling import Array, Weights, resampling_weights
 from mtlattack.analysis.skill import constant_metrics
 from mtlattack.analysis.summaries import SKILL
 from mtlattack.analysis.tables import render_text
@@ -30,7 +31,7 @@ class Analysis:
     is `[1 + RESAMPLES]`, the images as they are first."""
 
     evidence: Evidence
-    weights: Array
+    weights: Weights
     clean_metrics: dict[str, dict[str, Array]]
     constant: Arrays | None
     jobs: list[Job]

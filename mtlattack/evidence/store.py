@@ -37,6 +37,8 @@ FORMAT_VERSION = 3
 # Version 2 knew no constant answer; it is read, and never gone on with.
 _READABLE = (2, FORMAT_VERSION)
 CONSTANT = "constant"
+# Of more images than these the numbers stay in the file.
+IN_MEMORY = 20_000
 
 
 class EvidenceFile:
@@ -109,7 +111,10 @@ class EvidenceFile:
                 file[CONSTANT][name][rows] = values[: rows.stop - rows.start]
 
     def read(self) -> Evidence:
-        """The finished evidence; InputError if some images are still missing."""
+        """The finished evidence; InputError if some images are still missing.
+
+        Of more than IN_MEMORY images the arrays are views of the file, of the type that they are stored in.
+        """
         with open_evidence(self.path) as file:
             plan, environment = json.loads(file.attrs["plan"]), json.loads(file.attrs["environment"])
             tasks = tasks_of_plan(plan)
@@ -139,32 +144,47 @@ def _lay_out(file: h5py.File, plan: Mapping[str, Any], environment: Mapping[str,
     file.create_dataset("id", data=ids, dtype=h5py.string_dtype())
     for name in job_names(plan):
         group = file.create_group(name)
-        group.create_dataset("losses", data=np.zeros((len(ids), len(tasks)), np.float32))
-        group.create_dataset("perturbation", data=np.zeros((len(ids), len(NORMS)), np.float64))
-        group.create_dataset("diagnostics", data=np.zeros((len(ids), len(DIAGNOSTICS)), np.float64))
-        group.create_dataset("seconds", data=np.zeros(len(ids), np.float32))
-        group.create_dataset("done", data=np.zeros(len(ids), np.uint8))
+        _zeros(group, "losses", (len(ids), len(tasks)), np.float32)
+        _zeros(group, "perturbation", (len(ids), len(NORMS)), np.float64)
+        _zeros(group, "diagnostics", (len(ids), len(DIAGNOSTICS)), np.float64)
+        _zeros(group, "seconds", (len(ids),), np.float32)
+        _zeros(group, "done", (len(ids),), np.uint8)
         _lay_out_statistics(group.create_group("statistics"), tasks, len(ids))
     _lay_out_statistics(file.create_group(CONSTANT), tasks, len(ids))
 
 
 def _lay_out_statistics(group: h5py.Group, tasks: TaskMap, images: int) -> None:
     for name, task in tasks.items():
-        group.create_dataset(name, data=np.zeros((images, len(task.statistics_names)), np.float32))
+        _zeros(group, name, (images, len(task.statistics_names)), np.float32)
+
+
+def _zeros(group: h5py.Group, name: str, shape: tuple[int, ...], dtype: type[np.generic]) -> None:
+    """An array of zeros, written in full, though never in memory as a whole."""
+    array = group.create_dataset(name, shape, dtype)
+    for begin in range(0, shape[0], IN_MEMORY):
+        array[begin : begin + IN_MEMORY] = 0
 
 
 def _read_outcome(group: h5py.Group, tasks: TaskMap) -> Outcome:
     return Outcome(
-        group["losses"][:].astype(np.float64),
+        _values(group["losses"]),
         _read_statistics(group["statistics"], tasks),
-        group["perturbation"][:],
-        group["diagnostics"][:],
-        group["seconds"][:].astype(np.float64),
+        _values(group["perturbation"]),
+        _values(group["diagnostics"]),
+        _values(group["seconds"]),
     )
 
 
 def _read_statistics(group: h5py.Group, tasks: TaskMap) -> dict[str, NDArray[np.float64]]:
-    return {name: group[name][:].astype(np.float64) for name in tasks}
+    return {name: _values(group[name]) for name in tasks}
+
+
+def _values(array: h5py.Dataset) -> NDArray[Any]:
+    """What an array holds: float64 in memory, or of very many images a view of the file, as it is stored."""
+    offset = array.id.get_offset()
+    if len(array) <= IN_MEMORY or offset is None:
+        return array[:].astype(np.float64)  # type: ignore[no-any-return]
+    return np.asarray(np.memmap(array.file.filename, array.dtype, "r", offset, array.shape))
 
 
 @contextmanager

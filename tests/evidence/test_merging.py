@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from mtlattack.errors import InputError
-from mtlattack.evidence import Evidence, EvidenceFile, Measurement, Shard, merge_shards, merging, read_evidence
+from mtlattack.evidence import Evidence, EvidenceFile, Measurement, Shard, merge_shards, merging, read_evidence, store
 from mtlattack.locking import held
 from mtlattack.tasks import Depth
 
@@ -196,3 +196,14 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(InputError, match="cannot write .*evidence.h5 .*No space left"):
         merge_shards(shards, out)
     assert out.read_bytes() == content and [*out.parent.iterdir()] == [out]
+
+
+def test_of_many_images_the_numbers_stay_in_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same numbers, by views of it."""
+    path = write(tmp_path, "1/1")
+    expected = read_evidence(path)
+    monkeypatch.setattr(store, "IN_MEMORY", 3)
+    found = read_evidence(write(tmp_path / "laid out in pieces", "1/1"))
+    assert_whole(found)
+    assert found.clean.statistics["depth"].dtype == np.float32 and not found.clean.losses.flags.writeable
+    np.testing.assert_array_equal(found.attacked[0].seconds, expected.attacked[0].seconds)

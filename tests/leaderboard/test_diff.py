@@ -9,8 +9,9 @@ from checking_toys import changed
 from command_toys import bad, good, hopeless, of_version, put, without_skill
 from leaderboard_toys import row_of, store
 
-from mtlattack.analysis.change import LOSS_FLOOR, resampling_weights
+from mtlattack.analysis.change import LOSS_FLOOR
 from mtlattack.analysis.report import BOOTSTRAP_SEED
+from mtlattack.analysis.resampling import resampling_weights
 from mtlattack.errors import InputError
 from mtlattack.evidence import Evidence, Outcome
 from mtlattack.leaderboard.board import Board, StoredRow

@@ -24,7 +24,7 @@ def loss_without_metric(run: Finished) -> list[Sighting] | None:
 
 def _rise(run: Finished, job: Job, column: int, task: str) -> Array:
     """Relative change of a task's mean loss over the images with valid pixels, `[R]`; NaN where there is none."""
-    weights = run.weights * (run.clean.statistics[task][:, 0] > 0)
-    before, after = weights @ run.clean.losses[:, column], weights @ job.outcome.losses[:, column]
+    valid = run.clean.statistics[task][:, 0] > 0
+    before, after = (run.weights @ (valid * outcome.losses[:, column]) for outcome in (run.clean, job.outcome))
     rise: Array = np.divide(after, before, out=np.full(before.shape, np.nan), where=before > 0) - 1
     return rise

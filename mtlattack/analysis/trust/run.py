@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from mtlattack.analysis.change import Array, Change
+from mtlattack.analysis.resampling import Weights
 from mtlattack.analysis.skill import Metrics
 from mtlattack.epsilon import threat_text
 from mtlattack.evidence import DIAGNOSTICS, Outcome
@@ -67,7 +68,7 @@ class Finished:
     jobs: Sequence[Job]
     clean: Outcome
     tasks: Mapping[str, Task]
-    weights: Array
+    weights: Weights
     calls: Mapping[str, Any] | None
     clean_metrics: Metrics
     constant: Metrics | None
