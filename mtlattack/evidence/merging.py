@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,7 +86,7 @@ def _write(parts: Sequence[Part], path: Path) -> None:
                 _copy(parts, [file[name] for file in files], array)
 
 
-def check_same_run(path: Path, stored: dict[str, Any], plan: dict[str, Any]) -> None:
+def check_same_run(path: Path, stored: Mapping[str, Any], plan: Mapping[str, Any]) -> None:
     """InputError names in what the plan that is `stored` at a path is another than `plan`."""
     other = [key for key, value in plan.items() if stored.get(key) != value]
     if other:

@@ -50,8 +50,9 @@ def test_what_cannot_be_merged(command: list[object], cli: CommandLine) -> None:
     assert "the shards do not lie together in the folder of their run; say with --out" in cli.bad("merge", "empty")
     assert "no evidence file empty/evidence.h5" in cli.bad("merge", "empty", "--out", "whole")
     cli.good(*command[:-1], "none", "--out", "parts", "--shard", "3/3")
-    assert "(shard 3/3) is of another run than parts/shard-1-of-3/evidence.h5 (shard 1/3) (other attacks)" in cli.bad(
-        "merge", "parts"
+    assert (
+        "(shard 3/3) is of another run than parts/shard-1-of-3/evidence.h5 (shard 1/3) (other attacks, suite)"
+        in cli.bad("merge", "parts")
     )
 
 
