@@ -60,7 +60,7 @@ def craft_to(
             file = ImageFile.create(path, setup.plan, data.ids, setup.jobs, data.size)
         else:
             file = ImageFile(path)
-            if file.plan != setup.plan:
+            if any((file.plan or {}).get(key) != value for key, value in setup.plan.items()):
                 raise InputError(
                     f"{path} holds images of another plan; start anew with --fresh or choose another --out"
                 )
@@ -99,15 +99,13 @@ def judge_from(
     _check_belongs(file, data)
     with no_autocast(chosen):
         prepared = prepare(victim, first, "float32")
-        environment = (
-            numeric_environment(chosen)
-            | circumstances()
-            | {
-                "precision_asked": "float32",
-                "sign_agreement": None,
-                "calls": compare_calls(prepared.judge, first.images[:batch_size], first.targets),
-            }
-        )
+        environment: dict[str, Any] = {
+            **numeric_environment(chosen),
+            **circumstances(),
+            "precision_asked": "float32",
+            "sign_agreement": None,
+            "calls": compare_calls(prepared.judge, first.images[:batch_size], first.targets),
+        }
     said = file.plan or {}
     plan = make_plan(
         victim, data, _claimed(file), name=name, suite=said.get("suite"), ensembles=said.get("ensembles", []),

@@ -47,14 +47,11 @@ def _open_or_create(
     check_same_run(path, file.plan(), plan)
     if found.get("shard") != environment.get("shard"):
         raise InputError(f"{path} holds {_named(found)} of this run, not {_named(environment)}; choose another --out")
-    # What an earlier version has in the plan, which says as much.
     parts = parts_of(found, file.plan())
-    if unlike := differing([parts[-1], environment]):
-        if not all(marks.all() for marks in file.done().values()):
-            warnings.warn(
-                f"{path} goes on with other {', '.join(unlike)}: numbers may differ by rounding", stacklevel=6
-            )
-            file.change_environment({**found, "parts": [*parts, *parts_of(environment)]})
+    other = differing([parts[-1], environment])
+    if other and not all(marks.all() for marks in file.done().values()):
+        warnings.warn(f"{path} goes on with other {', '.join(other)}: numbers may differ by rounding", stacklevel=6)
+        file.change_environment({**found, "parts": [*parts, *parts_of(environment)]})
     return file
 
 

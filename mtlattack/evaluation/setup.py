@@ -94,15 +94,13 @@ def set_up(
         raise InputError(f"the images to fit on have labels for {', '.join(fit_data.tasks)}, not as those to attack")
     with no_autocast(chosen):
         prepared = prepare(model, first, precision)
-        environment = (
-            numeric_environment(chosen)
-            | circumstances()
-            | {
-                "precision_asked": precision,
-                "sign_agreement": prepared.sign_agreement,
-                "calls": compare_calls(prepared.judge, first.images[:batch_size], first.targets),
-            }
-        )
+        environment: dict[str, Any] = {
+            **numeric_environment(chosen),
+            **circumstances(),
+            "precision_asked": precision,
+            "sign_agreement": prepared.sign_agreement,
+            "calls": compare_calls(prepared.judge, first.images[:batch_size], first.targets),
+        }
         if cuda_graphs:  # After the calls: they are compared without TF32, which a recording would hold on to.
             prepared = with_graphs(prepared, first.images, full_size(batch_size, len(data)))
             environment["cuda_graphs"] = prepared.speed_ups
