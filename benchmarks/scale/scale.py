@@ -6,10 +6,11 @@
 import hashlib
 import json
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any, TypeVar
@@ -28,7 +29,7 @@ from mtlattack.evidence import EvidenceFile, Measurement, Shard, job_names, merg
 from mtlattack.files import write_json, write_section
 
 T = TypeVar("T")
-SHARDS, BATCH, BLOCK = 2, 64, 20_000
+SHARDS, BATCH, BLOCK = 2, 500, 20_000
 _MB = 1024
 
 
@@ -93,11 +94,11 @@ def _merged(stages: Stages, files: list[Path], path: Path) -> None:
 
 
 def _plan(ids: list[str]) -> dict[str, Any]:
-    """That of a run with five attacks."""
+    """That of a run with two attacks."""
     first = evaluate(Trivial(), Generated(1), [create_attack("fgsm-total", eps=4 / 255)], device="cpu").plan
     identity = json.dumps(ids).encode()
     digests = {**first["data"]["sha256"], "id": hashlib.sha256(identity).hexdigest()}
-    return {**first, "data": {**first["data"], "images": len(ids), "sha256": digests}, "attacks": first["attacks"] * 5}
+    return {**first, "data": {**first["data"], "images": len(ids), "sha256": digests}, "attacks": first["attacks"] * 2}
 
 
 def _write(file: Path, plan: dict[str, Any], ids: list[str], shard: Shard) -> None:
@@ -135,24 +136,18 @@ def table(kind: str, measured: dict[int, dict[str, Any]]) -> str:
 
 
 def main(
-    runs: Annotated[list[int], typer.Option(help="Numbers of images to attack.")] = [1_000, 10_000, 100_000],  # noqa: B006
+    runs: Annotated[list[int], typer.Option(help="Numbers of images to attack.")] = [1_000, 10_000, 30_000],  # noqa: B006
     evidence: Annotated[list[int], typer.Option(help="Numbers of images of evidence.")] = [10_000, 100_000, 1_000_000],  # noqa: B006
-    work: Annotated[str | None, typer.Option(hidden=True, help="One measurement, in a process of its own.")] = None,
     json_path: Annotated[Path | None, typer.Option("--json", help="Where to write every number.")] = None,
     readme: Annotated[Path | None, typer.Option(help="File whose marked sections get the tables.")] = None,
 ) -> None:
-    """Measure each number of images in a fresh process."""
-    if work is not None:
-        kind, size = work.split(":")
-        print(json.dumps(WORKS[kind](int(size))))
-        return
+    """Measure each number of images in a process of its own."""
     run_by = {**numeric_environment(torch.device("cpu")), **circumstances(), "load_average": os.getloadavg()[0]}
     found: dict[str, dict[int, dict[str, Any]]] = {"runs": {}, "evidence": {}}
     for kind, sizes in (("runs", runs), ("evidence", evidence)):
         for size in sizes:
-            command = [sys.executable, __file__, "--work", f"{kind}:{size}"]
-            process = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-            found[kind][size] = json.loads(process.stdout.splitlines()[-1])
+            with ProcessPoolExecutor(1, get_context("fork")) as process:
+                found[kind][size] = process.submit(WORKS[kind], size).result()
             print(f"{kind} {size}: {found[kind][size]}", file=sys.stderr, flush=True)
             if json_path:
                 write_json(json_path, {"benchmark": "scale", "circumstances": run_by, "seed": 0, **found})
