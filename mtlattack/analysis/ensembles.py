@@ -108,7 +108,10 @@ def shares(clean: Outcome, members: Sequence[Outcome], tasks: Mapping[str, Task]
 
 def _pick(values: Sequence[Array], chosen: Indices) -> Array:
     """Row n of the array that was chosen for image n."""
-    picked: Array = np.stack(values)[chosen, np.arange(len(chosen))]
+    picked = np.empty_like(values[0])
+    for place, rows in enumerate(values):
+        own = chosen == place
+        picked[own] = rows[own]
     return picked
 
 
