@@ -162,7 +162,8 @@ def _zeros(group: h5py.Group, name: str, shape: tuple[int, ...], dtype: type[np.
     """An array of zeros, written in full, though never in memory as a whole."""
     array = group.create_dataset(name, shape, dtype)
     for begin in range(0, shape[0], IN_MEMORY):
-        array[begin : begin + IN_MEMORY] = 0
+        rows = min(IN_MEMORY, shape[0] - begin)
+        array[begin : begin + rows] = np.zeros((rows, *shape[1:]), dtype)  # h5py would broadcast a 0 row by row
 
 
 def _read_outcome(group: h5py.Group, tasks: TaskMap) -> Outcome:
