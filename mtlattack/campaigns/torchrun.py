@@ -33,12 +33,7 @@ class Ranks:
     """The processes of this torchrun, as `evaluation.ranks.Ranks`; the first finds out for all."""
 
     def __init__(self) -> None:
-        self.rank, self.size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
-
-    @property
-    def shard(self) -> Shard:
-        """That of this process."""
-        return Shard(self.rank + 1, self.size)
+        self.rank = torch.distributed.get_rank()
 
     def once(self, compute: Callable[[], T]) -> T:
         """What `compute` gives in the first process; its InputError is raised in all."""
@@ -79,8 +74,9 @@ def evaluate_together(
     all are started again. `options` and errors as for `evaluate`; InputError also for a `device` with a number, and
     where there are fewer images than processes.
     """
+    shard = Shard(int(os.environ["RANK"]) + 1, int(os.environ["WORLD_SIZE"]))
+    shard.positions(len(data))  # What is wrong in all of them is better said before they meet.
     with _joined() as ranks, held(folder) if ranks.rank == 0 else nullcontext():
-        shard = ranks.shard
         evaluate(
             model, data, attacks, path=_evidence_of(shard, folder), device=_device_of(device), fresh=fresh,
             shard=shard, ranks=ranks, **options,
@@ -88,7 +84,7 @@ def evaluate_together(
         ranks.any(False)  # All have come to here.
         if ranks.rank > 0:
             return None
-        shards = [_evidence_of(Shard(number, ranks.size), folder) for number in range(1, ranks.size + 1)]
+        shards = [_evidence_of(Shard(number, shard.of), folder) for number in range(1, shard.of + 1)]
         return merge(shards, folder / "evidence.h5", fresh=fresh)
 
 

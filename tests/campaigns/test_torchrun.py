@@ -14,7 +14,7 @@ from evaluation_toys import PREPARING, assert_equal
 from shard_toys import TinyNet, done_in, tiny_data, write_tiny
 from torchrun_toys import attacks, start_ranks
 
-from mtlattack.campaigns import launched, torchrun
+from mtlattack.campaigns import evaluate_together, launched, torchrun
 from mtlattack.errors import InputError
 from mtlattack.evaluation import evaluate
 from mtlattack.evidence import read_evidence
@@ -42,13 +42,14 @@ def test_ranks_do_one_run(tmp_path: Path) -> None:
     assert said == [{"images": 7, "hashed": True, "fits": 1}, {"images": None, "hashed": False, "fits": 0}]
 
 
-def test_a_mistake_is_told_by_all(tmp_path: Path) -> None:
-    """Two processes, one image."""
-    ranks = start_ranks(write_tiny(tmp_path / "tiny.h5", 1), tmp_path / "run")
-    for rank in ranks:
-        rank.join(300)
-        assert rank.exitcode == 1
-    assert not list(tmp_path.glob("run/**/*.h5"))
+def test_more_processes_than_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Said by each before they meet."""
+    monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    data = tiny_data(write_tiny(tmp_path / "tiny.h5", 1))
+    with pytest.raises(InputError, match="shard 2/2: there are 1 images, expected at least one for each of 2"):
+        evaluate_together(TinyNet(), data, attacks(), folder=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(
