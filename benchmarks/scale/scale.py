@@ -136,7 +136,7 @@ def table(kind: str, measured: dict[int, dict[str, Any]]) -> str:
 
 
 def main(
-    runs: Annotated[list[int], typer.Option(help="Numbers of images to attack.")] = [1_000, 10_000, 30_000],  # noqa: B006
+    runs: Annotated[list[int], typer.Option(help="Numbers of images to attack.")] = [1_000, 10_000, 100_000],  # noqa: B006
     evidence: Annotated[list[int], typer.Option(help="Numbers of images of evidence.")] = [10_000, 100_000, 1_000_000],  # noqa: B006
     json_path: Annotated[Path | None, typer.Option("--json", help="Where to write every number.")] = None,
     readme: Annotated[Path | None, typer.Option(help="File whose marked sections get the tables.")] = None,

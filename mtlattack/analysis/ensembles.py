@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mtlattack.analysis.change import Array, Change, loss_ratio, measure_change, metrics_of, weighted_metrics
-from mtlattack.analysis.resampling import Weights
+from mtlattack.analysis.change import Change, loss_ratio, measure_change, metrics_of, weighted_metrics
+from mtlattack.analysis.resampling import Array, Weights
 from mtlattack.analysis.skill import Metrics, Skill, measure_skill
 from mtlattack.evidence import Evidence, Outcome
 from mtlattack.tasks import Task

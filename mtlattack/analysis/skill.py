@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mtlattack.analysis.change import Array, weighted_metrics
-from mtlattack.analysis.resampling import Weights
+from mtlattack.analysis.change import weighted_metrics
+from mtlattack.analysis.resampling import Array, Weights
 from mtlattack.evidence import Evidence
 from mtlattack.tasks import Task
 

@@ -44,9 +44,9 @@ class Ranks:
             except InputError as error:
                 box = [(None, str(error))]
         torch.distributed.broadcast_object_list(box, src=0)
-        value, error = box[0]
-        if error is not None:
-            raise InputError(error)
+        value, complaint = box[0]
+        if complaint is not None:
+            raise InputError(complaint)
         return value  # type: ignore[no-any-return]
 
     def any(self, here: bool) -> bool:

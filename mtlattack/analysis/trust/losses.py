@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from mtlattack.analysis.change import Array, bounds
+from mtlattack.analysis.change import bounds
+from mtlattack.analysis.resampling import Array
 from mtlattack.analysis.trust.run import Finished, Job, Sighting
 
 RISE = 0.1

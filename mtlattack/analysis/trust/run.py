@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from mtlattack.analysis.change import Array, Change
-from mtlattack.analysis.resampling import Weights
+from mtlattack.analysis.change import Change
+from mtlattack.analysis.resampling import Array, Weights
 from mtlattack.analysis.skill import Metrics
 from mtlattack.epsilon import threat_text
 from mtlattack.evidence import DIAGNOSTICS, Outcome
