@@ -41,16 +41,16 @@ def test_every_row_shows_and_exports(rows: list[StoredRow], last: dict[str, Even
     lines = list(csv.DictReader(io.StringIO(to_csv(rows, last), newline="")))
     assert {line["row"] for line in lines} == {stored.id for stored in rows}
     for ranking in select(rows, last, Selection(withdrawn=True)):
-        assert all(place.standing.stored.record.attacks for place in ranking.places)
-        with_skill = [place.standing.robust is not None for place in ranking.places]
+        assert all(standing.stored.record.attacks for standing in ranking.standings)
+        with_skill = [standing.robust is not None for standing in ranking.standings]
         assert sorted(with_skill, reverse=True) == with_skill
-        assert [place.rank is not None for place in ranking.places if place.standing.counts] == [
-            place.standing.robust is not None for place in ranking.places if place.standing.counts
+        assert [standing.rank is not None for standing in ranking.standings if standing.counts] == [
+            standing.robust is not None for standing in ranking.standings if standing.counts
         ]
 
 
 def test_a_new_column_touches_no_row(rows: list[StoredRow], last: dict[str, Event], tmp_path: Path) -> None:
-    added = Plain("images", "images", "row", lambda place: place.standing.stored.record.data["images"])
+    added = Plain("images", "images", "row", lambda standing: standing.stored.record.data["images"])
     COLUMNS.append(added)
     try:
         assert "| images |" in rankings_to_markdown(select(rows, last, Selection(top=1)))

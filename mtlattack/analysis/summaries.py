@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from mtlattack.analysis.record import AttackResult, Interval
+from mtlattack.analysis.record import AttackResult, Interval, Skill
 
 UNDEFINED = Interval(value=None, low=None, high=None)
 
@@ -29,9 +29,19 @@ class Summary:
         return choose(known, key=lambda pair: pair[0])[1]
 
 
+def mean_of(skill: Skill | None) -> Interval:
+    """Skill over all tasks; undefined where there is none."""
+    return UNDEFINED if skill is None else skill.mean
+
+
+def worst_of(skill: Skill | None) -> Interval:
+    """Skill of the worst task; undefined where there is none."""
+    return UNDEFINED if skill is None else skill.worst
+
+
 SKILL = Summary(
     "skill", "skill", "mean over tasks of the skill that is left: 1 perfect, 0 no better than a constant answer",
-    lambda r: UNDEFINED if r.skill is None else r.skill.mean, True, False,
+    lambda r: mean_of(r.skill), True, False,
 )  # fmt: skip
 ARP = Summary(
     "arp", "arp %", "average relative performance: mean relative change of the metrics, negative is worse",

@@ -70,7 +70,7 @@ def judge(
     out: Annotated[Path | None, typer.Option(help="Folder of the results; default: beside the file.")] = None,
     fresh: choosing.Fresh = False,
 ) -> None:
-    """Measure what adversarial images do to a model, whoever made them; by default the one that they were made on."""
+    """Measure what adversarial images do to a model, whoever made them. By default it is the one they were made on."""
     file = ImageFile(images)
     said = file.plan or {"model": {"name": None}, "data": {"name": None, "split": "test"}, "batch_size": 16}
     reference = model or (str(checkpoint) if checkpoint else said["model"]["name"])

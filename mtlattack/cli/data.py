@@ -8,9 +8,9 @@ import typer
 from mtlattack.data import PreparedDataset, dataset_path, list_datasets, load_dataset, prepare, preview, verify
 from mtlattack.data.verify import SplitReport
 from mtlattack.errors import InputError
-from mtlattack.evaluation import load_suite
+from mtlattack.evaluation import list_suites, load_suite
 
-app = typer.Typer(help="Prepare, verify and preview data sets.", no_args_is_help=True)
+app = typer.Typer(help="Prepare, verify and preview data sets.", no_args_is_help=True, add_completion=False)
 
 
 @app.command("prepare")
@@ -53,7 +53,8 @@ def verify_data(
     if not verification.ok:
         raise typer.Exit(2)
     if digests:
-        print(_pinned(load_dataset(data, **chosen)))
+        images = load_dataset(data, **chosen)
+        print(_pinned(images, _order(images.name, suite)))
 
 
 @app.command("preview")
@@ -88,9 +89,21 @@ def _line(split: SplitReport) -> str:
     return f"{split.name}: {split.images} images with {', '.join(split.labels)}, {state}"
 
 
-def _pinned(images: PreparedDataset) -> str:
-    """The table `data_sha256` of a suite on these images, in TOML."""
-    return "\n".join(["[data_sha256]", *(f'{name} = "{digest}"' for name, digest in images.digests().items())])
+def _order(data: str, suite: str | None) -> list[str]:
+    """Names in the order in which the suite pins them, or, if it does not yet, the first one that ships on these data.
+
+    The file itself knows no order: HDF5 gives its labels alphabetically.
+    """
+    suites = [load_suite(name) for name in ([suite] if suite else []) + list_suites()]
+    pinned = [list(found.data_sha256) for found in suites if found.data == data and found.data_sha256]
+    return pinned[0] if pinned else []
+
+
+def _pinned(images: PreparedDataset, order: list[str]) -> str:
+    """The table `data_sha256` of a suite on these images, in TOML; what `order` does not name comes last."""
+    digests = images.digests()
+    names = [*(name for name in order if name in digests), *(name for name in digests if name not in order)]
+    return "\n".join(["[data_sha256]", *(f'{name} = "{digests[name]}"' for name in names)])
 
 
 def _key_and_value(option: str) -> tuple[str, str]:

@@ -6,30 +6,46 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from mtlattack.cli import craft, data, layout, leaderboard, listing, merge, run, show, train
+from mtlattack.cli.commands import group_of
 from mtlattack.errors import InputError
 
 # Click's class, which typer brings in a place that depends on its version.
 _UsageError: type[Exception] = typer.BadParameter.__bases__[0]
 _INTERRUPTED = 130
 
+# Nothing is imported before it is called: naming the commands takes neither torch nor timm.
+COMMANDS = {
+    "run": ("mtlattack.cli.run:run", "Attack a model and print how much each task lost."),
+    "craft": ("mtlattack.cli.craft:craft", "Make the adversarial images of a run and keep them."),
+    "judge": ("mtlattack.cli.craft:judge", "Measure what adversarial images do to a model, whoever made them."),
+    "merge": ("mtlattack.cli.merge:merge_folders", "Make one run of its shards."),
+    "list": ("mtlattack.cli.listing:list_names", "List what there is, one name a line."),
+    "show": ("mtlattack.cli.show:show", "Print the results of finished runs, recomputed from their evidence."),
+    "train": (
+        "mtlattack.cli.train:train_recipe",
+        "Train a recipe's network and write a checkpoint with its card.",
+    ),
+    "layout": (
+        "mtlattack.cli.layout:show_layout",
+        "Show a sharing layout: its name and number, its tree.",
+    ),
+    "data": ("mtlattack.cli.data:app", "Prepare, verify and preview data sets."),
+    "leaderboard": ("mtlattack.cli.leaderboard:app", "Rows that anyone can check: submit, check, verify, show, build."),
+}
+
 app = typer.Typer(
     name="mtlattack",
+    cls=group_of(COMMANDS),
     help="How badly can a multi-task vision model be hurt? Attacks, evidence, and tables that compare.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("run")(run.run)
-app.command("craft")(craft.craft)
-app.command("judge")(craft.judge)
-app.command("merge")(merge.merge_folders)
-app.command("list")(listing.list_names)
-app.command("show")(show.show)
-app.command("train")(train.train_recipe)
-app.command("layout")(layout.show_layout)
-app.add_typer(data.app, name="data")
-app.add_typer(leaderboard.app, name="leaderboard")
+
+
+@app.callback()
+def _group() -> None:
+    """A group needs something that is its own."""
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ def merge_folders(
     ] = None,
     fresh: choosing.Fresh = False,
 ) -> None:
-    """Make one run of its shards: evidence, record and table as if one process had done all."""
+    """Make one run of its shards. Evidence, record and table are as if one process had done all."""
     shards = [shard for folder in folders for shard in _shards_in(folder)]
     place = out or _common_folder(shards)
     with held(place):

@@ -10,7 +10,6 @@ from rich.console import Console
 
 from mtlattack.analysis import Record, read_run
 from mtlattack.analysis.comparison import join_parts, render_comparison
-from mtlattack.analysis.plots import plot_record
 from mtlattack.analysis.tables import render, to_csv, to_markdown, width_for
 from mtlattack.errors import InputError
 
@@ -51,6 +50,8 @@ def show(
     else:
         print(_join_csv([to_csv(record) for record in records]), end="")
     if plots is not None:
+        from mtlattack.analysis.plots import plot_record  # With matplotlib, which tables do without.
+
         for folder, record in joined.items():
             # Not standard output, which may be JSON or CSV.
             print(plot_record(record, plots / f"{folder.name}.png"), file=sys.stderr)

@@ -36,10 +36,10 @@ def train_recipe(
     workers: Annotated[int, typer.Option(help="Processes that read and augment.", min=0)] = 1,
     out: Annotated[Path, typer.Option(help="Folder for all that it makes.")] = Path("models"),
 ) -> None:
-    """Train a recipe's network, score it on the whole test split, clean and attacked, and write a checkpoint with its
-    card, its evidence and record, and the curves of the training.
+    """Train a recipe's network and write a checkpoint with its card.
 
-    A run that was stopped goes on after the last finished epoch.
+    The network is scored on the whole test split, clean and attacked; evidence and record of that, and the curves of
+    the training, lie beside it. A run that was stopped goes on after the last finished epoch.
     """
     chosen = change(load_recipe(recipe), adversarial=adversarial, eps=eps, start=start, seed=seed)
     console = Console(highlight=False, soft_wrap=True, markup=False)

@@ -13,7 +13,7 @@ from mtlattack.errors import InputError
 from mtlattack.evidence import Evidence
 from mtlattack.evidence.packing.compact import unpack
 from mtlattack.leaderboard.rows.deriving import derive, read_packed
-from mtlattack.leaderboard.rows.identity import row_id
+from mtlattack.leaderboard.rows.identity import ID_DIGITS, row_id
 from mtlattack.leaderboard.rows.migrations import migrate
 from mtlattack.leaderboard.rows.schema import ID, NAME, Row
 from mtlattack.reading.hostile import read_regular
@@ -46,8 +46,18 @@ class StoredRow:
         return derive(self.evidence_path, self.row.evidence.sha256)
 
     def read_evidence(self) -> Evidence:
-        """The evidence itself; InputError for a file that is missing, another's, or damaged."""
-        return unpack(read_packed(self.evidence_path, self.row.evidence.sha256), str(self.evidence_path))
+        """The evidence itself, which must be the file that the row states in every way.
+
+        InputError names the field of the row that is wrong, or says what is wrong with the file.
+        """
+        said = self.row.evidence
+        expected = said.sha256[:ID_DIGITS] + EVIDENCE_SUFFIX
+        if said.file != expected:
+            raise InputError(f"evidence.file is {said.file!r}, expected {expected!r}, after evidence.sha256")
+        packed = read_packed(self.evidence_path, said.sha256)
+        if len(packed) != said.bytes:
+            raise InputError(f"evidence.bytes is {said.bytes}, {said.file} has {len(packed)}")
+        return unpack(packed, f"evidence: {said.file}")
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,11 @@
 """What the board asks of a row's record: its tasks in the suite's order, its threats, and the attacks of one ε."""
 
+from collections.abc import Iterable
+
 from mtlattack.analysis import AttackResult, Record
 from mtlattack.analysis.record import RobustSkill
 from mtlattack.analysis.summaries import LOG_RATIO
+from mtlattack.analysis.tables import threat_text
 from mtlattack.attacks import Threat
 from mtlattack.epsilon import in_image_units
 from mtlattack.evaluation import Suite
@@ -36,6 +39,11 @@ def headline_eps(record: Record) -> float:
         wanted = in_image_units(suite.headline, suite.norm)
         return min(levels, key=lambda eps: abs(eps - wanted))
     return levels[len(levels) // 2]
+
+
+def threat_texts(results: Iterable[AttackResult]) -> dict[float, str]:
+    """Every ε of attacks, in image units and ascending, and how its threat prints."""
+    return {each.eps: threat_text(each) for each in sorted(results, key=lambda each: each.eps)}
 
 
 def threat_at(record: Record, eps: float) -> Threat:

@@ -1,20 +1,25 @@
 """What a task is: a loss per image, additive statistics, metrics of their sums, and all else known of its kind."""
 
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, ClassVar, Self
+from math import inf
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
-from torch import Tensor
 
 from mtlattack.errors import InputError
-from mtlattack.tasks.contradictions import Array, Contradiction
+from mtlattack.lazily import torch
+from mtlattack.tasks.contradictions import SUM, Array, Contradiction, somewhere
 from mtlattack.tasks.doubts import Doubt
 from mtlattack.tasks.metric import Metric
 from mtlattack.tasks.painting import Painting, paint_scale
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # A loss below this counts as this where losses are compared: without valid pixels it is 0, and 1/0 would poison sums.
 LOSS_FLOOR = 1e-8
@@ -37,8 +42,12 @@ class Task(ABC):
     target_channels: ClassVar[tuple[int, ...]] = ()
     stored_dtype: ClassVar[str] = "uint16"
     """Of the label in a prepared file, `[N, H, W, *target_channels]`."""
+    always_reached: ClassVar[float] = inf
+    """An error, by the headline metric, that some constant answer does not exceed on any labels."""
     scaled: ClassVar[bool] = True
     """Whether a stored label needs the attribute `scale`: what its number 1 means in the task's unit."""
+    doubtful: ClassVar[tuple[str, ...]] = ()
+    """The flags that `doubts` can raise."""
 
     @property
     def name(self) -> str:
@@ -107,7 +116,7 @@ class Task(ABC):
         return {}
 
     def doubts(self, seen: Mapping[str, float]) -> list[Doubt]:
-        """Flags, each with a sentence, that what `look` has seen raises: labels and predictions in other scales."""
+        """Flags of `doubtful`, each with a sentence, that what `look` has seen raises: labels in another scale."""
         return []
 
     @classmethod
@@ -165,6 +174,25 @@ class Task(ABC):
     def contradictions(self, statistics: Array, losses: Array) -> Iterator[Contradiction]:
         """What in statistics `[N, S]` and losses `[N]` of one attack excludes each other, whatever was predicted."""
         return iter(())
+
+    def constant_contradictions(self, answer: Array, statistics: Array, clean: Array) -> Iterator[Contradiction]:
+        """What statistics `[N, S]` of the constant `answer` `[channels]` cannot be, beside those of a run, `clean`."""
+        says = "what depends on the labels alone is not as in the clean run"
+        yield Contradiction(somewhere(self.labels_of(statistics) != self.labels_of(clean)), says)
+        something = (statistics[:, 0] == 0) & somewhere(statistics != 0)
+        yield Contradiction(something, "there is something without valid pixels")
+        yield from self.contradictions(statistics, self.constant_losses(statistics))
+
+    def constant_losses(self, statistics: Array) -> Array:
+        """Losses `[N]` of a constant answer as they follow from its statistics `[N, S]`; NaN where they do not."""
+        return np.full(len(statistics), np.nan)
+
+    def constant_fault(self, statistics_sum: Array) -> str | None:
+        """Why a constant answer with these summed statistics `[S]` is not the best, if one can tell without labels."""
+        value = float(self.metrics(statistics_sum)[self.headline])
+        if not value > self.always_reached * (1 + SUM):
+            return None
+        return f"{self.headline} {value:.4g}, some constant has at most {self.always_reached:g}"
 
     def config(self) -> dict[str, Any]:
         """What `create_task` needs to make this task again; plain JSON types."""

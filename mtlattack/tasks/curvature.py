@@ -1,17 +1,21 @@
 """Principal curvatures of the visible surface."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from mtlattack.tasks.base import is_finite
 from mtlattack.tasks.painting import Painting, masked
 from mtlattack.tasks.registry import TASKS
 from mtlattack.tasks.regression import Regression, whole_steps
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _MOST_STEPS = 32767
 _NO_VALUE = -32768

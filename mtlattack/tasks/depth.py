@@ -1,14 +1,15 @@
 """Distance from the camera in metres, along the viewing axis or along the ray, and inverse depth."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from mtlattack.lazily import torch
 from mtlattack.tasks.base import check_aligned
 from mtlattack.tasks.contradictions import SUM, Array, Contradiction, falling, miscounted
 from mtlattack.tasks.doubts import Doubt, doubt_sign, doubt_unit
@@ -17,6 +18,9 @@ from mtlattack.tasks.painting import Painting, paint_scale
 from mtlattack.tasks.registry import TASKS
 from mtlattack.tasks.regression import Regression, whole_steps
 from mtlattack.tasks.tally import weighted_median
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _RATIOS = (1.25, 1.25**2, 1.25**3)
 _MOST_STEPS = 65535
@@ -35,6 +39,7 @@ class PositiveRegression(Regression):
         return target.nan_to_num(0, 0, 0).clamp_min(0).bool()
 
     stored_invalid: ClassVar[int] = 0
+    doubtful: ClassVar[tuple[str, ...]] = ("wrong-unit", "negative-depth")
 
     def encode(self, values: NDArray[np.float64], valid: NDArray[np.bool_], step: float) -> NDArray[Any]:
         """At least one step: what is valid must not become 0."""
@@ -72,6 +77,8 @@ class Distance(PositiveRegression):
     )
     stored_unit: ClassVar[str] = "metre"
     stored_step: ClassVar[float] = 0.001
+    # By 0.
+    always_reached: ClassVar[float] = 1.0
 
     @property
     def headline(self) -> str:

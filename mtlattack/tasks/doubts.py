@@ -1,10 +1,15 @@
 """Whether predictions are in the scale and the unit of the labels: factors, and the sentences that name them."""
 
-import math
+from __future__ import annotations
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+import math
+from functools import cache
+from typing import TYPE_CHECKING
+
+from mtlattack.lazily import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Doubt = tuple[str, str]
 """Name of a flag, and the sentence that says what was seen."""
@@ -18,9 +23,9 @@ NEGATIVE_SHARE = 0.01
 
 _UNITS = {1000.0: "millimetres", 100.0: "centimetres", 3.281: "feet", 0.001: "kilometres"}
 _SAME_UNIT = 1.25
-_RANGE, _PER_DECADE = 3, 5
+_RANGE = 3.0
 _MOST_LOGITS = 200_000
-_REFINEMENTS = 13
+_REFINEMENTS = 19
 _GOLDEN = (math.sqrt(5) - 1) / 2
 
 
@@ -35,18 +40,21 @@ def best_temperature(logits: Tensor, labels: Tensor) -> float | None:
     if not len(labels) or not torch.isfinite(logits).all():
         return None
 
+    @cache
     def cross_entropy(exponent: float) -> float:
-        return float(F.cross_entropy(logits / 10**exponent, labels))
+        return float(torch.nn.functional.cross_entropy(logits / 10**exponent, labels))
 
-    exponents = [k / _PER_DECADE for k in range(-_RANGE * _PER_DECADE, _RANGE * _PER_DECADE + 1)]
-    best = min(exponents, key=cross_entropy)
-    if best in (exponents[0], exponents[-1]):
-        return None
-    low, high = best - 1 / _PER_DECADE, best + 1 / _PER_DECADE
+    # Golden section: of the two points inside, each step keeps one and asks for one.
+    low, high = -_RANGE, _RANGE
+    left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
     for _ in range(_REFINEMENTS):
-        left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
-        low, high = (low, right) if cross_entropy(left) < cross_entropy(right) else (left, high)
-    return float(10 ** ((low + high) / 2))
+        if cross_entropy(left) <= cross_entropy(right):  # both may be 0: it keeps falling, beyond what floats tell
+            high, right = right, left
+            left = high - _GOLDEN * (high - low)
+        else:
+            low, left = left, right
+            right = low + _GOLDEN * (high - low)
+    return None if low == -_RANGE or high == _RANGE else float(10 ** ((low + high) / 2))
 
 
 def doubt_logits(name: str, temperature: float) -> list[Doubt]:

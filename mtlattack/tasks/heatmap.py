@@ -1,17 +1,21 @@
 """Tasks that regress one value in [0, 1] a pixel, as in Taskonomy: texture edges, 2D keypoints, reshading."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from mtlattack.errors import InputError
 from mtlattack.tasks.base import check_aligned, is_finite
 from mtlattack.tasks.registry import TASKS
 from mtlattack.tasks.regression import Regression, known
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Heatmap(Regression):

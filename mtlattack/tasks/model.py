@@ -1,12 +1,16 @@
 """What a model is, and how somebody's model is called without a trace in it or in what it is given."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from torch import Tensor, nn
-
+from mtlattack.lazily import torch
 from mtlattack.tasks.base import TaskMap
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Model(Protocol):
@@ -29,7 +33,7 @@ def predict(model: Model, images: Tensor) -> Mapping[str, Tensor]:
 def undisturbed(model: object) -> Iterator[None]:
     """Inside, an `nn.Module` is in eval mode and its parameters need no gradient; afterwards, also upon an exception,
     every submodule's mode and every parameter's flag is as it was. Any other callable is left alone."""
-    if not isinstance(model, nn.Module):
+    if not isinstance(model, torch.nn.Module):
         yield
         return
     # A frozen TorchScript module has no mode, a parameter made in inference mode no use for its flag.

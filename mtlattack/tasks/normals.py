@@ -1,15 +1,15 @@
 """Surface normals in the camera's frame: x right, y down, z forward."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
 
+from mtlattack.lazily import torch
 from mtlattack.tasks.base import Task, check_aligned, check_target, no_valid_pixel, sum_of_image
 from mtlattack.tasks.contradictions import SUM, Array, Contradiction, Mask, falling, miscounted
 from mtlattack.tasks.metric import Metric, divide
@@ -17,6 +17,9 @@ from mtlattack.tasks.painting import Painting, masked
 from mtlattack.tasks.registry import TASKS
 from mtlattack.tasks.sphere import median_direction
 from mtlattack.tasks.tally import Tally
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _LIMITS = (11.25, 22.5, 30.0)
 _BINS_PER_DEGREE = 2
@@ -49,6 +52,8 @@ class Normals(Task):
         Metric("within_22.5", "%", True, 100.0),
         Metric("within_30", "%", True, 100.0),
     )
+    # Of two opposite directions one is within 90° in the mean.
+    always_reached: ClassVar[float] = 90.0
 
     @property
     def channels(self) -> int:
@@ -117,7 +122,7 @@ class Normals(Task):
         return f"a normal of length {off[0]:.3f}, expected 1 or 0" if off.size else None
 
     def as_label(self, prediction: Tensor) -> Tensor:
-        return F.normalize(prediction, dim=1)
+        return torch.nn.functional.normalize(prediction, dim=1)
 
     def paint(self, labels: NDArray[Any], names: Sequence[str] = ()) -> Painting:
         """Red to the right, green upward, blue toward the viewer: flat walls ahead are light blue."""
@@ -131,7 +136,7 @@ class Normals(Task):
 
     def divergence(self, prediction: Tensor, reference: Tensor) -> Tensor:
         """1 − cosine of the angle between both."""
-        return 1 - F.cosine_similarity(prediction, reference, dim=1, eps=1e-6)
+        return 1 - torch.nn.functional.cosine_similarity(prediction, reference, dim=1, eps=1e-6)
 
     def contradictions(self, statistics: Array, losses: Array) -> Iterator[Contradiction]:
         """Counts within an angle, the sum of angles and the mean of 1 − cos that the histogram does not allow.
@@ -184,26 +189,10 @@ def _cross_length(a: Tensor, b: Tensor) -> Tensor:
 
 def _planes(vectors: Tensor) -> Tensor:
     """Vectors `[B, 3, H, W]` with each component in a plane of its own, over which a CPU sums in half the time."""
+    from mtlattack.tasks.planes import Planes  # A class of torch's, which is not loaded to read numbers.
+
     mixed = vectors.is_contiguous(memory_format=torch.channels_last) and not vectors.is_contiguous()
-    return _Planes.apply(vectors) if mixed else vectors  # type: ignore[no-untyped-call]
-
-
-class _Planes(torch.autograd.Function):
-    """`contiguous`, but the gradient has the layout of the vectors: what a head makes of it depends on that."""
-
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(vectors: Tensor) -> Tensor:
-        return vectors.contiguous()
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
-        ctx.shape, ctx.strides = inputs[0].shape, inputs[0].stride()
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        return gradient.new_empty_strided(ctx.shape, ctx.strides).copy_(gradient)
+    return Planes.apply(vectors) if mixed else vectors  # type: ignore[no-untyped-call]
 
 
 def _known(target: Tensor) -> tuple[Tensor, Tensor]:

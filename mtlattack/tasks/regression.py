@@ -1,19 +1,23 @@
 """What the tasks that regress numbers by L1 share: which pixels count, the loss, and the errors' sums."""
 
+from __future__ import annotations
+
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from mtlattack.errors import InputError
+from mtlattack.lazily import torch
 from mtlattack.tasks.base import Task, check_aligned, check_target, no_valid_pixel, sum_of_image
 from mtlattack.tasks.contradictions import ROUNDING, Array, Contradiction, somewhere
 from mtlattack.tasks.metric import Metric, divide
 from mtlattack.tasks.tally import Tally, weighted_median
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Regression(Task):
@@ -107,6 +111,9 @@ class Regression(Task):
         loss = absolute / np.maximum(pixels, 1)
         wrong = ~np.isclose(losses, loss, rtol=ROUNDING, atol=1e-37)
         yield Contradiction(wrong, "the loss is not abs_sum/pixels, the mean error")
+
+    def constant_losses(self, statistics: Array) -> Array:
+        return statistics[:, 1] / np.maximum(statistics[:, 0], 1)
 
     def _more_columns(self, prediction: Tensor, target: Tensor, error: Tensor) -> list[Tensor]:
         """Statistics of each pixel `[B, H, W]` behind its count and its error; of no account on invalid pixels."""

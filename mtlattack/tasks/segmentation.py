@@ -1,22 +1,25 @@
 """Semantic segmentation: one class a pixel."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
 
 from mtlattack.errors import InputError
+from mtlattack.lazily import torch
 from mtlattack.tasks.base import Task, check_aligned, check_target, no_valid_pixel
-from mtlattack.tasks.contradictions import SUM, Array, Contradiction, miscounted
+from mtlattack.tasks.contradictions import SUM, Array, Contradiction, miscounted, somewhere
 from mtlattack.tasks.doubts import Doubt, best_temperature, doubt_logits
 from mtlattack.tasks.metric import Metric, divide
 from mtlattack.tasks.painting import Painting, class_colours, masked
 from mtlattack.tasks.registry import TASKS
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 IGNORE = 255
 _MOST_CLASSES = 4096
@@ -34,6 +37,7 @@ class Segmentation(Task):
     kind: ClassVar[str] = "segmentation"
     stored_dtype: ClassVar[str] = "uint8"
     scaled: ClassVar[bool] = False
+    doubtful: ClassVar[tuple[str, ...]] = ("logit-scale",)
     metric_table: ClassVar[tuple[Metric, ...]] = (
         Metric("miou", "%", True, 100.0),
         Metric("pixel_accuracy", "%", True, 100.0),
@@ -63,7 +67,7 @@ class Segmentation(Task):
 
     def pixel_losses(self, prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         check_aligned(self, prediction, target)
-        values = F.cross_entropy(prediction, target, ignore_index=self.ignore, reduction="none")
+        values = torch.nn.functional.cross_entropy(prediction, target, ignore_index=self.ignore, reduction="none")
         return values, target != self.ignore
 
     def similarity(self, prediction: Tensor, target: Tensor) -> Tensor:
@@ -109,7 +113,7 @@ class Segmentation(Task):
             images += len(target)
         if not counts.any():
             raise no_valid_pixel(self, images)
-        return F.one_hot(counts.max(0).indices, self.classes).float()
+        return torch.nn.functional.one_hot(counts.max(0).indices, self.classes).float()
 
     def look(self, prediction: Tensor, target: Tensor) -> dict[str, float]:
         """`temperature`: the T for which softmax(z/T) fits the labels best."""
@@ -158,7 +162,7 @@ class Segmentation(Task):
     def divergence(self, prediction: Tensor, reference: Tensor) -> Tensor:
         """KL(reference ‖ prediction) of the softmax, in nats."""
         pair = prediction.log_softmax(1), reference.log_softmax(1)
-        return F.kl_div(*pair, reduction="none", log_target=True).sum(1)
+        return torch.nn.functional.kl_div(*pair, reduction="none", log_target=True).sum(1)
 
     def labels_of(self, statistics: Array) -> Array:
         """Valid pixels, then those of each class in the labels, `[N, 1 + classes]`."""
@@ -181,3 +185,18 @@ class Segmentation(Task):
         most = np.log(hits.shape[1]) * (1 + SUM)
         says = "the loss is more than pixels that all are right can make it"
         yield Contradiction((wrong == 0) & (losses > most), says)
+
+    def constant_contradictions(self, answer: Array, statistics: Array, clean: Array) -> Iterator[Contradiction]:
+        """Also counts other than those of one class at every pixel."""
+        yield from super().constant_contradictions(answer, statistics, clean)
+        pixels, of_class = clean[:, :1], self.labels_of(clean)[:, 1:]
+        chosen = np.arange(self.classes) == answer.argmax()
+        counts = [np.where(chosen, of_class, 0), np.where(chosen, pixels - of_class, 0), np.where(chosen, 0, of_class)]
+        wrong = somewhere(statistics != np.concatenate([pixels, *counts], 1))
+        yield Contradiction(wrong, "they are not those of one class at every pixel")
+
+    def constant_fault(self, statistics_sum: Array) -> str | None:
+        hits, of_class = statistics_sum[1 : 1 + self.classes].sum(), self.labels_of(statistics_sum[None])[0, 1:]
+        if of_class.max() <= hits:
+            return None
+        return f"its class has {hits:.0f} pixels, the most frequent one {of_class.max():.0f}"

@@ -1,8 +1,14 @@
 """How often each value occurs among the labels of many images: what the best constant answers are made of."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _LARGEST_KEY = 2**62
 _AT_ONCE = 1_000_000

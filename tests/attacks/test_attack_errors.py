@@ -7,6 +7,7 @@ import torch
 from attack_toys import ToyNet, toy_batch
 
 from mtlattack.attacks import create_aggregator, create_attack, create_step, list_aggregators, list_attacks, list_steps
+from mtlattack.attacks.steps import step_options
 from mtlattack.errors import InputError, UnknownNameError
 
 
@@ -143,12 +144,14 @@ def test_config_makes_the_same_attack_again(name, norm):
     step, _, aggregator = name.partition("-")
     if any(norm not in (part.norms or [norm]) for part in (create_step(step), create_aggregator(aggregator))):
         pytest.skip(f"{name} is not made for {norm}")
-    attack = create_attack(name, norm=norm, eps=8 / 255, seed=3)
-    config = json.loads(json.dumps(attack.config()))
-    again = create_attack(**config)
-    assert again.name == name and again.config() == config
-    assert {"name", "norm", "eps", "seed"} <= config.keys()
     images, targets = toy_batch(2)
+    # As it is by default, and short enough to be run: some solve programs of thousands of operations a step.
+    for options in ({}, {"steps": 2} if "steps" in step_options(step) else {}):
+        attack = create_attack(name, norm=norm, eps=8 / 255, seed=3, **options)
+        config = json.loads(json.dumps(attack.config()))
+        again = create_attack(**config)
+        assert again.name == name and again.config() == config
+        assert {"name", "norm", "eps", "seed"} <= config.keys()
     assert torch.equal(attack(ToyNet(), images, targets), again(ToyNet(), images, targets))
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from mtlattack.attacks import Attack, Cost, create_aggregator, create_attack, create_step, list_aggregators, list_steps
 from mtlattack.attacks.aggregators import AGGREGATORS
+from mtlattack.attacks.aggregators.program import ProgramAggregator
 from mtlattack.attacks.capabilities import aggregator_capabilities, step_capabilities
 from mtlattack.attacks.steps import STEPS, TrackedRule, step_options
 
@@ -32,8 +33,10 @@ def norms_of(name: str) -> list[str]:
 
 
 def attack_of(name: str, norm: str) -> Attack:
-    options = step_options(name.partition("-")[0])
-    few = {"steps": 3, "restarts": 2}
+    step, _, aggregator = name.partition("-")
+    options = step_options(step)
+    # What a program's solver does in a step is thousands of operations, the same ones in the next.
+    few = {"steps": 2 if isinstance(create_aggregator(aggregator), ProgramAggregator) else 3, "restarts": 2}
     return create_attack(name, norm=norm, eps=EPS[norm], **{key: few[key] for key in few if key in options})
 
 

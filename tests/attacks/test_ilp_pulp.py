@@ -1,11 +1,18 @@
 """PuLP's solvers: which is taken, and that one which does not prove its solution is an error."""
 
+import tempfile
+from pathlib import Path
+
+import numpy as np
 import pulp
 import pytest
 import torch
 
 from mtlattack.attacks.ilp import Program, SolverError, choose_solver, solve_pulp, solve_restricted
+from mtlattack.attacks.ilp.pulp_model import ImageProgram
 from mtlattack.errors import InputError, UnknownNameError
+
+SOLVERS = ("HiGHS", "COIN_CMD")
 
 PROGRAM = Program(gains=torch.randn(1, 2, 3, 4, 4, generator=torch.Generator().manual_seed(0)))
 
@@ -86,9 +93,39 @@ def test_highs_is_preferred(monkeypatch: pytest.MonkeyPatch, here: list[str]) ->
     assert made == [("HiGHS", {"msg": False, "timeLimit": 3, "gapRel": 0.1})]
 
 
+def test_a_bound_below_a_known_step_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def sure(image: ImageProgram, solver: pulp.LpSolver, gap: float) -> tuple[np.ndarray, float]:
+        return np.zeros(image.wanted.shape[1:], np.int8), 0.0
+
+    monkeypatch.setattr("mtlattack.attacks.ilp.pulp_solver.solve_image", sure)
+    assert (solve_pulp(PROGRAM).gap > 0.9).all()
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_a_temporary_folder_with_a_space_and_nothing_left_in_it(
+    solver: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "temporäre files"
+    folder.mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    monkeypatch.setenv("TMPDIR", str(folder))
+    assert (solve_pulp(PROGRAM, solver).gap < 1e-6).all()
+    assert [*tmp_path.rglob("*")] == [folder]
+
+
+def test_no_folder_without_a_space_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "a b"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    monkeypatch.setattr("mtlattack.attacks.ilp.pulp_solver._PLACES", ())
+    with pytest.raises(SolverError, match="COIN_CMD needs a temporary folder without a space"):
+        solve_pulp(PROGRAM, "COIN_CMD")
+
+
 @pytest.mark.parametrize("budget", [{}, {"budgets": (4,)}])
 def test_highs_knows_its_own_bound(budget: dict) -> None:
-    pytest.importorskip("highspy")
     values = torch.randn(2, 3, 3, 4, 4, generator=torch.Generator().manual_seed(0))
     program = Program(gains=values, **budget)
     rough, exact = (solve_pulp(program, "HiGHS", gap=gap) for gap in (0.05, 0.0))

@@ -1,6 +1,7 @@
 """Running the command line inside this process, or in a process that can be killed."""
 
 import io
+import json
 import os
 import sys
 from contextlib import redirect_stdout
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -80,6 +82,16 @@ def _run(arguments: list[str]) -> None:
     with Path(os.devnull).open("w") as sink:
         sys.stdout = sink
         main()
+
+
+def plain(folder: Path) -> dict[str, Any]:
+    """The record but for what depends on the clock and the command."""
+    content: dict[str, Any] = json.loads((folder / "record.json").read_text())
+    for key in ("started", "command"):
+        del content["environment"][key]
+    for attack in content["attacks"]:
+        del attack["seconds"]
+    return content
 
 
 def files(folder: Path) -> dict[str, bytes]:

@@ -48,6 +48,28 @@ def test_digests_are_what_a_suite_on_these_images_pins(cli: CommandLine, rooms: 
 def test_digests_of_a_shipped_suite_are_those_in_its_file(cli: CommandLine) -> None:
     table = cli.good("data", "verify", "rooms", "--digests", "--suite", "quick")
     assert tomllib.loads(table) == {"data_sha256": load_suite("quick").data_sha256}
+    assert list(tomllib.loads(table)["data_sha256"]) == list(load_suite("quick").data_sha256 or ())
+
+
+def test_digests_stand_in_the_order_of_the_suite_or_the_data_set(cli: CommandLine, rooms: Path, spoiled: Path) -> None:
+    """Not alphabetically; of other data than any suite is on there is no order but that."""
+    own = ["id", "image", "normals", "depth", "segmentation", "keypoints2d", "edge_texture"]
+    lines = "".join(f'{name} = "{"0" * 64}"\n' for name in own)
+    Path("suite.toml").write_text(
+        f'name = "s"\nversion = 1\ndescription = ""\ndata = "rooms"\neps = [4]\nattacks = []\n[data_sha256]\n{lines}'
+    )
+
+    def names(data: Path) -> list[str]:
+        table = cli.good("data", "verify", data, "--digests", "--limit", 1)
+        return list(tomllib.loads(table)["data_sha256"])
+
+    pinned = cli.good("data", "verify", rooms, "--digests", "--suite", "suite.toml")
+    assert list(tomllib.loads(pinned)["data_sha256"]) == own
+    shipped = ["id", "image", "segmentation", "depth", "normals", "edge_texture", "keypoints2d"]
+    assert names(rooms) == shipped == list(load_suite("quick").data_sha256 or ())
+    with h5py.File(spoiled, "r+") as file:
+        file.attrs["name"] = "halls"
+    assert names(spoiled) == ["id", "image", *sorted(shipped[2:])]
 
 
 def test_digests_of_no_images(cli: CommandLine, rooms: Path) -> None:

@@ -93,6 +93,15 @@ def test_folder_that_cannot_be_written(cli: CommandLine, basics: list[object]) -
     assert Path("file").read_text() == "mine"
 
 
+def test_a_task_without_a_valid_pixel_is_named(cli: CommandLine, basics: list[object], spoiled: Path) -> None:
+    with h5py.File(spoiled, "a") as file:
+        file["test/normals"][:] = 0
+    for command, out in (("run", "out"), ("craft", "out/images.h5")):
+        told = cli.bad(command, *basics, "--data", spoiled, "--out", out)
+        assert told == "normals: none of the 2 images has a valid pixel, expected labels or to leave it out"
+    assert not Path("out").exists()
+
+
 def test_truncated_data(cli: CommandLine, basics: list[object], spoiled: Path) -> None:
     spoiled.write_bytes(spoiled.read_bytes()[:-1000])
     assert "spoiled.h5 is truncated or no HDF5 file" in cli.bad("run", *basics, "--data", spoiled, "--out", "out")

@@ -43,6 +43,16 @@ def small():
     net = torch.nn.Conv2d(3, 1, 1, stride=4)
     return mta.wrap(net, {"depth": mta.create_task("depth")}, outputs={"depth": ()})
 
+def turned():
+    def turn(depth):
+        return depth.abs() + 1
+    net = make().module
+    return mta.wrap(net, {"depth": mta.create_task("depth")}, outputs={"depth": mta.Output((), transform=turn)})
+
+def levels():
+    return mta.wrap(make().module, {"depth": mta.create_task("depth")}, outputs={"depth": ()},
+                    mean=(123.675, 116.28, 103.53), std=(58.395, 57.12, 57.375))
+
 def wants(path):
     return make()
 
@@ -130,6 +140,26 @@ def test_checkpoint_that_is_refused(content: object, message: str, cli: CommandL
 
 
 # --- mistakes
+
+
+def test_another_transform_in_the_same_folder_is_another_run(
+    cli: CommandLine, quick: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Same name, same weights, and one line of the factory's file changed."""
+    command = ["run", "--model", "tiny_factory:turned", *quick, "--attacks", "none"]
+    cli.good(*command)
+    before = Path("out/record.json").read_bytes()
+    Path("tiny_factory.py").write_text(TINY.replace("depth.abs() + 1", "depth.exp()"))
+    monkeypatch.delitem(sys.modules, "tiny_factory")
+    assert cli.bad(*command).startswith("out/evidence.h5 holds another run (other model); start anew with --fresh")
+    assert Path("out/record.json").read_bytes() == before
+    cli.good(*command, "--fresh")
+    assert record().clean != Record.model_validate_json(before).clean
+
+
+def test_a_normalisation_for_another_range_is_said(cli: CommandLine, quick: list[object]) -> None:
+    with pytest.warns(UserWarning, match=r"between -2\.118 and -1\.787: no image in value_range=\(0, 1\)"):
+        assert cli("run", "--model", "tiny_factory:levels", *quick, "--attacks", "none").code == 0
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """`mtlattack run`: the table, the record, the evidence; killed at any moment it ends with the same numbers."""
 
-import json
 import os
 import signal
 import time
@@ -12,7 +11,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from cli_toys import CommandLine, files, run_quietly, start
+from cli_toys import CommandLine, files, plain, run_quietly, start
 
 from mtlattack.analysis import Record, read_run
 from mtlattack.analysis.tables import width_for
@@ -147,16 +146,6 @@ def numbers(evidence: Evidence) -> list[np.ndarray[Any, Any]]:
     return [x for o in outcomes for x in (o.losses, o.perturbation, *o.statistics.values())]
 
 
-def plain(folder: Path) -> dict[str, Any]:
-    """The record but for what depends on the clock and the command."""
-    content: dict[str, Any] = json.loads((folder / "record.json").read_text())
-    for key in ("started", "command"):
-        del content["environment"][key]
-    for attack in content["attacks"]:
-        del attack["seconds"]
-    return content
-
-
 def test_killed_at_any_moment_it_ends_with_the_same_numbers(basics: list[object], tmp_path: Path) -> None:
     command = [*basics, "--attacks", "fgsm-total,pgd-dgba", "--batch-size", 1, "--limit", 6]
     whole, broken = tmp_path / "whole", tmp_path / "broken"
@@ -178,6 +167,30 @@ def test_killed_at_any_moment_it_ends_with_the_same_numbers(basics: list[object]
     for a, b in zip(numbers(one), numbers(other), strict=True):
         np.testing.assert_array_equal(a, b)
     assert plain(whole) == plain(broken)
+
+
+def test_the_second_of_two_at_once_is_told_who_has_the_folder(
+    cli: CommandLine, basics: list[object], tmp_path: Path
+) -> None:
+    """The first is stopped in the middle, so that it has the folder for certain while the second asks for it."""
+    mine, folder = [*basics, "--attacks", "fgsm-total", "--batch-size", 1, "--limit", 2], tmp_path / "shared"
+    run_quietly(*mine, "--out", tmp_path / "alone")
+    first = start(*mine, "--out", folder)
+    assert first.pid is not None
+    while first.is_alive() and not created(folder):
+        time.sleep(0.002)
+    os.kill(first.pid, signal.SIGSTOP)
+    try:
+        for fresh in ([], ["--fresh"]):
+            told = cli.bad(*mine, "--eps", 8, "--out", folder, *fresh)
+            assert told.startswith(f"{folder} is in use by process {first.pid} on ")
+            assert told.endswith("; wait for it, or choose another folder") and "(mtlattack run --model " in told
+    finally:
+        os.kill(first.pid, signal.SIGCONT)
+        first.join()
+    assert first.exitcode == 0
+    assert plain(folder) == plain(tmp_path / "alone")
+    assert cli.bad(*mine, "--eps", 8, "--out", folder).startswith(f"{folder}/evidence.h5 holds another run")
 
 
 def test_interrupt_says_how_to_go_on(cli: CommandLine, basics: list[object], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -145,6 +145,13 @@ def evidence_of(factors: dict[str, float], eps: Sequence[float] = (4 / 255,)) ->
     return evidence
 
 
+def test_a_flag_is_looked_for_only_where_a_task_can_raise_it() -> None:
+    """Neither edges nor keypoints are distances or classes."""
+    evidence = evidence_of({})
+    evidence.environment["calls"] = {"images": 4, "again": 0.0, "alone": 0.0, "looks": {"keypoints2d": {}}}
+    assert evidence.report().record.checked == ["batch-dependent", "random"]
+
+
 def test_evidence_without_notes_is_not_blamed() -> None:
     """An older file says neither what its calls showed nor what attacks noted."""
     record = evidence_of({"pgd-total": 3}).report().record

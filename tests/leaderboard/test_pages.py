@@ -24,19 +24,19 @@ from pages_toys import (
 from mtlattack.analysis import Interval, Record, Report
 from mtlattack.analysis.tables import threat_text
 from mtlattack.analysis.trust import CHECKS
+from mtlattack.analysis.trust.meanings import FLAG_MEANINGS
 from mtlattack.cli import main
 from mtlattack.errors import InputError
 from mtlattack.evidence import Evidence
 from mtlattack.leaderboard.board import Board, StoredRow
+from mtlattack.leaderboard.formats import brackets, degree, duration, figure_of, significant, size
 from mtlattack.leaderboard.ledger import read_ledger, statuses
 from mtlattack.leaderboard.pages import build_pages
 from mtlattack.leaderboard.pages.columns import MAIN_COLUMNS
-from mtlattack.leaderboard.pages.flags import FLAG_MEANINGS
-from mtlattack.leaderboard.pages.formats import brackets, degree, duration, figure_of, significant, size
-from mtlattack.leaderboard.pages.row_facts import commands, valid_link
 from mtlattack.leaderboard.pages.site import pages
 from mtlattack.leaderboard.records import attacks_at, robust_at, strongest, tasks_of
 from mtlattack.leaderboard.rows.schema import Row
+from mtlattack.leaderboard.showing.facts import commands, valid_link
 from mtlattack.leaderboard.standings import Standing, stand
 
 

@@ -30,9 +30,8 @@ from mtlattack.evidence import Evidence
 from mtlattack.leaderboard.board import Board
 from mtlattack.leaderboard.ledger import read_ledger, statuses
 from mtlattack.leaderboard.pages import build_pages
-from mtlattack.leaderboard.pages.lines import at
 from mtlattack.leaderboard.records import attacks_at
-from mtlattack.leaderboard.standings import Standing, ranked, stand
+from mtlattack.leaderboard.standings import Standing, stand
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 pytestmark = pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs chromium and chromedriver")
@@ -170,8 +169,7 @@ COLUMNS: dict[str, Callable[[Standing], Any]] = {
 
 def in_order(standings: list[Standing], key: Callable[[Standing], Any], down: bool = False) -> list[str]:
     """Equals by rank and skill, those without (among them withdrawn rows) as they stand; what is missing last."""
-    ranks = ranked(standings)
-    by_place = sorted(standings, key=lambda s: (ranks.get(s.stored.id, 99), -(skill(s) or 0) if s.counts else 0))
+    by_place = sorted(standings, key=lambda s: (s.rank or 99, -(skill(s) or 0) if s.counts else 0))
     known = [s for s in by_place if key(s) is not None]
     missing = [s for s in by_place if key(s) is None]
     if down:  # Stable: the reverse of the sorted reverse.
@@ -185,8 +183,7 @@ def test_every_column_sorts_both_ways(
     browser: webdriver.Chrome, built: tuple[Board, Path], standings: list[Standing]
 ) -> None:
     opened(browser, built[1] / "suites/tiny-v1.html", WITHDRAWN)
-    ranks = ranked(standings)
-    keys = COLUMNS | {"rank": lambda s: ranks.get(s.stored.id)}
+    keys = COLUMNS | {"rank": lambda s: s.rank}
     assert shown(browser) == in_order(standings, keys["rank"]) == [s.stored.id for s in standings]
     found = browser.execute_script("return [...document.querySelectorAll('#board th[data-key]')].map(e=>e.dataset.key)")
     assert set(found) == set(keys)
@@ -200,14 +197,13 @@ def test_every_column_sorts_both_ways(
 
 
 def test_eps_and_attack_change_numbers_and_places(suite: webdriver.Chrome, standings: list[Standing]) -> None:
-    counting = [s for s in standings if s.counts]
+    counting = [s.stored for s in standings if s.counts]
     names = [attack.name for attack in attacks_at(standings[0].stored.record, 2 / 255)]
     choose(suite, "eps", "linf 2/255")
     for name in ("all of the suite", names[0], names[-1]):
         choose(suite, "attack", name)
-        under = at(counting, 2 / 255, name if name in names else None)
-        ranks = ranked(under)
-        assert shown(suite) == in_order(under, lambda s, ranks=ranks: ranks.get(s.stored.id))
+        under = stand(counting, {}, 2 / 255, name if name in names else None)
+        assert shown(suite) == in_order(under, lambda s: s.rank)
         first = suite.find_element(By.CSS_SELECTOR, "#board tbody tr")
         best = max((s for s in under if skill(s)), key=lambda s: skill(s) or 0)
         texts = [cell.text for cell in first.find_elements(By.CSS_SELECTOR, "td, th")]

@@ -16,7 +16,7 @@ from mtlattack.analysis import Interval
 from mtlattack.analysis.tables import compact_interval, short_number
 from mtlattack.evidence import Evidence
 from mtlattack.leaderboard.board import Board, StoredRow
-from mtlattack.leaderboard.columns import COLUMNS, Plain, column
+from mtlattack.leaderboard.columns import COLUMNS, Plain
 from mtlattack.leaderboard.ledger import STATUSES, read_ledger, statuses
 from mtlattack.leaderboard.records import strongest
 from mtlattack.leaderboard.showing.card import card_fields
@@ -36,7 +36,7 @@ def ranking(board: Board, **wanted: object) -> Ranking:
 
 def order(board: Board, **wanted: object) -> list[tuple[int | None, str]]:
     """Rank and model, as they are listed."""
-    return [(place.rank, place.standing.stored.row.model.name) for place in ranking(board, **wanted).places]
+    return [(each.rank, each.stored.row.model.name) for each in ranking(board, **wanted).standings]
 
 
 @pytest.fixture
@@ -63,9 +63,10 @@ def test_what_is_relative_ranks_nothing(board: Board, tiny_evidence: Evidence) -
     attacked = [replace(each, losses=losses, statistics=tiny_evidence.constant) for each in tiny_evidence.attacked]
     flat = store(board.root, *row_of(replace(tiny_evidence, clean=same, attacked=attacked), name="flat"))
     assert order(board) == [(1, MODEL), (2, "flat")]
-    first, last = ranking(board).places
-    assert (last.standing.strongest.log_ratio.value or 0) < (first.standing.strongest.log_ratio.value or 0)
-    assert column("robust_skill").text(last) == "0.00 [0.00,0.00]"
+    first, last = ranking(board).standings
+    assert (last.strongest.log_ratio.value or 0) < (first.strongest.log_ratio.value or 0)
+    [robust] = [each for each in COLUMNS if each.key == "robust_skill"]
+    assert robust.text(last) == "0.00 [0.00,0.00]"
     assert flat.record.clean_skill is not None and flat.record.clean_skill.mean.value == 0
 
 
@@ -118,11 +119,10 @@ def test_a_rank_counts_the_rows_that_are_wholly_above(
         )
         for place, each in enumerate(intervals)
     ]
-    found = ranked(made)
-    assert [found.get(str(place)) for place in range(len(made))] == wanted
+    assert [each.rank for each in ranked(made)] == wanted
     # Those that do not count are in nobody's way.
     gone = replace(made[0], status="retracted")
-    assert ranked([gone]) == {} and ranked([gone, made[1]]) == {"1": 1}
+    assert [each.rank for each in ranked([gone, made[1]])] == [None, 1]
 
 
 def test_filters_keep_the_ranks(board: Board, rows: dict[str, StoredRow]) -> None:
@@ -137,7 +137,7 @@ def test_versions_stand_apart(board: Board, stored: StoredRow) -> None:
     put(board, stored, of_version(stored.row, 2))
     for version, expected in ((None, 2), (2, 2), (1, 1)):  # the newest where nobody says
         found = select(board.read_all(), {}, Selection(version=version))
-        assert [(each.suite, each.version, len(each.places)) for each in found] == [("tiny", expected, 1)]
+        assert [(each.suite, each.version, len(each.standings)) for each in found] == [("tiny", expected, 1)]
     assert ranking(board, version=2).version == 2
     shown = good("show", "tiny", "--board", board.root)
     assert "tiny v2, linf 4/255" in shown and "tiny v1" not in shown
@@ -205,7 +205,7 @@ def test_the_top_of_the_board_as_markdown(board: Board, rows: dict[str, StoredRo
 
 
 def test_a_new_column_is_one_line(board: Board, stored: StoredRow) -> None:
-    fastest = Plain("seconds", "seconds", "row", lambda p: sum(a.seconds for a in p.standing.stored.record.attacks))
+    fastest = Plain("seconds", "seconds", "row", lambda s: sum(a.seconds for a in s.stored.record.attacks))
     before = good("export", "csv", "--board", board.root).splitlines()
     COLUMNS.append(fastest)
     try:
@@ -279,7 +279,7 @@ def test_mistakes(board: Board, stored: StoredRow, rows: dict[str, StoredRow]) -
 
 def test_a_card_says_none_where_nothing_was_done(board: Board, stored: StoredRow) -> None:
     fields = dict(card_fields(stored))
-    assert (fields["adversarial training"], fields["extra data"], fields["paper"]) == ("none", "none", "–")
+    assert (fields["training"], fields["extra data"], fields["paper"]) == ("clean", "none", "–")
 
 
 def test_a_prefix_that_two_rows_have(board: Board, stored: StoredRow) -> None:

@@ -25,7 +25,7 @@ from mtlattack.leaderboard.ledger import Event, append, read_ledger, statuses
 from mtlattack.leaderboard.rows.building import build_row
 from mtlattack.leaderboard.rows.identity import row_document, row_id
 from mtlattack.leaderboard.rows.plan import check_evidence
-from mtlattack.leaderboard.standings import places
+from mtlattack.leaderboard.standings import stand
 from mtlattack.leaderboard.submitting import submission
 from mtlattack.leaderboard.submitting.declaration import Said, make_card
 from mtlattack.leaderboard.submitting.submission import submit
@@ -245,10 +245,10 @@ def test_an_empty_submitter_is_not_whom_git_names(
 def test_the_command_prints_what_will_stand_on_the_board(tiny_run: Path, empty: Board) -> None:
     lines = good("submit", tiny_run, "--board", empty.root, "--submitter", "me").splitlines()
     [stored] = empty.read_all()
-    [place] = places([stored], {})
+    [standing] = stand([stored], {})
     for each in COLUMNS:
         if each.key not in ("rank", "model", "row", "status", "flags"):
-            assert f"  {each.title}: {each.text(place)}" in lines
+            assert f"  {each.title}: {each.text(standing)}" in lines
     assert f"row {stored.id}: {MODEL} under tiny v1, 3 images, linf 4/255" in lines
 
 

@@ -9,7 +9,6 @@ from leaderboard_toys import MODEL
 from mtlattack.data import PreparedDataset
 from mtlattack.evidence import Evidence
 from mtlattack.leaderboard.board import Board, StoredRow
-from mtlattack.leaderboard.checking.structure import read_evidence_of
 from mtlattack.leaderboard.verifying.verification import Verification, verify_row
 from mtlattack.models import MultiTaskNetwork
 
@@ -27,7 +26,7 @@ def again(
     **options: object,
 ) -> Verification:
     """Verify a row by the evidence beside it."""
-    evidence = read_evidence_of(stored)
+    evidence = stored.read_evidence()
     return verify_row(stored, evidence, model, data, attacks=attacks, nonce=nonce, device="cpu", **options)  # type: ignore[arg-type]
 
 

@@ -7,6 +7,7 @@ import torch
 from task_toys import INVALID, TASKS, random_pair
 
 from mtlattack import create_model, load_dataset
+from mtlattack.analysis.trust import CHECKS
 from mtlattack.tasks import Depth, Segmentation, create_task
 from mtlattack.tasks.doubts import best_temperature
 
@@ -103,3 +104,12 @@ def test_a_shipped_model_raises_no_doubt_and_a_cooled_one_does():
     for factor in (1 / 20, 50):
         looked = task.look(factor * predictions["segmentation"], targets["segmentation"])
         assert [flag for flag, _ in task.doubts(looked)] == ["logit-scale"]
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_only_flags_that_a_task_knows_of_are_raised(name):
+    task = TASKS[name]
+    raised = {flag for flag, _ in task.doubts({"factor": 1000.0, "negative": 1.0, "temperature": 0.01})}
+    assert raised == set(task.doubtful)
+    assert set(task.doubtful) <= set(CHECKS)
+    assert ("wrong-unit" in task.doubtful) == ("negative-depth" in task.doubtful) == (name in DISTANCES)

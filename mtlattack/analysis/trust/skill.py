@@ -25,9 +25,10 @@ def no_better_than_constant(run: Finished) -> list[Sighting] | None:
 
 
 def doubted(run: Finished, flag: str) -> list[Sighting] | None:
-    """What the first predictions show of a wrong scale or unit, as the tasks judge it."""
+    """What the first predictions show of a wrong scale or unit, as the tasks judge it that know of this flag."""
     looks = (run.calls or {}).get("looks")
-    if looks is None:
+    judging = {name: task for name, task in run.tasks.items() if flag in task.doubtful}
+    if looks is None or not judging:
         return None
-    doubts = [doubt for name, task in run.tasks.items() for doubt in task.doubts(looks.get(name, {}))]
+    doubts = [doubt for name, task in judging.items() for doubt in task.doubts(looks.get(name, {}))]
     return [(None, sentence) for raised, sentence in doubts if raised == flag]

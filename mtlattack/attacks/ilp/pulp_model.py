@@ -14,7 +14,8 @@ class ImageProgram:
     """max t, such that offset_i + Σ_j h_ij δ_j ≥ t for the rows of `wanted` `[M, C, P]`, and ≥ 0 for those of `spared`;
     δ_j ∈ {−1, 0, 1}; of the pixels in region r (`regions` `[P]`) at most `budgets[r]` change, if there are budgets.
 
-    Rows are to have mean |h| about 1: the solvers' tolerances are absolute. `offsets` has a number a row.
+    `offsets` has a number a row. What PuLP gets has rows of mean |h| = 1 and t in `unit`s: the solvers' tolerances are
+    absolute, and tasks may differ by orders of magnitude.
     """
 
     wanted: Floats
@@ -24,12 +25,18 @@ class ImageProgram:
     budgets: tuple[int, ...] | None
 
     @property
+    def unit(self) -> float:
+        """What the objective is counted in: the mean |h| of the smallest row of `wanted` that is not 0."""
+        sizes = _sizes(self.wanted)
+        return float(sizes.min(initial=np.inf, where=sizes > 0)) if sizes.any() else 1.0
+
+    @property
     def ceiling(self) -> float:
         """No solution of the relaxation reaches higher."""
         return float((self.offsets[: len(self.wanted)] + np.abs(self.wanted).sum((1, 2))).min())
 
     def state(self) -> tuple[pulp.LpProblem, list[pulp.LpVariable]]:
-        """The problem, and δ, channel by channel."""
+        """The problem, its objective in `unit`s, and δ, channel by channel."""
         _, channels, pixels = self.wanted.shape
         problem = pulp.LpProblem("step", pulp.LpMaximize)
         delta = [
@@ -37,11 +44,14 @@ class ImageProgram:
         ]
         least = problem.add_variable("t")
         problem.setObjective(least)
-        for i, row in enumerate([*self.wanted, *self.spared]):
-            terms = list(zip(delta, row.ravel().tolist(), strict=True))
+        rows = np.concatenate([self.wanted, self.spared])
+        sizes = _sizes(rows)
+        sizes[sizes == 0] = self.unit
+        for i, (row, size) in enumerate(zip(rows, sizes, strict=True)):
+            terms = list(zip(delta, (row / size).ravel().tolist(), strict=True))
             if i < len(self.wanted):
-                terms.append((least, -1.0))
-            problem += pulp.LpAffineExpression(terms, float(self.offsets[i])) >= 0
+                terms.append((least, -self.unit / size))
+            problem += pulp.LpAffineExpression(terms, float(self.offsets[i] / size)) >= 0
         if self.budgets is not None:
             self._limit(problem, delta)
         return problem, delta
@@ -55,3 +65,9 @@ class ImageProgram:
             problem += -value <= changed[j % pixels]
         for region, budget in enumerate(self.budgets):
             problem += pulp.lpSum(changed[p] for p in np.flatnonzero(self.regions == region)) <= budget
+
+
+def _sizes(rows: Floats) -> Floats:
+    """Mean |h| of rows `[M, C, P]`, `[M]`."""
+    sizes: Floats = np.abs(rows).mean((1, 2))
+    return sizes

@@ -4,7 +4,10 @@ import contextlib
 import importlib
 import math
 import os
+import re
 import shutil
+import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -14,14 +17,21 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mtlattack.attacks.ilp.dual_solver import solve_dual
 from mtlattack.attacks.ilp.programs import Program
 from mtlattack.attacks.ilp.pulp_model import ImageProgram
 from mtlattack.attacks.ilp.rows import Rows
 from mtlattack.attacks.ilp.solution import Solution
 from mtlattack.errors import InputError, UnknownNameError
 
-# The first of these that is there is taken: HiGHS (extra `highs`) is the faster one on these programs, COIN_CMD is CBC.
+# The first of these that is there is taken: HiGHS is the faster one on these programs, COIN_CMD is CBC (extra `cbc`).
 PREFERRED = ("HiGHS", "HiGHS_CMD", "COIN_CMD")
+
+
+# Where files may be put if the folder for temporary ones has a space in its name.
+_PLACES = ("/tmp", "/var/tmp")
+# A solver's bound is refuted by more than this, relatively.
+_ROUNDING = 1e-6
 
 
 class SolverError(InputError):
@@ -71,7 +81,15 @@ def solve_pulp(
     step = torch.from_numpy(np.stack([delta for delta, _ in solved])) if solved else torch.zeros(0)
     bound = torch.tensor([bound for _, bound in solved], dtype=torch.float64) * scale
     gains = program.gains
-    return Solution.certified(program, step.reshape(gains[:, 0].shape).to(gains), bound.to(gains.device))
+    answer = Solution.certified(program, step.reshape(gains[:, 0].shape).to(gains), bound.to(gains.device))
+    return _believable(program, answer)
+
+
+def _believable(program: Program, answer: Solution) -> Solution:
+    """The answer, but with the relaxation's bound where a known step is better than the solver's bound allows."""
+    known = solve_dual(program)
+    refuted = known.value > answer.bound * (1 + _ROUNDING)
+    return Solution.certified(program, answer.step, torch.where(refuted, known.bound, answer.bound))
 
 
 def image_programs(program: Program) -> tuple[list[ImageProgram], Tensor]:
@@ -94,17 +112,38 @@ def solve_image(image: ImageProgram, solver: pulp.LpSolver, gap: float) -> tuple
     """δ `[C, P]` and a bound of the objective by a solver set to a relative `gap`; SolverError unless it gets there."""
     problem, delta = image.state()
     try:
-        problem.solve(solver)
+        with _scratch(solver):
+            problem.solve(solver)
     except pulp.PulpSolverError as error:
         raise SolverError(f"PuLP solver {solver.name} failed (time limit {_limit(solver)}): {error}") from error
     if problem.sol_status != pulp.LpSolutionOptimal:
         status = f"{pulp.LpStatus[problem.status]}, {pulp.LpSolution[problem.sol_status]}"
         raise SolverError(f"PuLP solver {solver.name}: {status}, no proven solution (time limit {_limit(solver)})")
-    value = float(problem.objective.value())
+    value = image.unit * float(problem.objective.value())
     if not math.isfinite(value):
         raise SolverError(f"PuLP solver {solver.name} gave the objective {value} (time limit {_limit(solver)})")
     chosen = np.array([variable.value() for variable in delta]).round().astype(np.int8)
     return chosen.reshape(image.wanted.shape[1:]), value + _unproven(problem, image, value, gap)
+
+
+@contextlib.contextmanager
+def _scratch(solver: pulp.LpSolver) -> Iterator[None]:
+    """A folder for the files of a solver that is a program of its own; whatever happens, none of them is left."""
+    if not isinstance(solver, pulp.apis.LpSolver_CMD):
+        yield
+        return
+    # PuLP takes a command line apart at its spaces.
+    places = [place for place in (tempfile.gettempdir(), *_PLACES, os.getcwd()) if not re.search(r"\s", place)]
+    place = next((place for place in places if os.access(place, os.W_OK)), None)
+    if place is None:
+        raise SolverError(f"PuLP solver {solver.name} needs a temporary folder without a space (TMPDIR), or use HiGHS")
+    before = solver.tmpDir
+    with tempfile.TemporaryDirectory(dir=place) as folder:
+        solver.tmpDir = folder
+        try:
+            yield
+        finally:
+            solver.tmpDir = before
 
 
 def _unproven(problem: pulp.LpProblem, image: ImageProgram, value: float, gap: float) -> float:
@@ -112,7 +151,7 @@ def _unproven(problem: pulp.LpProblem, image: ImageProgram, value: float, gap: f
     model: Any = getattr(problem, "solverModel", None)
     if gap and hasattr(model, "getInfo"):  # highspy's, which knows; of the others PuLP keeps only the solution
         info = model.getInfo()
-        return abs(float(info.mip_dual_bound) - float(info.objective_function_value))
+        return image.unit * abs(float(info.mip_dual_bound) - float(info.objective_function_value))
     # Their gap is relative to some value between the solution and the relaxation's.
     return gap * image.ceiling
 

@@ -17,7 +17,7 @@ from mtlattack.leaderboard.comparing.difference_tables import (
 )
 from mtlattack.leaderboard.ledger import read_ledger, statuses
 from mtlattack.leaderboard.showing.selection import eps_of
-from mtlattack.leaderboard.standings import Place, by_suite, places
+from mtlattack.leaderboard.standings import Standing, by_suite, stand
 
 _RowArgument = Annotated[str, typer.Argument(metavar="ROW", help="A row, by the first digits of its id.")]
 
@@ -39,7 +39,7 @@ def diff(
     compared = compare_rows(first, second).narrowed(level, attack)
     parts = [render_heading(first, second), render_fields(compared.fields)]
     if compared.remark is None:
-        parts.append(render_columns(*_places(found, first, second, level)))
+        parts.append(render_columns(*_standings(found, first, second, level)))
     if compared.paired:
         parts.append(render_paired(compared.paired, first.record))
     if compared.remark:
@@ -49,9 +49,9 @@ def diff(
         console.print(part, Text(), sep="\n")
 
 
-def _places(board: Board, one: StoredRow, two: StoredRow, eps: float | None) -> list[Place]:
+def _standings(board: Board, one: StoredRow, two: StoredRow, eps: float | None) -> list[Standing]:
     """Where both stand among the rows of their suite version."""
     group = by_suite(board.read_all())[one.row.suite.name, one.row.suite.version]
     last = statuses(read_ledger(board.ledger))
-    known = {place.standing.stored.id: place for place in places(group, last, eps)}
+    known = {standing.stored.id: standing for standing in stand(group, last, eps)}
     return [known[one.id], known[two.id]]

@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
+from mtlattack.analysis.tables import width_for
 from mtlattack.cli.leaderboard.options import BOARD, BoardOption, board_console
 from mtlattack.errors import InputError
 from mtlattack.leaderboard.board import Board, StoredRow
 from mtlattack.leaderboard.ledger import Event, read_ledger, statuses
-from mtlattack.leaderboard.showing.card import card_to_markdown, render_card, width_of_card
+from mtlattack.leaderboard.showing.card import card_to_markdown, render_card
 from mtlattack.leaderboard.showing.selection import Selection, parse_statuses, select
 from mtlattack.leaderboard.showing.tables import (
     about_task,
@@ -70,4 +71,4 @@ def _show_row(stored: StoredRow, events: list[Event], eps: float | None, task: s
     if format is Format.MARKDOWN:
         print(card_to_markdown(stored, events, eps, task), end="")
     else:
-        board_console(width_of_card(stored.record)).print(render_card(stored, events, eps, task))
+        board_console(width_for(stored.record)).print(render_card(stored, events, eps, task))

@@ -10,7 +10,7 @@ from mtlattack.cli.leaderboard.options import BOARD, BoardOption
 from mtlattack.leaderboard.board import Board, StoredRow
 from mtlattack.leaderboard.columns import COLUMNS
 from mtlattack.leaderboard.records import threat_at
-from mtlattack.leaderboard.standings import Place, stand
+from mtlattack.leaderboard.standings import stand
 from mtlattack.leaderboard.submitting.declaration import Said
 from mtlattack.leaderboard.submitting.submission import submit
 
@@ -65,14 +65,14 @@ def _headline(stored: StoredRow) -> list[str]:
     """What will stand on the board, but for its rank."""
     row, record = stored.row, stored.record
     [standing] = stand([stored], {})
-    place, known = Place(None, standing), ("rank", "model", "row", "status", "flags")
+    known = ("rank", "model", "row", "status", "flags")
     fields = {
         "layout": row.model.layout,
         "extra data": row.model.extra_data or "none",
         "licence": row.model.licence,
         "submitter": row.submitted.name,
         "command": record.environment["command"],
-        **{column.title: column.text(place) for column in COLUMNS if column.key not in known},
+        **{column.title: column.text(standing) for column in COLUMNS if column.key not in known},
     }
     threat = threat_at(record, standing.eps)
     return [

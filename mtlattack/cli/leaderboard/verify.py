@@ -16,7 +16,6 @@ from mtlattack.epsilon import parse_epsilons
 from mtlattack.errors import InputError
 from mtlattack.evaluation import Suite
 from mtlattack.leaderboard.board import Board, StoredRow
-from mtlattack.leaderboard.checking.structure import read_evidence_of
 from mtlattack.leaderboard.ledger import NEXT, Event, append, read_ledger, statuses
 from mtlattack.leaderboard.records import levels_of, threat_at
 from mtlattack.leaderboard.showing.selection import eps_of
@@ -61,7 +60,7 @@ def verify(
     stored = place.find(row)
     if record:
         _check_recordable(place, stored, by)
-    evidence = read_evidence_of(stored)
+    evidence = stored.read_evidence()
     suite = _suite_of(stored)
     network = _model_of(stored, model, checkpoint)
     result = verify_row(

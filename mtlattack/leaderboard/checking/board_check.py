@@ -87,7 +87,7 @@ class _Check:
         yield from structure.check_orphans(self.board, self.listing.evidence, rows)
 
     def _check_row(self, path: str, stored: StoredRow) -> Iterator[Finding]:
-        evidence = structure.read_evidence_of(stored)
+        evidence = stored.read_evidence()
         # Nothing below meets a plan, or circumstances, that are not of their schema, nor more work than a run's.
         case = Case(path, stored, evidence, check_evidence(evidence))
         check_belongs(stored.row, case.plan)

@@ -1,6 +1,5 @@
 """Files: what lies on the board, whether rows read, and whether each has the evidence that it names."""
 
-import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -8,13 +7,10 @@ from pathlib import Path
 
 from mtlattack.errors import InputError
 from mtlattack.evidence import Evidence
-from mtlattack.evidence.packing.compact import MOST_BYTES, unpack
-from mtlattack.leaderboard.board import EVIDENCE_SUFFIX, ROWS, Board, Listing, StoredRow, read_row
+from mtlattack.leaderboard.board import ROWS, Board, Listing, StoredRow, read_row
 from mtlattack.leaderboard.checking.findings import Finding, refused, refused_for
 from mtlattack.leaderboard.rows.plan import Plan
-from mtlattack.reading.hostile import read_regular
 
-HASH_DIGITS = 16
 # What Windows takes for a device, or for the name without its last dot.
 _NOT_ON_WINDOWS = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?|.*\.", re.IGNORECASE)
 
@@ -82,24 +78,3 @@ def check_orphans(board: Board, evidence: Iterable[Path], rows: Iterable[StoredR
     for path in evidence:
         if path not in wanted:
             yield refused(relative(board, path), "", "no row beside it that can be read has this evidence")
-
-
-def read_evidence_of(row: StoredRow) -> Evidence:
-    """The evidence that a row names, which must be the file whose hash and size it states.
-
-    InputError names the field of the row that is wrong, or says what is wrong with the file.
-    """
-    said = row.row.evidence
-    expected = said.sha256[:HASH_DIGITS] + EVIDENCE_SUFFIX
-    if said.file != expected:
-        raise InputError(f"evidence.file is {said.file!r}, expected {expected!r}, after evidence.sha256")
-    try:
-        data = read_regular(row.evidence_path, MOST_BYTES)
-    except InputError as error:
-        raise InputError(f"evidence.file: {said.file} {error}") from None
-    found = hashlib.sha256(data).hexdigest()
-    if found != said.sha256:
-        raise InputError(f"evidence.sha256 is {said.sha256}, {said.file} has {found}")
-    if len(data) != said.bytes:
-        raise InputError(f"evidence.bytes is {said.bytes}, {said.file} has {len(data)}")
-    return unpack(data, f"evidence: {said.file}")

@@ -103,14 +103,9 @@ def _perturbations(record: Record, evidence: Evidence) -> Iterator[tuple[str, st
     for index, outcome in enumerate(evidence.attacked):
         if not outcome.perturbation.any():
             yield f"attacks.{index}.max_linf", "no image was changed"
-        pixels = outcome.perturbation[:, NORMS.index("l0")].max()
-        side = (
-            patch_size(int(size), int(size), record.attacks[index].eps)[0]
-            if record.attacks[index].norm == "patch"
-            else None
-        )
-        if side is not None and pixels > side**2 / max(size, 1):
-            most = f"a share of {record.attacks[index].eps:.3g} of the {size:.0f} pixels with labels"
+        entry, pixels = record.attacks[index], outcome.perturbation[:, NORMS.index("l0")].max()
+        if entry.norm == "patch" and pixels > patch_size(int(size), int(size), entry.eps)[0] ** 2 / max(size, 1):
+            most = f"a share of {entry.eps:.3g} of the {size:.0f} pixels with labels"
             yield f"attacks.{index}.max_pixels", f"{pixels:.0f} pixels changed, more than {most}"
 
 

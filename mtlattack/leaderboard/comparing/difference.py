@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mtlattack.errors import InputError, UnknownNameError
+from mtlattack.errors import UnknownNameError
 from mtlattack.leaderboard.board import StoredRow
 from mtlattack.leaderboard.comparing.paired import PairedDifference, paired_differences
 from mtlattack.leaderboard.rows.schema import Row
@@ -12,10 +12,6 @@ from mtlattack.registry import match_names
 
 # What a record says of the run, beside its numbers.
 _RUN = ("data", "environment", "seed", "batch_size", "search_precision", "bootstrap")
-
-
-class VersionsMixed(InputError):
-    """Numbers of different suites, or versions of one, were to be compared."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +50,9 @@ def compare_rows(one: StoredRow, two: StoredRow) -> Comparison:
 
     InputError for evidence that is missing, or not what its row says.
     """
-    fields = compare_cards(one, two)
-    try:
-        check_comparable(one.row, two.row)
-    except VersionsMixed as mixed:
-        return Comparison(fields, [], str(mixed))
-    return Comparison(fields, paired_differences(one.read_evidence(), two.read_evidence()), None)
+    remark = why_apart(one.row, two.row)
+    paired = paired_differences(one.read_evidence(), two.read_evidence()) if remark is None else []
+    return Comparison(compare_cards(one, two), paired, remark)
 
 
 def compare_cards(one: StoredRow, two: StoredRow) -> list[FieldDifference]:
@@ -73,18 +66,15 @@ def compare_cards(one: StoredRow, two: StoredRow) -> list[FieldDifference]:
     ]
 
 
-def check_comparable(one: Row, two: Row) -> None:
-    """VersionsMixed unless both are of one suite, version and content."""
-    if (one.suite.name, one.suite.version) != (two.suite.name, two.suite.version):
-        raise VersionsMixed(
-            f"numbers of {one.suite.name} v{one.suite.version} and {two.suite.name} v{two.suite.version} do not "
-            "compare: versions never mix"
-        )
+def why_apart(one: Row, two: Row) -> str | None:
+    """Why numbers of both do not compare; None if they are of one suite, version and content."""
+    first, second = (f"{row.suite.name} v{row.suite.version}" for row in (one, two))
+    if first != second:
+        return f"numbers of {first} and {second} do not compare: versions never mix"
     if one.suite.sha256 != two.suite.sha256:
-        raise VersionsMixed(
-            f"the rows' {one.suite.name} v{one.suite.version} has two contents ({one.suite.sha256[:8]}, "
-            f"{two.suite.sha256[:8]}): numbers do not compare"
-        )
+        contents = f"{one.suite.sha256[:8]}, {two.suite.sha256[:8]}"
+        return f"the rows' {first} has two contents ({contents}): numbers do not compare"
+    return None
 
 
 def _said(stored: StoredRow) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from mtlattack.analysis import Interval, Record
@@ -14,7 +13,8 @@ from mtlattack.leaderboard.columns import COLUMNS
 from mtlattack.leaderboard.comparing.difference import FieldDifference
 from mtlattack.leaderboard.comparing.paired import CLEAN, PairedDifference
 from mtlattack.leaderboard.records import threat_at
-from mtlattack.leaderboard.standings import Place
+from mtlattack.leaderboard.showing.tables import plain_table
+from mtlattack.leaderboard.standings import Standing
 
 
 def render_heading(one: StoredRow, two: StoredRow) -> Group:
@@ -29,7 +29,7 @@ def render_fields(differences: Sequence[FieldDifference]) -> RenderableType:
     """What the rows say that is not the same."""
     if not differences:
         return Text("cards: no difference")
-    table = _table("field", "one", "two")
+    table = plain_table("field", "one", "two")
     for column in table.columns:
         column.overflow = "fold"
     for each in differences:
@@ -37,12 +37,12 @@ def render_fields(differences: Sequence[FieldDifference]) -> RenderableType:
     return Group(Text("cards: what differs"), table)
 
 
-def render_columns(one: Place, two: Place) -> RenderableType:
+def render_columns(one: Standing, two: Standing) -> RenderableType:
     """The columns of the board, side by side, at the ε of both standings."""
-    table = _table("", "one", "two")
+    table = plain_table("", "one", "two")
     for column in COLUMNS:
         table.add_row(*map(Text, (column.title, column.text(one), column.text(two))))
-    threat = threat_at(one.standing.stored.record, one.standing.eps)
+    threat = threat_at(one.stored.record, one.eps)
     return Group(Text(f"on the board, {threat}"), table)
 
 
@@ -51,7 +51,7 @@ def render_paired(differences: Sequence[PairedDifference], record: Record) -> Re
     parts: list[RenderableType] = []
     shown = [summary for summary in SUMMARIES if any(summary.key in each.numbers for each in differences)]
     for eps in dict.fromkeys(each.eps for each in differences):
-        table = _table("attack")
+        table = plain_table("attack")
         for summary in shown:
             table.add_column(summary.title, justify="right", no_wrap=True)
         for each in differences:
@@ -61,13 +61,6 @@ def render_paired(differences: Sequence[PairedDifference], record: Record) -> Re
         title = threat_at(record, eps) if eps else CLEAN
         parts += [Text(f"{title}: two − one over the same images"), table, Text()]
     return Group(*parts, Text("★ the 95 % bootstrap interval of the difference does not hold 0"))
-
-
-def _table(*titles: str) -> Table:
-    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
-    for title in titles:
-        table.add_column(title)
-    return table
 
 
 def _starred(interval: Interval, percent: bool) -> str:

@@ -1,13 +1,14 @@
 """What pages and charts show of an attack on a model: the summaries, and of each task its skill and its metrics."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from mtlattack.analysis import AttackResult, Interval, Record
 from mtlattack.analysis.record import Intervals, Skill
-from mtlattack.analysis.summaries import SKILL, SUMMARIES, UNDEFINED, WORST, Summary
-from mtlattack.leaderboard.pages.formats import NOTHING, Figure, figure_of
-from mtlattack.leaderboard.records import tasks_of
+from mtlattack.analysis.summaries import SKILL, SUMMARIES, UNDEFINED, WORST, Summary, mean_of, worst_of
+from mtlattack.leaderboard.formats import NOTHING, Figure, figure_of
+from mtlattack.leaderboard.records import attacks_at, tasks_of
+from mtlattack.leaderboard.standings import Standing
 from mtlattack.tasks import Metric, Task
 
 _UNCHANGED = Interval(value=0.0, low=None, high=None)
@@ -16,7 +17,7 @@ _UNCHANGED = Interval(value=0.0, low=None, high=None)
 @dataclass(frozen=True)
 class Column:
     """A number of an attack: its name in addresses, what stands above it in two lines, what it says, which way is
-    robust, whether it is read in per cent, its value without attack and under one, the task that it names, and whether
+    robust, its value without attack and under one, whether it is read in per cent, the task that it names, and whether
     it is skill, which a row has of the attack that leaves least."""
 
     key: str
@@ -24,9 +25,9 @@ class Column:
     unit: str
     meaning: str
     higher_is_better: bool
-    percent: bool
     clean: Callable[[Record], Interval]
     under: Callable[[AttackResult], Interval]
+    percent: bool = False
     names: Callable[[AttackResult], str | None] = lambda result: None
     is_skill: bool = False
 
@@ -58,9 +59,9 @@ def of_summary(summary: Summary) -> Column:
         "↑" if summary.strong_is_low else "↓",
         summary.meaning,
         summary.strong_is_low,
-        summary.percent,
-        (lambda record: _mean(record.clean_skill)) if summary is SKILL else lambda record: _UNCHANGED,
+        (lambda record: mean_of(record.clean_skill)) if summary is SKILL else lambda record: _UNCHANGED,
         summary.of,
+        summary.percent,
         (lambda result: result.worst_task) if summary is WORST else lambda result: None,
         is_skill=summary is SKILL,
     )
@@ -72,28 +73,30 @@ WORST_SKILL = Column(
     "↑",
     "the least skill that is left of any task, and which",
     True,
-    False,
-    lambda record: _worst(record.clean_skill),
-    lambda result: _worst(result.skill),
-    lambda result: None if result.skill is None else result.skill.worst_task,
+    lambda record: worst_of(record.clean_skill),
+    lambda result: worst_of(result.skill),
+    names=lambda result: result.skill.worst_task if result.skill else None,
     is_skill=True,
 )
-SUMMARY_COLUMNS = tuple(of_summary(summary) for summary in SUMMARIES)
+SUMMARY_COLUMNS = [of_summary(summary) for summary in SUMMARIES]
 # Skill, the worst task's beside it, then what says more of attacks than of models.
-MAIN_COLUMNS = (replace(SUMMARY_COLUMNS[0], title="robust skill"), WORST_SKILL, *SUMMARY_COLUMNS[1:])
+MAIN_COLUMNS = [replace(SUMMARY_COLUMNS[0], title="robust skill"), WORST_SKILL, *SUMMARY_COLUMNS[1:]]
 
 
 def of_skill(task: Task) -> Column:
     """A task's skill."""
+
+    def found(skill: Skill | None) -> Interval:
+        return UNDEFINED if skill is None else skill.tasks.get(task.name, UNDEFINED)
+
     return Column(
         f"skill-{task.name}",
         words(task.name),
         "skill ↑",
         f"skill of {words(task.name)}",
         True,
-        False,
-        lambda record: _of(record.clean_skill, task.name),
-        lambda result: _of(result.skill, task.name),
+        lambda record: found(record.clean_skill),
+        lambda result: found(result.skill),
     )
 
 
@@ -109,7 +112,6 @@ def of_metric(task: Task, metric: Metric) -> Column:
         words(metric.title),
         f"{words(task.name)}: clean → under attack",
         metric.higher_is_better,
-        False,
         lambda record: found(record.clean_intervals),
         lambda result: found(result.intervals),
     )
@@ -120,13 +122,18 @@ def headlines(record: Record) -> list[Column]:
     return [of_metric(task, task.headline_metric) for task in tasks_of(record).values()]
 
 
-def _mean(skill: Skill | None) -> Interval:
-    return UNDEFINED if skill is None else skill.mean
+def least_of(standing: Standing) -> AttackResult:
+    """The attack that leaves the least skill; the strongest where no skill is known."""
+    if standing.robust is None:
+        return standing.strongest
+    name = standing.robust.attack
+    return next(each for each in attacks_at(standing.stored.record, standing.eps) if each.name == name)
 
 
-def _worst(skill: Skill | None) -> Interval:
-    return UNDEFINED if skill is None else skill.worst
-
-
-def _of(skill: Skill | None, task: str) -> Interval:
-    return UNDEFINED if skill is None else skill.tasks.get(task, UNDEFINED)
+def cells_of(standing: Standing, tasks: Sequence[Column]) -> list[Figure]:
+    """A row's line: the attacks, then `MAIN_COLUMNS` and `tasks`; skill under the attack that leaves least, all else
+    under the strongest."""
+    least, worst = least_of(standing), standing.strongest
+    attacks = Figure(least.name, "" if least.name == worst.name else f"change: {worst.name}")
+    numbers = [column.figure(least if column.is_skill else worst) for column in MAIN_COLUMNS]
+    return [attacks, *numbers, *(column.change(standing.stored.record, worst) for column in tasks)]

@@ -1,26 +1,25 @@
 """The numbers behind a suite's table, as a script: pages opened from disk may run a file, but not fetch one."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mtlattack.leaderboard.formats import Figure
+from mtlattack.leaderboard.ledger import Event
 from mtlattack.leaderboard.pages import places
-from mtlattack.leaderboard.pages.columns import MAIN_COLUMNS, Column
-from mtlattack.leaderboard.pages.formats import Figure
-from mtlattack.leaderboard.pages.lines import FACTS, View, at, facts, views
-from mtlattack.leaderboard.standings import Standing
+from mtlattack.leaderboard.pages.columns import MAIN_COLUMNS, Column, cells_of
+from mtlattack.leaderboard.showing.facts import compared_facts
+from mtlattack.leaderboard.standings import Standing, stand
 
 # In a script, and in JSON within HTML, none of these may stand as itself; line separators are no ASCII.
 _ESCAPES = {ord(character): f"\\u{ord(character):04x}" for character in "<>&'"}
-
-_BETTER = {True: "high", False: "low"}
 
 
 def numbers_script(
     key: str,
     standings: Sequence[Standing],
-    levels: dict[float, str],
-    headline: float,
+    last: Mapping[str, Event],
+    levels: Mapping[float, str],
     attacks: Sequence[str],
     tasks: Sequence[Column],
 ) -> str:
@@ -28,32 +27,30 @@ def numbers_script(
 
     `views` of a row are by ε, then the row under all attacks together, then under each in the order of `attacks`.
     """
-    by_view = [[views(at(standings, eps, name), tasks) for name in (None, *attacks)] for eps in levels]
+    stored = [each.stored for each in standings]
+    found = [
+        [{each.stored.id: each for each in stand(stored, last, eps, name)} for name in (None, *attacks)]
+        for eps in levels
+    ]
+    quantities = [
+        {"key": each.key, "title": f"{each.title} {each.unit}", "better": "high" if each.higher_is_better else "low"}
+        for each in (*MAIN_COLUMNS, *tasks)
+    ]
+    facts = [dict(compared_facts(each)) for each in standings]
+    rows = [
+        {
+            "id": each.stored.id,
+            "name": each.stored.row.model.name,
+            "page": places.row_page(each.stored.id),
+            "facts": list(said.values()),
+            "views": [[_view(view.get(each.stored.id), tasks) for view in level] for level in found],
+        }
+        for each, said in zip(standings, facts, strict=True)
+    ]
     document = {
-        "suite": key,
-        "levels": list(levels.values()),
-        "headline": list(levels).index(headline),
-        "attacks": list(attacks),
-        "facts": FACTS,
-        "quantities": [
-            {
-                "key": each.key,
-                "title": f"{each.title} {each.unit}",
-                "better": "high" if each.higher_is_better else "low",
-            }
-            for each in (*MAIN_COLUMNS, *tasks)
-        ],
-        "rows": [
-            {
-                "id": each.stored.id,
-                "name": each.stored.row.model.name,
-                "page": places.row_page(each.stored.id),
-                "facts": facts(each),
-                "views": [[_view(found.get(each.stored.id)) for found in level] for level in by_view],
-            }
-            for each in standings
-        ],
-    }
+        "suite": key, "levels": list(levels.values()), "headline": list(levels).index(standings[0].eps),
+        "attacks": attacks, "facts": list(facts[0]), "quantities": quantities, "rows": rows,
+    }  # fmt: skip
     return f"globalThis.mtlattackData = {embedded_json(document)};\n"
 
 
@@ -63,10 +60,11 @@ def embedded_json(document: Any) -> str:
     return text.translate(_ESCAPES)
 
 
-def _view(view: View | None) -> dict[str, Any] | None:
-    if view is None:
+def _view(standing: Standing | None, tasks: Sequence[Column]) -> dict[str, Any] | None:
+    if standing is None:
         return None
-    return {"rank": view.rank, "attack": _cell(view.attack)[:2], "cells": [_cell(each) for each in view.cells]}
+    attack, *cells = map(_cell, cells_of(standing, tasks))
+    return {"rank": standing.rank, "attack": attack[:2], "cells": cells}
 
 
 def _cell(figure: Figure) -> list[Any]:

@@ -29,11 +29,6 @@ def suite_page(name: str, version: int) -> str:
     return f"suites/{suite_key(name, version)}.html"
 
 
-def suite_data(name: str, version: int) -> str:
-    """`suites/quick-v2.js`: the numbers behind the table."""
-    return f"suites/{suite_key(name, version)}.js"
-
-
 def row_page(identity: str) -> str:
     """`rows/0123456789abcdef.html`."""
     return f"rows/{identity}.html"

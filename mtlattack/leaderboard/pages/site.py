@@ -2,33 +2,23 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib import resources
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from mtlattack.errors import InputError
 from mtlattack.leaderboard.board import StoredRow
+from mtlattack.leaderboard.formats import moment
 from mtlattack.leaderboard.ledger import Event, statuses
 from mtlattack.leaderboard.pages import places
 from mtlattack.leaderboard.pages.charts import STYLESHEET
-from mtlattack.leaderboard.pages.formats import moment
-from mtlattack.leaderboard.pages.row_facts import row_files
-from mtlattack.leaderboard.pages.row_view import row_view
-from mtlattack.leaderboard.pages.suite_view import SuiteView, suite_view
+from mtlattack.leaderboard.pages.row_view import RowView
+from mtlattack.leaderboard.pages.suite_view import SuiteView
+from mtlattack.leaderboard.pages.templating import TEMPLATES
 from mtlattack.leaderboard.standings import by_suite
 
 _STATIC = resources.files("mtlattack.leaderboard.pages") / "static"
-
-
-@dataclass(frozen=True)
-class SuiteCard:
-    """A suite on the first page: its newest version, and the older ones."""
-
-    newest: SuiteView
-    older: list[SuiteView]
 
 
 def pages(
@@ -40,27 +30,19 @@ def pages(
 
     InputError names the row that cannot be shown.
     """
-    environment = Environment(
-        loader=PackageLoader("mtlattack.leaderboard.pages"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals["as_of"] = moment(max(event.at for event in events)) if events else None
-    environment.globals["meanings"] = places.MEANINGS
-    environment.globals["signs"] = places.SIGNS
+    as_of = moment(max(event.at for event in events)) if events else None
 
     def render(template: str, path: str, **values: Any) -> tuple[str, str]:
-        return path, environment.get_template(template).render(root="../" * path.count("/"), **values)
+        return path, TEMPLATES.get_template(template).render(as_of=as_of, root="../" * path.count("/"), **values)
 
     last = statuses(events)
     suites = []
     for group in by_suite(rows).values():
         with _naming(group[0]):
-            suites.append(suite_view(group, last))
-    cards = _cards(suites)
-    yield render("index.html", places.INDEX, suites=cards)
+            suites.append(SuiteView(group, last))
+    # The newest version of each stands first.
+    versions = [list(group) for _, group in groupby(suites, key=lambda suite: suite.name)]
+    yield render("index.html", places.INDEX, suites=versions)
     yield render("compare.html", places.COMPARE, suites=suites)
     for suite in suites:
         yield render("suite.html", suite.page, suite=suite)
@@ -69,7 +51,7 @@ def pages(
     for stored in rows:
         own = [event for event in events if event.row == stored.id]
         with _naming(stored):
-            view = row_view(stored, own, known, row_files(stored, folder / "rows"))
+            view = RowView(stored, own, known, folder)
         picture = places.picture(stored.id) if stored.id in drawn else None
         yield render("row.html", view.page, row=view, picture=picture)
 
@@ -87,11 +69,3 @@ def _naming(stored: StoredRow) -> Iterator[None]:
         yield
     except InputError as error:
         raise InputError(f"{stored.path}: {error}") from None
-
-
-def _cards(suites: Sequence[SuiteView]) -> list[SuiteCard]:
-    """One a suite; `suites` holds the newest version of each first."""
-    groups: dict[str, list[SuiteView]] = {}
-    for suite in suites:
-        groups.setdefault(suite.name, []).append(suite)
-    return [SuiteCard(group[0], group[1:]) for group in groups.values()]

@@ -1,52 +1,51 @@
 """What stands on a suite's page."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
-from markupsafe import Markup
-
-from mtlattack.analysis.summaries import UNDEFINED
-from mtlattack.analysis.tables import threat_text
+from mtlattack.analysis.summaries import mean_of
 from mtlattack.leaderboard.board import StoredRow
-from mtlattack.leaderboard.ledger import STATUSES, Event, Status
+from mtlattack.leaderboard.formats import Figure, counted, figure_of
+from mtlattack.leaderboard.ledger import STATUSES, Event
 from mtlattack.leaderboard.pages import places
 from mtlattack.leaderboard.pages.charts import robust_curves, skill_against_clean, skill_against_degree
-from mtlattack.leaderboard.pages.charts.scatter import scatter_legend
-from mtlattack.leaderboard.pages.columns import MAIN_COLUMNS, Column, headlines
-from mtlattack.leaderboard.pages.formats import Figure, counted, figure_of
-from mtlattack.leaderboard.pages.lines import Line, View, make_line, views
+from mtlattack.leaderboard.pages.columns import cells_of, headlines
 from mtlattack.leaderboard.pages.numbers_file import numbers_script
-from mtlattack.leaderboard.records import headline_eps
-from mtlattack.leaderboard.standings import Standing, ranked, stand
+from mtlattack.leaderboard.records import headline_eps, robust_at, threat_texts
+from mtlattack.leaderboard.standings import Standing, stand
 from mtlattack.leaderboard.suites import shipped_suite
 
 TOP = 5
+Line = tuple[Standing, list[Figure]]
 
 
-@dataclass(frozen=True)
 class SuiteView:
-    """One suite and version: its table at the headline ε, robust skill at every ε, and its charts."""
+    """One suite and version: its table at the headline ε, robust skill at every ε, and its charts; `rows` are all of
+    it, `last` is each row's last event."""
 
-    name: str
-    version: int
-    key: str
-    page: str
-    data: str
-    sha256: str
-    description: str
-    images: str
-    threat: str
-    threats: list[str]
-    attacks: list[str]
-    statuses: list[tuple[Status, int]]
-    main: list[Column]
-    tasks: list[Column]
-    lines: list[tuple[Line, View | None]]
-    by_eps: list[tuple[Line, list[Figure]]]
-    curves: Markup
-    scatter: list[Markup]
-    legend: Markup
-    script: str
+    def __init__(self, rows: Sequence[StoredRow], last: Mapping[str, Event]) -> None:
+        suite, record = rows[0].row.suite, rows[0].record
+        self.name, self.version, self.sha256 = suite.name, suite.version, suite.sha256
+        self.key = places.suite_key(suite.name, suite.version)
+        self.page, self.data = places.suite_page(suite.name, suite.version), f"suites/{self.key}.js"
+        shipped = shipped_suite(suite.name, suite.version)
+        self.description = shipped.description if shipped else ""
+        self.images = f"{record.data['images']} images of {record.data['name']} {record.data['split']}"
+        results = [result for stored in rows for result in stored.record.attacks]
+        self.attacks = list(dict.fromkeys(result.name for result in results))
+        self.threats, headline, self.tasks = threat_texts(results), headline_eps(record), headlines(record)
+        self.threat = self.threats[headline]
+        at_headline = stand(rows, last, headline)
+        there = {standing.stored.id for standing in at_headline}
+        # Rows without the headline ε stand by their own, below and without numbers.
+        others = stand([stored for stored in rows if stored.id not in there], last)
+        standings = at_headline + others
+        self.lines: list[Line] = [(each, cells_of(each, self.tasks)) for each in at_headline]
+        self.lines += [(each, []) for each in others]
+        found = [standing.status for standing in standings]
+        self.statuses = [(status, found.count(status)) for status in STATUSES if status in found]
+        self.curves = robust_curves(standings)
+        self.scatter = [skill_against_clean(at_headline), skill_against_degree(at_headline)]
+        self.script = numbers_script(self.key, standings, last, self.threats, self.attacks, self.tasks)
 
     @property
     def all_rows(self) -> str:
@@ -54,68 +53,11 @@ class SuiteView:
         return counted(len(self.lines), "row")
 
     @property
-    def counting(self) -> list[tuple[Line, View | None]]:
-        """Rows that were neither retracted nor superseded."""
-        return [(line, view) for line, view in self.lines if line.counts]
+    def top(self) -> list[Line]:
+        """The most robust rows that were neither retracted nor superseded."""
+        return [line for line in self.lines if line[0].counts][:TOP]
 
-    @property
-    def top(self) -> list[tuple[Line, View | None]]:
-        """The most robust rows."""
-        return self.counting[:TOP]
-
-
-def suite_view(rows: Sequence[StoredRow], last: Mapping[str, Event]) -> SuiteView:
-    """The view of rows that are all of one suite and version."""
-    suite, record = rows[0].row.suite, rows[0].record
-    results = [result for stored in rows for result in stored.record.attacks]
-    levels = {each.eps: threat_text(each) for each in sorted(results, key=lambda each: each.eps)}
-    headline = headline_eps(record)
-    at_headline = stand(rows, last, headline)
-    standings = _all_standing(rows, last, at_headline)
-    attacks = list(dict.fromkeys(result.name for result in results))
-    tasks = headlines(record)
-    key, shown, ranks = places.suite_key(suite.name, suite.version), views(at_headline, tasks), ranked(at_headline)
-    lines = [(make_line(standing), shown.get(standing.stored.id)) for standing in standings]
-    shipped = shipped_suite(suite.name, suite.version)
-    return SuiteView(
-        name=suite.name,
-        version=suite.version,
-        key=key,
-        page=places.suite_page(suite.name, suite.version),
-        data=places.suite_data(suite.name, suite.version),
-        sha256=suite.sha256,
-        description=shipped.description if shipped else "",
-        images=f"{record.data['images']} images of {record.data['name']} {record.data['split']}",
-        threat=levels[headline],
-        threats=list(levels.values()),
-        attacks=attacks,
-        statuses=_counted([line.status for line, _ in lines]),
-        main=list(MAIN_COLUMNS),
-        tasks=tasks,
-        lines=lines,
-        by_eps=[(line, _by_eps(each, levels)) for (line, _), each in zip(lines, standings, strict=True) if each.counts],
-        curves=robust_curves(standings),
-        scatter=[draw(at_headline, ranks, _href) for draw in (skill_against_clean, skill_against_degree)],
-        legend=scatter_legend(),
-        script=numbers_script(key, standings, levels, headline, attacks, tasks),
-    )
-
-
-def _all_standing(rows: Sequence[StoredRow], last: Mapping[str, Event], at_headline: list[Standing]) -> list[Standing]:
-    """Also rows without the headline ε, which stand by their own and below."""
-    there = {standing.stored.id for standing in at_headline}
-    return at_headline + stand([stored for stored in rows if stored.id not in there], last)
-
-
-def _by_eps(standing: Standing, levels: Mapping[float, str]) -> list[Figure]:
-    """Robust skill at each of the levels."""
-    found = {each.eps: figure_of(each.skill.mean) for each in standing.stored.record.robust_skill}
-    return [found.get(eps, figure_of(UNDEFINED)) for eps in levels]
-
-
-def _href(standing: Standing) -> str:
-    return f"../{places.row_page(standing.stored.id)}"
-
-
-def _counted(found: Sequence[Status]) -> list[tuple[Status, int]]:
-    return [(status, found.count(status)) for status in STATUSES if status in found]
+    def left(self, standing: Standing) -> list[Figure]:
+        """A row's robust skill at each ε."""
+        found = (robust_at(standing.stored.record, eps) for eps in self.threats)
+        return [figure_of(mean_of(robust.skill if robust else None)) for robust in found]

@@ -50,10 +50,10 @@ def read_packed(path: Path, sha256: str) -> bytes:
     try:
         packed = read_regular(path, MOST_BYTES)
     except InputError as error:
-        raise InputError(f"{path} {error}") from None
+        raise InputError(f"evidence.file: {path.name} {error}") from None
     found = hashlib.sha256(packed).hexdigest()
     if found != sha256:
-        raise InputError(f"{path} has the SHA-256 {found}, its row says {sha256}")
+        raise InputError(f"evidence.sha256 is {sha256}, {path.name} has {found}")
     return packed
 
 

@@ -1,7 +1,6 @@
 """One row as text: who says what of which model, what became of it on the board, and what the attacks did."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -9,19 +8,13 @@ from rich.text import Text
 
 from mtlattack.analysis import AttackResult, Record
 from mtlattack.analysis.record import Skill
-from mtlattack.analysis.tables import (
-    attack_tables,
-    compact_interval,
-    flag_notes,
-    markdown_tables,
-    member_notes,
-    width_of,
-)
-from mtlattack.attacks import Threat
+from mtlattack.analysis.tables import attack_tables, compact_interval, flag_notes, markdown_tables, member_notes
 from mtlattack.errors import UnknownNameError
 from mtlattack.leaderboard.board import StoredRow
+from mtlattack.leaderboard.formats import moment
 from mtlattack.leaderboard.ledger import Event
-from mtlattack.leaderboard.records import tasks_of, threats_of
+from mtlattack.leaderboard.records import tasks_of, threat_at, threats_of
+from mtlattack.leaderboard.showing.facts import card_facts, cost_text, provenance
 from mtlattack.leaderboard.showing.markdown import code, escape
 from mtlattack.leaderboard.showing.selection import eps_of
 from mtlattack.tasks import Task
@@ -57,60 +50,25 @@ def card_to_markdown(
     return "\n".join([*lines, *(f"- {escape(note)}" for note in _notes(record, results)), ""])
 
 
-def width_of_card(record: Record) -> int:
-    """Columns that a card's tables take."""
-    return width_of(record.attacks)
-
-
 def card_fields(stored: StoredRow) -> list[Field]:
     """What a row says beside its tables, and its skill, as names and texts."""
     row, record = stored.row, stored.record
-    model, data, ran = row.model, record.data, record.environment
-    hashes = ", ".join(f"{name} {digest[:8]}" for name, digest in data["sha256"].items())
-    # An ensemble's cost is that of its members.
-    run = [result for result in record.attacks if result.members is None]
-    forward, backward = (
-        sum(passes) for passes in zip(*((r.forward_passes, r.backward_passes) for r in run), strict=True)
-    )
-    seconds = sum(result.seconds for result in run)
-    versions = ", ".join(f"{name} {version}" for name, version in ran["versions"].items())
-    fields: list[tuple[str, str | float | None]] = [
-        ("suite", f"{row.suite.name} v{row.suite.version} ({row.suite.sha256[:8]})"),
-        ("data", f"{data['images']} images of {data['name']} {data['split']} ({hashes})"),
+    said = [*card_facts(row), *provenance(stored)]
+    return [
+        ("suite", f"{row.suite.name} v{row.suite.version}"),
         ("threat", " · ".join(map(str, threats_of(record)))),
-        ("model", model.name),
-        ("parameters", f"{model.parameters:,}"),
-        ("layout", model.layout),
-        ("sharing degree", model.sharing_degree),
-        ("adversarial training", model.adversarial_training or "none"),
-        ("extra data", model.extra_data or "none"),
-        ("licence", model.licence),
-        ("paper", model.paper),
-        ("code", model.code),
-        ("note", model.note or None),
-        ("weights", model.weights_sha256),
-        ("checkpoint", model.checkpoint_sha256),
-        ("submitted", f"{_moment(row.submitted.at)} by {row.submitted.name}"),
-        (
-            "run",
-            f"{_moment(datetime.fromisoformat(ran['started']))}, {seconds:.0f} s on {ran['device']} ({ran['system']}), "
-            f"commit {ran['commit']}",
-        ),
-        ("passes an image", f"{forward}+{backward} forward+backward"),
-        ("versions", versions),
-        ("seed", f"{record.seed}, gradients in {record.search_precision}, batches of {record.batch_size}"),
-        ("command", ran["command"]),
+        *((fact.name, f"{fact.text} ({fact.note})" if fact.note else fact.text) for fact in said),
         ("evidence", f"{row.evidence.file}, {row.evidence.bytes:,} bytes"),
+        ("cost of all attacks", cost_text(record)),
         *_skills(record),
     ]
-    return [(name, "–" if value is None else str(value)) for name, value in fields]
 
 
 def _skills(record: Record) -> list[Field]:
     """Without attack, and for each threat under the attack that leaves least; nothing where the evidence has none."""
     fields = [] if record.clean_skill is None else [("clean skill", _skill_text(record.clean_skill))]
     for robust in record.robust_skill:
-        threat = Threat(robust.norm, robust.eps, robust.quantized)
+        threat = threat_at(record, robust.eps)
         fields.append((f"robust skill, {threat}", f"{_skill_text(robust.skill)}, under {robust.attack}"))
     return fields
 
@@ -145,7 +103,7 @@ def _history(stored: StoredRow, events: Iterable[Event]) -> list[str]:
     for event in own:
         successor = f" by row {event.successor}" if event.successor else ""
         note = f": {event.note}" if event.note else ""
-        lines.append(f"{_moment(event.at)} {event.status}{successor}, says {event.by}{note}")
+        lines.append(f"{moment(event.at)} {event.status}{successor}, says {event.by}{note}")
     return lines
 
 
@@ -161,7 +119,3 @@ def _grid(fields: Iterable[Field]) -> Table:
     for name, value in fields:
         grid.add_row(Text(name), Text(value))
     return grid
-
-
-def _moment(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M %Z}"

@@ -9,7 +9,7 @@ from mtlattack.leaderboard.board import StoredRow
 from mtlattack.leaderboard.columns import COLUMNS, Cell
 from mtlattack.leaderboard.ledger import Event
 from mtlattack.leaderboard.records import levels_of
-from mtlattack.leaderboard.standings import Place, by_suite, places, status_of
+from mtlattack.leaderboard.standings import Standing, by_suite, stand, status_of
 
 # Beside the columns of the board; a row is known by its whole id here.
 _ABOUT = ("row", "suite", "suite_version", "submitter", "weights_sha256", "norm", "eps")
@@ -30,7 +30,7 @@ def to_csv(rows: Iterable[StoredRow], last: Mapping[str, Event]) -> str:
     for group in by_suite(rows).values():
         levels = dict.fromkeys(eps for stored in group for eps in levels_of(stored.record))
         for eps in levels:
-            writer.writerows(_line(place) for place in places(group, last, eps))
+            writer.writerows(map(_line, stand(group, last, eps)))
     return out.getvalue()
 
 
@@ -58,10 +58,10 @@ def guard(text: str) -> str:
     return "'" + text if text.startswith(_FORMULA) else text
 
 
-def _line(place: Place) -> list[Cell]:
-    stored, eps = place.standing.stored, place.standing.eps
+def _line(standing: Standing) -> list[Cell]:
+    stored, eps = standing.stored, standing.eps
     row, norm = stored.row, stored.record.attacks[0].norm
     about = (stored.id, row.suite.name, row.suite.version, row.submitted.name, row.model.weights_sha256, norm, eps)
-    cells = [cell for column in COLUMNS for cell in column.cells(place) if column.key not in _ABOUT]
+    cells = [cell for column in COLUMNS for cell in column.cells(standing) if column.key not in _ABOUT]
     # None becomes an empty cell, floats the shortest decimals that give them back.
     return [guard(cell) if isinstance(cell, str) else cell for cell in (*about, *cells)]

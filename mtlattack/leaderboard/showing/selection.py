@@ -11,7 +11,7 @@ from mtlattack.evaluation import list_suites
 from mtlattack.leaderboard.board import StoredRow
 from mtlattack.leaderboard.ledger import STATUSES, Event, Status
 from mtlattack.leaderboard.records import levels_of, threat_at, threats_of
-from mtlattack.leaderboard.standings import Place, by_suite, places
+from mtlattack.leaderboard.standings import Standing, by_suite, stand
 from mtlattack.registry import match_names
 
 Groups = Mapping[tuple[str, int], list[StoredRow]]
@@ -41,7 +41,7 @@ class Ranking:
     suite: str
     version: int
     threat: Threat
-    places: list[Place]
+    standings: list[Standing]
 
 
 def select(rows: Iterable[StoredRow], last: Mapping[str, Event], selection: Selection) -> list[Ranking]:
@@ -54,16 +54,15 @@ def select(rows: Iterable[StoredRow], last: Mapping[str, Event], selection: Sele
     if groups and not ranked:
         there = _levels(stored.record for group in groups.values() for stored in group)
         raise InputError(f"no row has eps {selection.eps:g}, expected one of {there}")
-    names = {place.standing.stored.row.model.name for found in ranked.values() for place in found}
+    names = {standing.stored.row.model.name for found in ranked.values() for standing in found}
     models = set(match_names(list(names), selection.model))
     if names and not models:
         raise UnknownNameError("model", selection.model, names)
     rankings = []
     for (suite, version), found in ranked.items():
-        kept = [place for place in found if _is_wanted(place, selection, models)][: selection.top]
+        kept = [standing for standing in found if _is_wanted(standing, selection, models)][: selection.top]
         if kept:
-            first = kept[0].standing
-            rankings.append(Ranking(suite, version, threat_at(first.stored.record, first.eps), kept))
+            rankings.append(Ranking(suite, version, threat_at(kept[0].stored.record, kept[0].eps), kept))
     return rankings
 
 
@@ -111,19 +110,16 @@ def _wanted(groups: Groups, selection: Selection) -> Groups:
             there = ", ".join(map(str, versions)) or "none"
             raise InputError(f"no row{of} has version {selection.version}; versions with rows: {there}")
         return {key: group for key, group in groups.items() if key[1] == selection.version}
-    newest: dict[str, int] = {}
-    for suite, version in groups:
-        newest[suite] = max(version, newest.get(suite, 0))
+    newest = dict(sorted(groups))  # Of each suite the last.
     return {key: group for key, group in groups.items() if key[1] == newest[key[0]]}
 
 
-def _rank(group: list[StoredRow], last: Mapping[str, Event], eps: float | None) -> list[Place]:
+def _rank(group: list[StoredRow], last: Mapping[str, Event], eps: float | None) -> list[Standing]:
     """All rows of a suite version that were run at `eps`, with their ranks."""
-    return places(group, last, None if eps is None else in_image_units(eps, group[0].record.attacks[0].norm))
+    return stand(group, last, None if eps is None else in_image_units(eps, group[0].record.attacks[0].norm))
 
 
-def _is_wanted(place: Place, selection: Selection, models: set[str]) -> bool:
-    standing = place.standing
+def _is_wanted(standing: Standing, selection: Selection, models: set[str]) -> bool:
     if selection.statuses:
         shown = standing.status in selection.statuses
     else:

@@ -11,7 +11,7 @@ from mtlattack.errors import UnknownNameError
 from mtlattack.leaderboard.columns import COLUMNS, Column, Plain, Section, columns_of
 from mtlattack.leaderboard.records import tasks_of
 from mtlattack.leaderboard.showing.selection import Ranking
-from mtlattack.leaderboard.standings import Place
+from mtlattack.leaderboard.standings import Standing
 from mtlattack.tasks import Metric, Task
 
 # Columns that are longer end in an ellipsis; these leave room for five tasks within 100.
@@ -63,7 +63,9 @@ def rankings_to_markdown(rankings: Sequence[Ranking]) -> str:
     for ranking in rankings:
         lines += [f"**{title_of(ranking)}**", "", "| " + " | ".join(each.title for each in COLUMNS) + " |"]
         lines.append("|" + "---|" * len(COLUMNS))
-        lines += ["| " + " | ".join(each.markdown(place) for each in COLUMNS) + " |" for place in ranking.places]
+        lines += [
+            "| " + " | ".join(each.markdown(standing) for each in COLUMNS) + " |" for standing in ranking.standings
+        ]
         lines.append("")
     return "\n".join(lines)
 
@@ -77,7 +79,7 @@ def about_task(rankings: Sequence[Ranking], task: str | None) -> Sequence[Rankin
     """The rankings of suites that have the task."""
     if task is None or not rankings:
         return rankings
-    known = [tasks_of(ranking.places[0].standing.stored.record) for ranking in rankings]
+    known = [tasks_of(ranking.standings[0].stored.record) for ranking in rankings]
     found = [ranking for ranking, tasks in zip(rankings, known, strict=True) if task in tasks]
     if not found:
         raise UnknownNameError("task", task, {name for tasks in known for name in tasks})
@@ -86,31 +88,30 @@ def about_task(rankings: Sequence[Ranking], task: str | None) -> Sequence[Rankin
 
 def _table(ranking: Ranking, columns: Sequence[Column]) -> Table:
     """Rank and model, then these columns."""
-    table, columns = _empty_table(), [*columns_of("name"), *columns]
+    table, columns = plain_table(), [*columns_of("name"), *columns]
     for each in columns:
         _add_column(table, each)
-    for place in ranking.places:
+    for standing in ranking.standings:
         # As texts: what a submitter wrote is no markup.
-        table.add_row(*(Text(each.text(place)) for each in columns))
+        table.add_row(*(Text(each.text(standing)) for each in columns))
     return table
 
 
 def _tasks_table(ranking: Ranking, only: str | None) -> Table:
-    table, names = _empty_table(), columns_of("name")
+    table, names, metrics = plain_table(), columns_of("name"), _metrics_shown(ranking, only)
     for each in names:
         _add_column(table, each)
-    metrics = _metrics_shown(ranking, only)
     for _, task, metric in metrics:
         table.add_column(f"{task.short_title}\n{metric.title}", justify="right", no_wrap=True)
-    for place in ranking.places:
-        cells = [each.text(place) for each in names] + [_change(place, name, metric) for name, _, metric in metrics]
-        table.add_row(*map(Text, cells))
+    for standing in ranking.standings:
+        changes = [_change(standing, name, metric) for name, _, metric in metrics]
+        table.add_row(*map(Text, [*(each.text(standing) for each in names), *changes]))
     return table
 
 
-def _change(place: Place, task: str, metric: Metric) -> str:
+def _change(standing: Standing, task: str, metric: Metric) -> str:
     """`61.2→12.0▼`."""
-    record, attack = place.standing.stored.record, place.standing.strongest
+    record, attack = standing.stored.record, standing.strongest
     before, after = (short_number(each.get(task, {}).get(metric.name)) for each in (record.clean, attack.metrics))
     return f"{before}→{after}{'▼' if task == attack.worst_task else ''}"
 
@@ -119,14 +120,15 @@ def _metrics_shown(ranking: Ranking, only: str | None) -> list[tuple[str, Task, 
     """The headline metric of every task, or all metrics of one."""
     return [
         (name, task, metric)
-        for name, task in tasks_of(ranking.places[0].standing.stored.record).items()
+        for name, task in tasks_of(ranking.standings[0].stored.record).items()
         for metric in task.metric_table
         if (metric.name == task.headline if only is None else name == only)
     ]
 
 
-def _empty_table() -> Table:
-    return Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
+def plain_table(*titles: str) -> Table:
+    """A table without lines, with columns of these titles."""
+    return Table(*titles, box=None, padding=(0, 1, 0, 0), pad_edge=False)
 
 
 def _add_column(table: Table, column: Column) -> None:

@@ -51,12 +51,17 @@ def steps(title: str, names: Sequence[str]) -> Axis:
     return Axis(title, -0.5, len(names) - 0.5, list(enumerate(names)))
 
 
+def exactly(value: float | None) -> Interval:
+    """A value without an interval, or none."""
+    return Interval(value=value, low=None, high=None)
+
+
 def visible(interval: Interval) -> Interval:
     """The interval without what no chart can show; undefined where the value cannot be."""
     if not _drawable(interval.value):
         return UNDEFINED
     if not (_drawable(interval.low) and _drawable(interval.high)):
-        return Interval(value=interval.value, low=None, high=None)
+        return exactly(interval.value)
     return interval
 
 

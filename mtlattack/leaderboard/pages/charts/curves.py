@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
-from mtlattack.analysis import AttackResult, Interval, Record
-from mtlattack.analysis.summaries import SKILL, UNDEFINED
-from mtlattack.analysis.tables import threat_text
-from mtlattack.leaderboard.pages.charts.axis import Axis, numeric, steps
-from mtlattack.leaderboard.pages.charts.plot import SHAPES, Point, Series, Style, exactly, legend, panels, plot, style
-from mtlattack.leaderboard.pages.columns import SUMMARY_COLUMNS, Column, headlines, of_summary
-from mtlattack.leaderboard.pages.formats import with_interval
+from mtlattack.analysis import Interval, Record
+from mtlattack.analysis.summaries import UNDEFINED, mean_of
+from mtlattack.leaderboard.formats import hundredfold, with_interval
+from mtlattack.leaderboard.pages.charts.axis import Axis, exactly, numeric, steps
+from mtlattack.leaderboard.pages.charts.plot import SHAPES, Point, Series, Style, beside, legend, panels, plot, style
+from mtlattack.leaderboard.pages.columns import SUMMARY_COLUMNS, Column, headlines
+from mtlattack.leaderboard.records import threat_texts
 from mtlattack.leaderboard.standings import Standing
 
 # The ε of the clean images.
@@ -39,11 +39,11 @@ def robust_curves(standings: Sequence[Standing]) -> Markup:
     """A chart of robust skill with its legend: a line a row that counts, in the order of `standings`; those without
     skill are left out."""
     rows = [each for each in standings if each.counts and each.robust is not None]
-    levels = _levels([result for each in rows for result in each.stored.record.attacks])
-    skill, series = of_summary(SKILL), []
+    levels = {_CLEAN: "clean"} | threat_texts(result for each in rows for result in each.stored.record.attacks)
+    series = []
     for place, standing in enumerate(rows):
         record = standing.stored.record
-        left = {robust.eps: robust.skill.mean for robust in record.robust_skill} | {_CLEAN: skill.clean(record)}
+        left = {robust.eps: robust.skill.mean for robust in record.robust_skill} | {_CLEAN: mean_of(record.clean_skill)}
         series.append(Series(style(place), _points(standing.stored.row.model.name, left, levels, place, len(rows))))
     y = numeric("robust skill, better →", [point.y for each in series for point in each.points])
     figure = plot("Robust skill", "what the attack leaves that leaves least", _axis(levels), y, series)
@@ -51,18 +51,15 @@ def robust_curves(standings: Sequence[Standing]) -> Markup:
 
 
 def _panel(column: Column, record: Record, styles: dict[str, Style]) -> Markup:
-    levels, series = _levels(record.attacks), []
-    clean = _scaled(column, column.clean(record)).model_copy(update={"low": None, "high": None})
+    levels, series = {_CLEAN: "clean"} | threat_texts(record.attacks), []
+    clean = exactly(column.clean(record).value)
     for place, (name, drawn) in enumerate(styles.items()):
-        found = {each.eps: _scaled(column, column.under(each)) for each in record.attacks if each.name == name}
-        series.append(Series(drawn, _points(name, found | {_CLEAN: clean}, levels, place, len(styles))))
+        found = {each.eps: column.under(each) for each in record.attacks if each.name == name} | {_CLEAN: clean}
+        if column.percent:
+            found = {eps: hundredfold(interval) for eps, interval in found.items()}
+        series.append(Series(drawn, _points(name, found, levels, place, len(styles))))
     y = numeric("better →", [point.y for each in series for point in each.points], column.higher_is_better)
     return plot(column.title, column.unit, _axis(levels), y, series)
-
-
-def _levels(results: Sequence[AttackResult]) -> dict[float, str]:
-    """Every ε, ascending, and how its threat prints; first the clean images."""
-    return {_CLEAN: "clean"} | {each.eps: threat_text(each) for each in sorted(results, key=lambda each: each.eps)}
 
 
 def _axis(levels: Mapping[float, str]) -> Axis:
@@ -75,17 +72,10 @@ def _points(
     name: str, found: Mapping[float, Interval], levels: Mapping[float, str], place: int, of: int
 ) -> list[Point]:
     """One an ε, beside those of the other series; an ε without a value has an undefined one."""
-    shift = (place - (of - 1) / 2) * min(_APART, _SPREAD / of)
+    shift = beside(place, of, _APART, _SPREAD)
     points = []
     for at, (eps, level) in enumerate(levels.items()):
         y = found.get(eps, UNDEFINED)
         said = f"{name}, {level}: {with_interval(y)}"
         points.append(Point(exactly(at), y, said, shift=0.0 if eps == _CLEAN else shift))
     return points
-
-
-def _scaled(column: Column, interval: Interval) -> Interval:
-    if not column.percent:
-        return interval
-    value, low, high = (None if x is None else 100 * x for x in (interval.value, interval.low, interval.high))
-    return Interval(value=value, low=low, high=high)

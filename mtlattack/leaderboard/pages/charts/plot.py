@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from mtlattack.analysis import Interval
 from mtlattack.leaderboard.pages.charts.axis import Axis, visible
+from mtlattack.leaderboard.pages.templating import TEMPLATES
 
 WIDTH, HEIGHT = 340, 270
 LEFT, TOP, RIGHT, BOTTOM = 54, 10, 322, 226
@@ -81,9 +81,9 @@ def panels(*figures: Markup) -> Markup:
     return Markup('<div class="panels">{}</div>').format(Markup("").join(figures))
 
 
-def exactly(value: float) -> Interval:
-    """A value without an interval."""
-    return Interval(value=value, low=None, high=None)
+def beside(place: int, of: int, step: float, most: float) -> float:
+    """How many pixels the `place`-th of so many points at one value is moved, `step` apart and within `most` in all."""
+    return (place - (of - 1) / 2) * min(step, most / of)
 
 
 def number(value: float) -> str:
@@ -132,19 +132,12 @@ def upwards(axis: Axis, value: float) -> float:
     return BOTTOM - axis.share(value) * (BOTTOM - TOP)
 
 
-_TEMPLATES = Environment(
-    loader=PackageLoader("mtlattack.leaderboard.pages.charts"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
-_TEMPLATES.globals.update(
-    across=lambda axis, value: number(across(axis, value)),
-    upwards=lambda axis, value: number(upwards(axis, value)),
-    width=WIDTH, height=HEIGHT, left=LEFT, top=TOP, right=RIGHT, bottom=BOTTOM,
-)  # fmt: skip
+_TEMPLATE = TEMPLATES.get_template("plot.html", globals={
+    "across": lambda axis, value: number(across(axis, value)),
+    "upwards": lambda axis, value: number(upwards(axis, value)),
+    "width": WIDTH, "height": HEIGHT, "left": LEFT, "top": TOP, "right": RIGHT, "bottom": BOTTOM,
+})  # fmt: skip
 
 
 def _macro(name: str, *values: object) -> Markup:
-    return Markup(getattr(_TEMPLATES.get_template("plot.html").module, name)(*values))
+    return Markup(getattr(_TEMPLATE.module, name)(*values))

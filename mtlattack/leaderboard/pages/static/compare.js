@@ -1,8 +1,8 @@
 // Rows of one suite side by side, named in the address: #suite=quick-v2&rows=id,id.
 "use strict";
 (() => {
-  const { read, write, element } = globalThis.mtlattackState;
-  const $ = (id) => document.getElementById(id);
+  const state = globalThis.mtlattackState;
+  const { $, element } = state;
   const [LEAST, MOST] = [2, 4];
 
   function say(text) {
@@ -10,7 +10,7 @@
   }
 
   function start() {
-    const wanted = read();
+    const wanted = state.read();
     $("comparison").hidden = true;
     $("choose").hidden = false;
     $("suite").textContent = "";
@@ -38,7 +38,7 @@
     options($("quantity"), data.quantities.map((each) => [each.key, each.title]), wanted.get("quantity"), data.quantities[0].key);
     const draw = () => {
       $("tables").replaceChildren(compared(data, rows));
-      write({ suite: data.suite, rows: ids.join(","), eps: $("eps").value, quantity: $("quantity").value });
+      state.write({ suite: data.suite, rows: ids.join(","), eps: $("eps").value, quantity: $("quantity").value });
     };
     $("eps").onchange = $("quantity").onchange = draw;
     $("comparison").hidden = false;
@@ -54,7 +54,7 @@
         return option;
       }),
     );
-    select.value = entries.some(([value]) => value === wanted) ? wanted : otherwise;
+    state.choose(select, wanted, otherwise);
   }
 
   function compared(data, rows) {
@@ -119,9 +119,7 @@
     const tr = element("tr", undefined, differs ? "differs" : "");
     const th = element("th", name, "text first");
     th.scope = "row";
-    if (differs) {
-      th.append(signed(" ≠", "differs-sign", "the rows differ"));
-    }
+    if (differs) th.append(signed(" ≠", "differs-sign", "the rows differ"));
     tr.append(th);
     return tr;
   }
@@ -149,15 +147,14 @@
     const best = better === "low" ? Math.min(...values) : Math.max(...values);
     for (const cell of cells) {
       const td = element("td");
-      const value = element("span", cell ? cell[0] : "–", "value");
+      const [value, ...interval] = cell ? state.figure(cell[0], cell[1]) : state.figure("–");
       if (known.length > 1 && cell && cell[2] === best && values.some((value) => value !== best)) {
         const settled = known.every((other) => other === cell || apart(cell, other));
         td.className = settled ? "best settled" : "best";
         const said = settled ? "most robust of these, intervals apart" : "most robust of these, but intervals overlap";
         value.prepend(signed(settled ? "◆ " : "◇ ", "best-sign", said));
       }
-      td.append(value);
-      if (cell && cell[1]) td.append(element("span", cell[1], "interval"));
+      td.append(value, ...interval);
       tr.append(td);
     }
     return tr;

@@ -1,6 +1,7 @@
 // What was chosen on a page, kept in the address behind the #.
 "use strict";
 globalThis.mtlattackState = {
+  $: (id) => document.getElementById(id),
   read: () => new URLSearchParams(location.hash.slice(1)),
   /** Entries without a value are left out. */
   write(entries) {
@@ -14,5 +15,14 @@ globalThis.mtlattackState = {
     if (text !== undefined) made.textContent = text;
     if (className) made.className = className;
     return made;
+  },
+  /** A number above its interval, if it has one. */
+  figure(text, interval) {
+    const value = this.element("span", text, "value");
+    return interval ? [value, this.element("span", interval, "interval")] : [value];
+  },
+  /** Choose what a list offers, or else the other. */
+  choose(select, value, otherwise) {
+    select.value = [...select.options].some((option) => option.value === value) ? value : otherwise;
   },
 };

@@ -1,9 +1,9 @@
 // A suite's table: threat and attack, filters, sorting, and rows chosen for comparison. Numbers come printed from the builder.
 "use strict";
 (() => {
-  const { read, write, element } = globalThis.mtlattackState;
+  const state = globalThis.mtlattackState;
   const data = globalThis.mtlattackData;
-  const $ = (id) => document.getElementById(id);
+  const $ = state.$;
   const MOST_COMPARED = 4;
   const DEFAULTS = { sort: "rank", dir: "ascending", eps: data.levels[data.headline] };
   const FILTERS = ["text", "status", "training", "least", "most"];
@@ -38,8 +38,7 @@
   }
 
   function set(cell, text, interval, value) {
-    cell.replaceChildren(element("span", text, "value"));
-    if (interval) cell.append(element("span", interval, "interval"));
+    cell.replaceChildren(...state.figure(text, interval));
     if (value === null) delete cell.dataset.value;
     else cell.dataset.value = value;
   }
@@ -117,31 +116,26 @@
   }
 
   function remember() {
-    const state = { rows: [...picked].join(",") };
-    for (const id of ["attack", ...FILTERS]) state[id] = $(id).value;
-    if ($("eps").value !== DEFAULTS.eps) state.eps = $("eps").value;
-    if ($("withdrawn").checked) state.withdrawn = "1";
-    if (sort !== DEFAULTS.sort || direction !== DEFAULTS.dir) Object.assign(state, { sort, dir: direction });
-    write(state);
+    const chosen = { rows: [...picked].join(",") };
+    for (const id of ["attack", ...FILTERS]) chosen[id] = $(id).value;
+    if ($("eps").value !== DEFAULTS.eps) chosen.eps = $("eps").value;
+    if ($("withdrawn").checked) chosen.withdrawn = "1";
+    if (sort !== DEFAULTS.sort || direction !== DEFAULTS.dir) Object.assign(chosen, { sort, dir: direction });
+    state.write(chosen);
   }
 
   /** Everything as the address says it; what it says of things that are not there is passed over. */
   function restore() {
-    const state = read();
-    const choose = (select, value, otherwise) => {
-      select.value = [...select.options].some((option) => option.value === value) ? value : otherwise;
-    };
-    choose($("eps"), state.get("eps"), DEFAULTS.eps);
-    choose($("attack"), state.get("attack"), "");
-    choose($("status"), state.get("status"), "");
-    choose($("training"), state.get("training"), "");
-    $("text").value = state.get("text") ?? "";
-    for (const id of ["least", "most"]) $(id).value = /^[01]?\.?\d*$/.test(state.get(id) ?? "") ? state.get(id) : "";
-    $("withdrawn").checked = state.get("withdrawn") === "1";
-    sort = headers.some((th) => th.dataset.key === state.get("sort")) ? state.get("sort") : DEFAULTS.sort;
-    direction = state.get("dir") === "descending" ? "descending" : "ascending";
+    const wanted = state.read();
+    state.choose($("eps"), wanted.get("eps"), DEFAULTS.eps);
+    for (const id of ["attack", "status", "training"]) state.choose($(id), wanted.get(id), "");
+    $("text").value = wanted.get("text") ?? "";
+    for (const id of ["least", "most"]) $(id).value = /^[01]?\.?\d*$/.test(wanted.get(id) ?? "") ? wanted.get(id) : "";
+    $("withdrawn").checked = wanted.get("withdrawn") === "1";
+    sort = headers.some((th) => th.dataset.key === wanted.get("sort")) ? wanted.get("sort") : DEFAULTS.sort;
+    direction = wanted.get("dir") === "descending" ? "descending" : "ascending";
     picked.clear();
-    for (const id of (state.get("rows") ?? "").split(",")) {
+    for (const id of (wanted.get("rows") ?? "").split(",")) {
       if (numbersById.has(id) && picked.size < MOST_COMPARED) picked.add(id);
     }
     fill();
@@ -150,40 +144,28 @@
     compare();
   }
 
-  for (const id of ["eps", "attack"]) {
-    $(id).addEventListener("change", () => {
-      fill();
-      order();
-      compare();
-      remember();
-    });
+  /** On an event do all of these, and remember what was chosen. */
+  function on(target, event, ...steps) {
+    target.addEventListener(event, () => [...steps, remember].forEach((step) => step()));
   }
+
+  for (const id of ["eps", "attack"]) on($(id), "change", fill, order, compare);
   for (const id of [...FILTERS, "withdrawn"]) {
-    for (const event of ["input", "change"]) {
-      $(id).addEventListener(event, () => {
-        filter();
-        remember();
-      });
-    }
+    for (const event of ["input", "change"]) on($(id), event, filter);
   }
   for (const th of headers) {
-    th.querySelector("button").addEventListener("click", () => {
+    const turn = () => {
       direction = sort === th.dataset.key && direction === "ascending" ? "descending" : "ascending";
       sort = th.dataset.key;
-      order();
-      remember();
-    });
+    };
+    on(th.querySelector("button"), "click", turn, order);
   }
   for (const line of lines) {
-    line.box.addEventListener("change", () => {
-      if (line.box.checked) picked.add(line.id);
-      else picked.delete(line.id);
-      compare();
-      remember();
-    });
+    const pick = () => (line.box.checked ? picked.add(line.id) : picked.delete(line.id));
+    on(line.box, "change", pick, compare);
   }
   $("reset").addEventListener("click", () => {
-    write({});
+    state.write({});
     restore();
   });
   addEventListener("hashchange", restore);

@@ -1,22 +1,26 @@
-"""What stands on a row's page beside the numbers: the model's card, where it all comes from, how to repeat it."""
+"""What is said of a row beside its numbers, wherever it is shown: card, origin, cost, and how to repeat it."""
 
 import re
 import shlex
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from mtlattack.analysis import Record
+from mtlattack.analysis.summaries import mean_of
 from mtlattack.leaderboard.board import StoredRow
-from mtlattack.leaderboard.pages import places
-from mtlattack.leaderboard.pages.formats import NOTHING, day, degree, millions, moment, size
+from mtlattack.leaderboard.formats import NOTHING, day, degree, duration, millions, moment, with_interval
 from mtlattack.leaderboard.rows.schema import Link, Row
+from mtlattack.leaderboard.standings import Standing
 from mtlattack.models import file_hash, list_models, model_path
 
 _LINK: TypeAdapter[str] = TypeAdapter(Link)
 # `module:factory` in a command as it was typed; nothing that a shell would read as more than a word.
 _FACTORY = re.compile(r"--model[ =]([A-Za-z0-9_.]+:[A-Za-z0-9_.]+)(?= |$)")
+# What is said of both rows where two are compared, beside what the ledger and the numbers say.
+_COMPARED = ("sharing degree", "layout", "training", "extra data", "parameters", "licence", "submitted", "gradients in",
+             "device")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,27 @@ def provenance(stored: StoredRow) -> list[Fact]:
     ]
 
 
+def cost_text(record: Record) -> str:
+    """What all attacks took together; members of ensembles are counted once."""
+    run = [each for each in record.attacks if each.members is None]
+    forward, backward = (sum(getattr(each, f"{name}_passes") for each in run) for name in ("forward", "backward"))
+    return f"{forward:,} + {backward:,} passes an image, {duration(sum(each.seconds for each in run))}"
+
+
+def compared_facts(standing: Standing) -> list[tuple[str, str]]:
+    """What stands beside what another row says: names, the same for every row, and texts."""
+    record = standing.stored.record
+    said = {fact.name: fact.text for fact in [*card_facts(standing.stored.row), *provenance(standing.stored)]}
+    flags = dict.fromkeys(flag.name for flag in record.flags)
+    return [
+        ("clean skill", with_interval(mean_of(record.clean_skill))),
+        ("status", standing.status),
+        *((name, said[name]) for name in _COMPARED),
+        ("flags", ", ".join(flags) or "none"),
+        ("cost of all attacks", cost_text(record)),
+    ]
+
+
 def commands(stored: StoredRow) -> list[str]:
     """What measures the row again, and what compares it with what was submitted; of a model that does not ship the
     reader has to have the file, and the code of a factory."""
@@ -100,15 +125,3 @@ def valid_link(text: str | None) -> str | None:
         return None if text is None else _LINK.validate_python(text)
     except ValidationError:
         return None
-
-
-def row_files(stored: StoredRow, folder: Path) -> list[Fact]:
-    """Links from pages in `folder` to the row and to its evidence, if that lies there."""
-    row, evidence = stored.row, stored.evidence_path
-    there = evidence.is_file() and not evidence.is_symlink()
-    note = f"{size(row.evidence.bytes)}, SHA-256 {row.evidence.sha256}"
-    return [
-        Fact("row", stored.path.name, places.relative_url(stored.path, folder), True, "canonical JSON"),
-        Fact("evidence", row.evidence.file, places.relative_url(evidence, folder) if there else None, True,
-             note if there else f"missing; {note}"),
-    ]  # fmt: skip

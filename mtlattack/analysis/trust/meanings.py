@@ -18,8 +18,3 @@ FLAG_MEANINGS: dict[str, str] = {
     "wrong-unit": "Predictions and labels differ by about one factor, as if in different units.",
     "negative-depth": "Many predicted depths are negative.",
 }
-
-
-def flag_meaning(name: str) -> str:
-    """One sentence; nothing for a flag that is not known."""
-    return FLAG_MEANINGS.get(name, "")

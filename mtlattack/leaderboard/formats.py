@@ -1,4 +1,4 @@
-"""How pages print numbers: three significant digits, units outside, intervals in brackets."""
+"""How pages and cards print numbers: three significant digits, units outside, intervals in brackets."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,9 +23,15 @@ class Figure:
 
 def figure_of(interval: Interval, *, percent: bool = False) -> Figure:
     """An interval as it stands in a table."""
-    factor = 100 if percent else 1
-    value, low, high = (None if x is None else x * factor for x in (interval.value, interval.low, interval.high))
+    shown = hundredfold(interval) if percent else interval
+    value, low, high = shown.value, shown.low, shown.high
     return Figure(significant(value), brackets(low, high), _kept(value), _kept(low), _kept(high))
+
+
+def hundredfold(interval: Interval) -> Interval:
+    """A share in per cent."""
+    value, low, high = (None if x is None else 100 * x for x in (interval.value, interval.low, interval.high))
+    return Interval(value=value, low=low, high=high)
 
 
 def significant(value: float | None) -> str:

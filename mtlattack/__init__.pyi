@@ -1,0 +1,48 @@
+from .analysis import Record, Report, Run, merge, read_evidence
+from .attacks import Attack, Threat, create_attack, list_attacks
+from .data import list_datasets, load_dataset
+from .errors import InputError, UnknownNameError
+from .evaluation import evaluate, list_suites, load_suite
+from .evidence import Evidence, Shard
+from .models import (
+    Output,
+    create_model,
+    create_network,
+    list_models,
+    load_checkpoint,
+    lower_precision,
+    prepare_for_attack,
+    wrap,
+)
+from .tasks import create_task, list_tasks
+
+__all__ = [
+    "Attack",
+    "Evidence",
+    "InputError",
+    "Output",
+    "Record",
+    "Report",
+    "Run",
+    "Shard",
+    "Threat",
+    "UnknownNameError",
+    "create_attack",
+    "create_model",
+    "create_network",
+    "create_task",
+    "evaluate",
+    "list_attacks",
+    "list_datasets",
+    "list_models",
+    "list_suites",
+    "list_tasks",
+    "load_checkpoint",
+    "load_dataset",
+    "load_suite",
+    "lower_precision",
+    "merge",
+    "prepare_for_attack",
+    "read_evidence",
+    "wrap",
+]
