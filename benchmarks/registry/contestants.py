@@ -5,7 +5,6 @@ from typing import Any
 
 from mtlattack.attacks import (
     ComposedAttack,
-    create_aggregator,
     create_attack,
     list_aggregators,
     list_steps,
@@ -44,15 +43,15 @@ def affordable(name: str, num_tasks: int, budget: int, eps: float, seed: int) ->
 
     An attack without gradients gets as many forward passes as others get forward and backward passes together.
     """
-    step, _, aggregator = name.partition("+")[0].partition("-")
+    step = name.partition("-")[0]
     chosen = create_attack(name, eps=eps, seed=seed)
     assert isinstance(chosen, ComposedAttack)
     if not chosen.step.uses_gradients:
         return _made(name, eps, seed, {"steps" if "steps" in step_options(step) else "restarts": 2 * budget})
     if "steps" not in step_options(step):
         return chosen
-    passes = create_aggregator(aggregator).backward_passes(num_tasks)
-    return _made(name, eps, seed, {"steps": max(1, budget // passes)})
+    first, second = (_made(name, eps, seed, {"steps": steps}).cost(num_tasks).backward for steps in (1, 2))
+    return _made(name, eps, seed, {"steps": max(1, 1 + (budget - first) // (second - first))})
 
 
 def _made(name: str, eps: float, seed: int, options: dict[str, Any]) -> ComposedAttack:

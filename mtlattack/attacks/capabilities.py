@@ -49,8 +49,9 @@ def aggregator_capabilities(kind: str) -> Capabilities:
     """
     aggregator = create_aggregator(f"{kind}:task" if AGGREGATORS.get(kind).needs_task else kind)
     passes = f"{_line(aggregator.backward_passes, 'T')} backward a step"
-    if aggregator.opening_passes:
-        passes += f", {aggregator.opening_passes} forward a run"
+    opening = aggregator.opening
+    if opening.forward:
+        passes += f", {opening.forward} forward{f' and {opening.backward} backward' if opening.backward else ''} a run"
     return _capabilities(aggregator, True, passes)
 
 
@@ -60,8 +61,10 @@ def _capabilities(part: StepRule | Aggregator, gradients: bool, passes: str) -> 
 
 
 def _line(count: Callable[[int], int], symbol: str) -> str:
-    """A count that is linear in something, as text: "2T + 1"."""
+    """A count that is linear in something, as text: "2T + 1", "5T − 4"."""
     slope = count(2) - count(1)
     rest = count(1) - slope
-    terms = [symbol if slope == 1 else f"{slope}{symbol}"] if slope else []
-    return " + ".join([*terms, str(rest)] if rest or not slope else terms)
+    if not slope:
+        return str(rest)
+    term = symbol if slope == 1 else f"{slope}{symbol}"
+    return term if not rest else f"{term} {'−' if rest < 0 else '+'} {abs(rest)}"

@@ -56,10 +56,11 @@ def describe_aggregators(pattern: str = "*") -> list[Entry]:
     """Every aggregator that matches a glob, with the passes of a step: `1,T`; `1(+1),1` takes one more in the first."""
     entries = []
     for name in list_aggregators(pattern):
-        first = create_aggregator(name).opening_passes
+        opening = create_aggregator(name).opening
+        first, more = (f"(+{n})" if n else "" for n in (opening.forward, opening.backward))
         backward = _per_step(lambda _, tasks, name=name: create_aggregator(name).backward_passes(tasks))  # type: ignore[misc]
         found = aggregator_capabilities(name.partition(":")[0])
-        entries.append(_entry(name, found, f"1(+{first}),{backward}" if first else f"1,{backward}"))
+        entries.append(_entry(name, found, f"1{first},{backward}{more}"))
     return entries
 
 

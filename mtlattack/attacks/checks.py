@@ -1,6 +1,6 @@
 """What an attack refuses: each message names the thing, its value and what was expected."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -50,3 +50,10 @@ def check_ids(ids: Sequence[str | int] | Tensor | None, batch: int) -> Sequence[
     if len(names) != batch:
         raise InputError(f"{len(names)} ids for {batch} images")
     return names
+
+
+def check_predictions(predictions: Mapping[str, Tensor], tasks: Iterable[str]) -> None:
+    """InputError unless a model has predicted all of these tasks."""
+    for name in tasks:
+        if name not in predictions:
+            raise InputError(f"the model predicts {', '.join(predictions)}, not its task {name!r}")

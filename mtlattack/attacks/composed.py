@@ -38,20 +38,18 @@ class ComposedAttack(Attack):
 
     @property
     def white_box(self) -> bool:
-        return self.step.uses_gradients
+        return self.step.uses_gradients or self.aggregator.opening.backward > 0
 
     def perturb(self, problem: Problem, noise: Noise) -> Result:
-        objective = Objective(problem, self.aggregator, self.criterion)
+        objective = Objective(problem, self.aggregator, self.criterion, noise)
         images = self.step.run(objective, self.threat.ball(problem.images), noise)
         return Result(images, objective.diagnostics)
 
     def cost(self, num_tasks: int) -> Cost:
-        cost = self.step.cost(self.aggregator.backward_passes(num_tasks))
-        return Cost(cost.forward + self.aggregator.opening_passes, cost.backward)
+        return self.aggregator.opening + self.step.cost(self.aggregator.backward_passes(num_tasks))
 
     def cost_with_search(self, num_tasks: int) -> Cost:
-        cost = self.cost(num_tasks)
-        return Cost(cost.forward + self.step.searched_points, cost.backward)
+        return self.cost(num_tasks) + Cost(self.step.searched_points, 0)
 
     def options(self) -> dict[str, Any]:
         return {**self.step.config(self.threat.radius), **self.aggregator.config()}

@@ -9,3 +9,6 @@ class Cost:
 
     forward: int
     backward: int
+
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(self.forward + other.forward, self.backward + other.backward)

@@ -65,10 +65,10 @@ class MinimalAttack(AggregatedAttack):
 
     def cost(self, num_tasks: int) -> Cost:
         gradients = self.steps * self.aggregator.backward_passes(num_tasks)
-        return Cost(self.aggregator.opening_passes + 2 + self.steps + _CLOSING, gradients)
+        return self.aggregator.opening + Cost(2 + self.steps + _CLOSING, gradients)
 
     def perturb(self, problem: Problem, noise: Noise) -> Result:
-        objective, ball = Objective(problem, self.aggregator), self.threat.ball(problem.images)
+        objective, ball = Objective(problem, self.aggregator, noise=noise), self.threat.ball(problem.images)
         change = _Change(objective.losses(problem.images))
         candidate = self._search(objective, ball, change)
         best = self._closed(objective, ball, change, candidate)

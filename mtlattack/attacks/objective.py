@@ -7,9 +7,11 @@ import torch
 from torch import Tensor
 
 from mtlattack.attacks.aggregators.base import Aggregator
+from mtlattack.attacks.checks import check_predictions
 from mtlattack.attacks.cost import Cost
 from mtlattack.attacks.criteria.base import Criterion
 from mtlattack.attacks.gradients import Memory, TaskGradients
+from mtlattack.attacks.noise import Noise
 from mtlattack.attacks.problem import Problem
 from mtlattack.errors import InputError
 from mtlattack.tasks import LOSS_FLOOR, Model, predict
@@ -29,17 +31,24 @@ class Objective:
     """The aggregated losses of a problem as a function of the images.
 
     `diagnostics` collects, for each image `[B]`, the largest value of what was noted: `vanished` is 1 where the first
-    gradient of a climb was zero.
+    gradient of a climb was zero. `noise` is what an aggregator draws from for its images (by default as for seed 0 and
+    their positions).
     """
 
-    def __init__(self, problem: Problem, aggregator: Aggregator, criterion: Criterion | None = None) -> None:
-        self._problem = aggregator.problem(problem)
+    def __init__(
+        self,
+        problem: Problem,
+        aggregator: Aggregator,
+        criterion: Criterion | None = None,
+        noise: Noise | None = None,
+    ) -> None:
+        self._problem = aggregator.problem(problem, noise or Noise(0, range(len(problem.images))))
         self._aggregator, self._criterion = aggregator, criterion
         tasks = self._problem.tasks
         self._tasks = {name: tasks[name] for name in aggregator.tasks(list(tasks))}
         # What the clean losses do not take is spent by now.
-        self._forward = aggregator.opening_passes - aggregator.relative_to_clean
-        self._backward = 0
+        self._forward = aggregator.opening.forward - aggregator.relative_to_clean
+        self._backward = aggregator.opening.backward
         self._memory: Memory = {}
         self._step, self._steps = 0, 1
         self.diagnostics: dict[str, Tensor] = {}
@@ -114,9 +123,7 @@ class Objective:
     def _predict(self, model: Model, image: Tensor, view: View | None = None) -> Mapping[str, Tensor]:
         self._forward += 1
         predictions = predict(model, image if view is None else view.image(image))
-        missing = [name for name in self._tasks if name not in predictions]
-        if missing:
-            raise InputError(f"the model predicts {', '.join(predictions)}, not its task {missing[0]!r}")
+        check_predictions(predictions, self._tasks)
         # One head that is cut off is a finding, and its gradient zero; a model without any is a mistake.
         if image.requires_grad and not any(prediction.requires_grad for prediction in predictions.values()):
             raise InputError("no loss has a gradient: the model is not differentiable in its images")

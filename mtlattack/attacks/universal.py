@@ -81,8 +81,8 @@ class UniversalAttack(AggregatedAttack):
 
     def fitting_cost(self, num_tasks: int) -> Cost:
         """Forward and backward passes for each fitting image on a model of so many tasks."""
-        forward = self.epochs * (1 + self.aggregator.opening_passes)
-        return Cost(forward, self.epochs * self.aggregator.backward_passes(num_tasks))
+        each = self.aggregator.opening + Cost(1, self.aggregator.backward_passes(num_tasks))
+        return Cost(self.epochs * each.forward, self.epochs * each.backward)
 
     def options(self) -> dict[str, Any]:
         return super().options() | {"step_size": self._length()}

@@ -10,6 +10,7 @@ from mtlattack.models.outputs import describe
 
 # The dotted name of a submodule, or a function of the module and its input.
 FeatureSource = str | Callable[[nn.Module, Tensor], Tensor]
+_NEVER_CALLED = "{} does not call its submodule {!r}, which was to give the features"
 
 
 class _Reached(BaseException):
@@ -38,9 +39,36 @@ def describe_source(source: FeatureSource) -> str:
 def read_features(module: nn.Module, source: FeatureSource, x: Tensor) -> Tensor:
     """What the source gives for the module's input `x` `[B, 3, H, W]`; InputError unless it is a tensor `[B, …]`."""
     value = _first_output(module, source, x) if isinstance(source, str) else source(module, x)
-    what = f"submodule {source!r}" if isinstance(source, str) else "features"
-    if not isinstance(value, Tensor) or value.ndim < 2 or len(value) != len(x):
-        raise InputError(f"{what} gives {describe(value)}, expected a tensor ({len(x)}, …)")
+    return _checked(value, f"submodule {source!r}" if isinstance(source, str) else "features", len(x))
+
+
+def read_on_the_way(module: nn.Module, name: str, x: Tensor) -> tuple[object, Tensor]:
+    """What the module returns for `x` `[B, 3, H, W]`, and what its submodule gave first on the way there.
+
+    InputError unless that is a tensor `[B, …]`.
+    """
+    first: list[Tensor] = []
+
+    def passed(_module: nn.Module, _arguments: object, output: object) -> object:
+        if first:
+            return output
+        first.append(_checked(output, f"submodule {name!r}", len(x)))
+        # What follows may write into it.
+        return first[0].clone()
+
+    handle = module.get_submodule(name).register_forward_hook(passed)
+    try:
+        returned = module(x)
+    finally:
+        handle.remove()
+    if not first:
+        raise InputError(_NEVER_CALLED.format(type(module).__name__, name))
+    return returned, first[0]
+
+
+def _checked(value: object, what: str, batch: int) -> Tensor:
+    if not isinstance(value, Tensor) or value.ndim < 2 or len(value) != batch:
+        raise InputError(f"{what} gives {describe(value)}, expected a tensor ({batch}, …)")
     return value
 
 
@@ -57,4 +85,4 @@ def _first_output(module: nn.Module, name: str, x: Tensor) -> object:
         return found.value
     finally:
         handle.remove()
-    raise InputError(f"{type(module).__name__} does not call its submodule {name!r}, which was to give the features")
+    raise InputError(_NEVER_CALLED.format(type(module).__name__, name))

@@ -71,9 +71,15 @@ class MTANetwork(MultiTaskNetwork):
 
     def features(self, x: Tensor) -> dict[str, list[Tensor]]:
         """Each task's masked features, finest first; the backbone runs once."""
+        paths, _ = self.features_and_shared(x)
+        return paths
+
+    def features_and_shared(self, x: Tensor) -> tuple[dict[str, list[Tensor]], Tensor]:
+        """Each task's masked features, and the backbone's last."""
         shared = self.backbone_features(x)
         masks = self.masks(shared)
-        return {name: [m * p for m, p in zip(masks[name], shared, strict=True)] for name in self.tasks}
+        paths = {name: [m * p for m, p in zip(masks[name], shared, strict=True)] for name in self.tasks}
+        return paths, shared[-1]
 
     def backbone_features(self, x: Tensor) -> list[Tensor]:
         """The backbone's features p^(j), finest first."""

@@ -1,6 +1,7 @@
 """What every network of ours is: a description, tasks, normalisation inside, one head a task."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -66,9 +67,15 @@ class MultiTaskNetwork(NormalisingModule, ABC):
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Predictions by task, in the images' own size and type."""
-        size = (images.shape[-2], images.shape[-1])
-        paths = self.features(self.normalise(images))
-        return {name: self.heads[name](paths[name], size).to(images.dtype) for name in self.tasks}
+        return self._predicted(images, self.features(self.normalise(images)))
+
+    def with_shared_features(self, images: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """Predictions, and what `shared_features` gives, from which they come: one pass, one graph.
+
+        The feature is of the type that the network computes in. InputError for a network that shares none.
+        """
+        paths, shared = self.features_and_shared(self.normalise(images))
+        return self._predicted(images, paths), shared
 
     def shared_features(self, images: Tensor) -> Tensor:
         """The deepest feature `[B, C, h, w]` that all tasks share; what follows it does not run.
@@ -82,12 +89,20 @@ class MultiTaskNetwork(NormalisingModule, ABC):
         """Normalised images `[B, 3, H, W]` → each task's features, finest first."""
 
     @abstractmethod
+    def features_and_shared(self, x: Tensor) -> tuple[dict[str, list[Tensor]], Tensor]:
+        """What `features` and `deepest_shared` give, from one pass."""
+
+    @abstractmethod
     def deepest_shared(self, x: Tensor) -> Tensor:
         """Normalised images `[B, 3, H, W]` → the last feature that all tasks share; InputError if there is none."""
 
     @abstractmethod
     def parts(self) -> dict[str, nn.Module]:
         """The network's parts by a name for people, in the order of a pass: every parameter is in exactly one."""
+
+    def _predicted(self, images: Tensor, paths: Mapping[str, list[Tensor]]) -> dict[str, Tensor]:
+        size = (images.shape[-2], images.shape[-1])
+        return {name: self.heads[name](paths[name], size).to(images.dtype) for name in self.tasks}
 
     def _create_backbone(self) -> Backbone:
         config = self.config

@@ -36,14 +36,25 @@ class TreeNetwork(MultiTaskNetwork):
                     paths[name] = [*paths[name], *features]
         return paths
 
+    def features_and_shared(self, x: Tensor) -> tuple[dict[str, list[Tensor]], Tensor]:
+        """What all tasks share is the very same tensor in the paths of all."""
+        self._shared_stages()
+        paths = self.features(x)
+        first, *others = paths.values()
+        common = [level for level, *same in zip(first, *others, strict=False) if all(level is other for other in same)]
+        return paths, common[-1]
+
     def deepest_shared(self, x: Tensor) -> Tensor:
         """What the last stage gives that has one copy for all tasks; InputError where the first has several."""
+        for copies in self.stages[: self._shared_stages()]:  # type: ignore[union-attr]
+            x = copies[0](x)[-1]  # type: ignore[index]
+        return x
+
+    def _shared_stages(self) -> int:
         shared = sum(len(partition) == 1 for partition in self.layout.partitions)
         if not shared:
             raise InputError(f"layout {self.layout} has no stage that all tasks share, hence no shared features")
-        for copies in self.stages[:shared]:  # type: ignore[union-attr]
-            x = copies[0](x)[-1]  # type: ignore[index]
-        return x
+        return shared
 
     def parts(self) -> dict[str, nn.Module]:
         """`stage 1`… with all copies of a stage, then `head <task>`."""

@@ -10,7 +10,13 @@ from torch import Tensor, nn
 
 from mtlattack.devices import is_out_of_memory
 from mtlattack.errors import InputError
-from mtlattack.models.features import FeatureSource, check_source, describe_source, read_features
+from mtlattack.models.features import (
+    FeatureSource,
+    check_source,
+    describe_source,
+    read_features,
+    read_on_the_way,
+)
 from mtlattack.models.identity import identity
 from mtlattack.models.normalisation import NormalisingModule
 from mtlattack.models.outputs import Key, Output
@@ -55,9 +61,25 @@ class WrappedModel(NormalisingModule):
         """Predictions `[B, channels, H, W]` by task for images `[B, 3, H, W]`; InputError if it gives others."""
         if images.ndim != 4 or images.shape[1] != 3:
             raise InputError(f"images have shape {tuple(images.shape)}, expected [B, 3, H, W]")
-        batch, _, height, width = images.shape
         x = self._prepared(images)
-        returned = self._guarded(self.module, x)
+        return self._read(self._guarded(self.module, x), images, x)
+
+    def with_shared_features(self, images: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """Predictions, and what the submodule named by `features` gave on the way; InputError where none is named."""
+        source = self.feature_source
+        if not isinstance(source, str):
+            told = "nobody said where" if source is None else "no submodule's name says where"
+            raise InputError(
+                f"{told} {type(self.module).__name__} keeps the features that its predictions come from: "
+                "wrap(…, features='submodule')"
+            )
+        x = self._prepared(images)
+        returned, features = self._guarded(lambda x: read_on_the_way(self.module, source, x), x)
+        return self._read(returned, images, x), features
+
+    def _read(self, returned: object, images: Tensor, x: Tensor) -> dict[str, Tensor]:
+        """Predictions of what the module returned for `x`, which `images` became."""
+        batch, _, height, width = images.shape
         predictions = {}
         for name, task in self.tasks.items():
             value = self.outputs[name].read(returned, name, (batch, task.channels, x.shape[-2], x.shape[-1]))

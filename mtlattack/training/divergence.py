@@ -34,6 +34,10 @@ class DivergenceView(nn.Module):
         """The model's own features."""
         return self.model.shared_features(images)
 
+    def with_shared_features(self, images: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """The model's own predictions and features."""
+        return self.model.with_shared_features(images)
+
     @staticmethod
     def still(model: MixedPrecision, images: Tensor) -> dict[str, Tensor]:
         """Predictions in eval mode, as the attack sees them."""

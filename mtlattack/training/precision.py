@@ -34,6 +34,12 @@ class MixedPrecision(nn.Module):
             features = self.network.shared_features(images)
         return features.float()
 
+    def with_shared_features(self, images: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """The network's: float32 predictions, and the feature as it is."""
+        with self._autocast(images):
+            predictions, features = self.network.with_shared_features(images)
+        return {name: prediction.float() for name, prediction in predictions.items()}, features
+
     def _autocast(self, images: Tensor) -> torch.autocast:
         return torch.autocast(images.device.type, self.dtype, enabled=self.dtype != torch.float32)
 

@@ -5,7 +5,12 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from mtlattack.attacks.aggregators import aggregator_options
+from mtlattack.attacks.steps import STEPS, step_options
 from mtlattack.tasks import Depth, Normals, Segmentation, Task
+
+# Options by which a step, or an opening, takes several looks.
+LOOKS = {"copies": 2, "neighbours": 2, "masks": 2}
 
 
 def mix(weights: Tensor, values: Tensor) -> Tensor:
@@ -34,8 +39,11 @@ class ToyNet(nn.Module):
         return self.dropout(self.norm(features + 0.5 * features.roll(1, -1) * features.roll(1, -2)))
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
+        return self.with_shared_features(images)[0]
+
+    def with_shared_features(self, images: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         features = self.shared_features(images)
-        return {name: mix(head, features) for name, head in self.heads.items()}
+        return {name: mix(head, features) for name, head in self.heads.items()}, features
 
 
 def toy_batch(batch: int = 16, size: int = 6) -> tuple[Tensor, dict[str, Tensor]]:
@@ -49,6 +57,15 @@ def toy_batch(batch: int = 16, size: int = 6) -> tuple[Tensor, dict[str, Tensor]
     depth[:, 2, 2] = 0
     normals = torch.randn(batch, 3, size, size, generator=generator)
     return images, {"segmentation": segmentation, "depth": depth, "normals": normals}
+
+
+def few(name: str, **counts: int) -> dict[str, int]:
+    """Of these options those that a step rule, an aggregator or an attack of both takes; of looks that are added up,
+    where it takes any, two."""
+    step, _, aggregator = name.partition("-")
+    kind = aggregator.partition(":")[0]
+    taken = (*(step_options(step) if step in STEPS else ()), *(aggregator_options(kind) if kind else ()))
+    return {option: count for option, count in ({**LOOKS, **counts}).items() if option in taken}
 
 
 def losses_of(model: nn.Module, images: Tensor, targets: Mapping[str, Tensor]) -> list[Tensor]:
@@ -99,6 +116,13 @@ class Counted(nn.Module):
     def shared_features(self, images: Tensor) -> Tensor:
         self.forwards += 1
         return self.model.shared_features(_Count.apply(images, self.backwards, "images"))
+
+    def with_shared_features(self, images: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """A backward pass that ends at the features counts as one."""
+        self.forwards += 1
+        features = self.model.shared_features(images)
+        seen = _Count.apply(features, self.backwards, "images")
+        return {name: mix(head, seen) for name, head in self.model.heads.items()}, features
 
 
 class _Count(torch.autograd.Function):

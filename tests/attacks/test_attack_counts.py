@@ -18,8 +18,8 @@ from mtlattack.tasks import Segmentation
 
 K, T = 3, 5
 LINEAR, OTHERS = [], []
-# No pass of `feature` is a call of the model: see its own tests.
-for _name in sorted(set(list_aggregators(tasks=["depth", "normals"])) - {"feature"}):
+# No pass of `feature` and `fia` is a call of the model: see their own tests.
+for _name in sorted(set(list_aggregators(tasks=["depth", "normals"])) - {"feature", "fia"}):
     (LINEAR if isinstance(create_aggregator(_name), LinearAggregator) else OTHERS).append(_name)
 
 
@@ -117,7 +117,7 @@ class _Convolutions(Watching):
         return func(*args, **(kwargs or {}))
 
 
-def spend(attack: str, *models: nn.Module) -> tuple[list[tuple[int, int]], int]:
+def spend(attack: str, *models: nn.Module, **options: int) -> tuple[list[tuple[int, int]], int]:
     """Forward and backward passes of the model that is attacked and, if there is one, of the one that searches; and the
     backward passes through single convolutions, none of which gives a weight its gradient."""
     images, targets = batch()
@@ -126,7 +126,7 @@ def spend(attack: str, *models: nn.Module) -> tuple[list[tuple[int, int]], int]:
         counters = [stack.enter_context(Counter(model)) for model in models]
         masks = stack.enter_context(Masks())
         search = models[1] if len(models) > 1 else None
-        create_attack(attack, eps=8 / 255, steps=K)(models[0], images, targets, search=search)
+        create_attack(attack, eps=8 / 255, steps=K, **options)(models[0], images, targets, search=search)
     assert [[p.requires_grad for p in model.parameters()] for model in models] == flags
     for model, counter in zip(models, counters, strict=True):
         assert counter.made == 0 and all(p.grad is None for p in model.parameters())
@@ -176,6 +176,14 @@ def test_other_aggregators_spend_t_backwards_a_step(aggregator: str) -> None:
 )
 def test_other_step_rules_spend_k_forwards_and_k_backwards(step: str, closing: int) -> None:
     assert spend(f"{step}-dgba", network()) == ([(K + closing, K)], K * convolutions(network()))
+
+
+@pytest.mark.parametrize(
+    ("step", "options", "passes"),
+    [("sim", {"copies": 2}, 2 * K), ("bsr", {"copies": 2}, 2 * K), ("vmi", {"neighbours": 2}, 3 * K - 2)],
+)
+def test_step_rules_of_several_looks_spend_a_pass_each(step: str, options: dict[str, int], passes: int) -> None:
+    assert spend(f"{step}-dgba", network(), **options) == ([(passes, passes)], passes * convolutions(network()))
 
 
 @pytest.mark.parametrize(("name", "options"), [("square", {"steps": K}), ("noise", {"restarts": K + 1})])

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import pytest
 import torch
 import torch.nn.functional as F
-from attack_toys import ToyNet, toy_batch
+from attack_toys import ToyNet, few, toy_batch
 from device_toys import META, MixedDevicesError, OneDevice
 from torch import Tensor
 
@@ -28,7 +28,7 @@ from mtlattack.attacks.criteria import list_criteria
 from mtlattack.attacks.noise import Noise
 from mtlattack.attacks.objective import Objective
 from mtlattack.attacks.standalone import ATTACKS, follows_aggregator
-from mtlattack.attacks.steps import list_steps, step_options
+from mtlattack.attacks.steps import list_steps
 from mtlattack.attacks.steps.pgd import PGD
 
 EPS = {"linf": 0.1, "l2": 0.5, "l1": 1.5, "l0": 4, "patch": 0.2}
@@ -64,9 +64,8 @@ def made(name: str, norm: str = "linf", **options: Any) -> Attack:
 @pytest.mark.parametrize("aggregator", ["dgba", "signsum", "relative", "feature"])
 @pytest.mark.parametrize("step", list_steps())
 def test_every_step_rule(step: str, aggregator: str) -> None:
-    counts = {"steps": 2, "restarts": 2}
-    options = {option: count for option, count in counts.items() if option in step_options(step)}
-    run(made(f"{step}-{aggregator}", **options))
+    name = f"{step}-{aggregator}"
+    run(made(name, **few(name, steps=2, restarts=2)))
 
 
 @pytest.mark.parametrize("aggregator", list_aggregators(tasks=["depth"]))
@@ -74,7 +73,8 @@ def test_every_aggregator(aggregator: str) -> None:
     """Under `apgd`, which asks one for directions and for scores."""
     # Shapes are computed in Python, and a program or a Gram matrix takes thousands of them a step.
     slow = isinstance(create_aggregator(aggregator), ProgramAggregator | GramAggregator) and aggregator != "ta-moo"
-    run(made(f"apgd-{aggregator}", steps=1 if slow else 2))
+    name = f"apgd-{aggregator}"
+    run(made(name, **few(name, steps=1 if slow else 2)))
 
 
 @pytest.mark.parametrize("norm", sorted(BALLS))

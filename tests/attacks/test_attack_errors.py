@@ -4,10 +4,9 @@ import json
 
 import pytest
 import torch
-from attack_toys import ToyNet, toy_batch
+from attack_toys import ToyNet, few, toy_batch
 
 from mtlattack.attacks import create_aggregator, create_attack, create_step, list_aggregators, list_attacks, list_steps
-from mtlattack.attacks.steps import step_options
 from mtlattack.errors import InputError, UnknownNameError
 
 
@@ -146,7 +145,7 @@ def test_config_makes_the_same_attack_again(name, norm):
         pytest.skip(f"{name} is not made for {norm}")
     images, targets = toy_batch(2)
     # As it is by default, and short enough to be run: some solve programs of thousands of operations a step.
-    for options in ({}, {"steps": 2} if "steps" in step_options(step) else {}):
+    for options in ({}, few(name, steps=2)):
         attack = create_attack(name, norm=norm, eps=8 / 255, seed=3, **options)
         config = json.loads(json.dumps(attack.config()))
         again = create_attack(**config)
@@ -158,7 +157,7 @@ def test_config_makes_the_same_attack_again(name, norm):
 def test_default_step_sizes():
     sizes = {name: create_attack(f"{name}-dgba", eps=0.1).config().get("step_size") for name in list_steps()}
     assert {name for name, size in sizes.items() if size is None} == {"fgsm", "noise", "square"}
-    walk = dict.fromkeys(["bim", "dim", "mim", "nim", "tim"], 0.005)
+    walk = dict.fromkeys(["bim", "bsr", "dim", "mim", "nim", "sim", "tim", "vmi"], 0.005)
     expected = walk | {"adam": 0.1, "apgd": 0.2, "decay": 0.2, "pgd": 0.0125}
     assert {name: size for name, size in sizes.items() if size is not None} == pytest.approx(expected)
 

@@ -5,7 +5,7 @@ from functools import cache
 
 import pytest
 import torch
-from attack_toys import Counted, ToyNet, toy_batch
+from attack_toys import Counted, ToyNet, few, toy_batch
 from test_attack_norms import assert_inside
 from torch import Tensor, nn
 
@@ -33,11 +33,9 @@ def norms_of(name: str) -> list[str]:
 
 
 def attack_of(name: str, norm: str) -> Attack:
-    step, _, aggregator = name.partition("-")
-    options = step_options(step)
     # What a program's solver does in a step is thousands of operations, the same ones in the next.
-    few = {"steps": 2 if isinstance(create_aggregator(aggregator), ProgramAggregator) else 3, "restarts": 2}
-    return create_attack(name, norm=norm, eps=EPS[norm], **{key: few[key] for key in few if key in options})
+    steps = 2 if isinstance(create_aggregator(name.partition("-")[2]), ProgramAggregator) else 3
+    return create_attack(name, norm=norm, eps=EPS[norm], **few(name, steps=steps, restarts=2))
 
 
 @cache
@@ -111,6 +109,9 @@ class Low(nn.Module):
     def shared_features(self, images: Tensor) -> Tensor:
         return self.model.shared_features(images.to(self.dtype))
 
+    def with_shared_features(self, images: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        return self.model.with_shared_features(images.to(self.dtype))
+
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 @every_pair
@@ -134,8 +135,8 @@ def test_docstrings_name_their_source_and_their_cost(part: str) -> None:
 
 
 def value_of(words: str, symbol: str, number: int) -> int:
-    """Of "2T + 1" and the like."""
-    terms = words.split(" + ")
+    """Of "2T + 1", "5K − 4" and the like."""
+    terms = words.replace(" − ", " + -").split(" + ")
     return sum(int(term.removesuffix(symbol) or 1) * (number if symbol in term else 1) for term in terms)
 
 
@@ -157,7 +158,8 @@ def test_an_aggregators_passes_in_words_are_its_cost(kind: str) -> None:
     backward, _, opening = can.passes.partition(" backward a step")
     for tasks in (2, 3, 5, 8):
         assert value_of(backward, "T", tasks) == aggregator.backward_passes(tasks)
-    assert opening == (f", {aggregator.opening_passes} forward a run" if aggregator.opening_passes else "")
+    said = {(0, 0): "", (1, 0): ", 1 forward a run", (30, 30): ", 30 forward and 30 backward a run"}
+    assert opening == said[aggregator.opening.forward, aggregator.opening.backward]
     assert can.gradients and not can.targeted
 
 

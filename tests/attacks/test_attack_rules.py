@@ -117,6 +117,91 @@ def test_dim_takes_its_gradients_through_the_views_it_draws() -> None:
     assert torch.allclose(run("dim", images, targets), x, atol=1e-6)
 
 
+def by_hand(images: Tensor, targets: dict[str, Tensor], gradients: Callable[[Tensor, int], Tensor]) -> Tensor:
+    """MIM on what is given for the gradient at the points of each step."""
+    x, v = images, torch.zeros_like(images)
+    for step in range(STEPS):
+        gradient = gradients(x, step)
+        v = v + gradient / gradient.abs().sum((1, 2, 3), keepdim=True)
+        x = near(x + EPS / STEPS * v.sign(), images)
+    return x
+
+
+def seen_through(points: Tensor, targets: dict[str, Tensor], view: Any) -> Tensor:
+    """The gradient of the plain sum of the losses through a view."""
+    point = points.clone().requires_grad_()
+    predictions = {name: view.prediction(value) for name, value in MODEL.eval()(view.image(point)).items()}
+    score = sum(task.loss(predictions[name], targets[name]) for name, task in MODEL.tasks.items())
+    return torch.autograd.grad(score.sum(), point)[0]
+
+
+def test_sim_adds_the_gradients_of_darker_copies() -> None:
+    images, targets = toy_batch(3)
+
+    def gradients(x: Tensor, step: int) -> Tensor:
+        point = x.clone().requires_grad_()
+        losses = [torch.stack(losses_of(MODEL, point / 2**i, targets), 1).sum() for i in range(3)]
+        return torch.autograd.grad(sum(losses) / 3, point)[0]
+
+    assert torch.allclose(run("sim", images, targets, copies=3), by_hand(images, targets, gradients), atol=1e-6)
+    assert torch.equal(run("sim", images, targets, copies=1), run("mim", images, targets))
+
+
+def test_vmi_corrects_by_the_variance_around_the_last_point() -> None:
+    images, targets = toy_batch(3)
+    around, neighbours = 1.5 * EPS, 2
+    variance = torch.zeros_like(images)
+
+    def gradients(x: Tensor, step: int) -> Tensor:
+        nonlocal variance
+        gradient, found = gradient_at(x, targets)[1], torch.zeros_like(x)
+        for i in range(neighbours):
+            drawn = Noise(0, range(3), f"vmi {step} {i}").uniform(x.shape[1:], 0)
+            found += gradient_at((x + around * drawn).clamp(0, 1), targets)[1] / neighbours
+        corrected, variance = gradient + variance, found - gradient
+        return corrected
+
+    result = run("vmi", images, targets, neighbours=neighbours)
+    assert torch.allclose(result, by_hand(images, targets, gradients), atol=1e-6)
+    assert not torch.equal(result, run("mim", images, targets))
+
+
+def test_vmi_does_not_look_around_its_last_point() -> None:
+    assert torch.equal(
+        *(create_attack(f"{name}-total", eps=EPS, steps=1)(MODEL, *toy_batch(2)) for name in ("vmi", "mim"))
+    )
+
+
+def bsr_views(images: Tensor, ids: Any, **options: int) -> list[Any]:
+    return list(create_step("bsr", **options).views(Threat("linf", EPS).ball(images), Noise(0, ids), 0))
+
+
+def test_bsr_adds_the_gradients_through_the_views_it_draws() -> None:
+    images, targets = toy_batch(3)
+    views = bsr_views(images, range(3), steps=STEPS, copies=2)
+    assert len(views) == 2 * STEPS
+
+    def gradients(x: Tensor, step: int) -> Tensor:
+        return seen_through(x, targets, views[2 * step]) + seen_through(x, targets, views[2 * step + 1])
+
+    assert torch.allclose(run("bsr", images, targets, copies=2), by_hand(images, targets, gradients), atol=1e-6)
+    assert torch.equal(run("bsr", images, targets, copies=1, blocks=1), run("mim", images, targets))
+
+
+def test_bsr_draws_other_blocks_for_every_image_and_copy() -> None:
+    images = torch.rand(40, 3, 6, 6)
+    views = bsr_views(images, range(40), steps=5, copies=4, blocks=3)
+    widths = torch.stack([torch.diff(view.cuts, prepend=torch.zeros(40, 1)) for view in views])
+    assert len(widths.flatten().unique()) > 0.99 * widths.numel()
+    assert widths.amin() > 0.19 and widths.amax() < 0.51 and torch.allclose(widths.sum(2), torch.ones(20, 40))
+    orders = torch.stack([view.ranks for view in views]).flatten(0, 1)
+    assert torch.equal(orders.sort(1).values, torch.arange(3).expand(800, 3))
+    assert min(torch.unique(orders, dim=0, return_counts=True)[1]) > 100  # of 133 expected
+    assert 0.4 < torch.stack([view.across for view in views]).float().mean() < 0.6
+    alone = bsr_views(images[:1], [7], steps=5, copies=4, blocks=3)
+    assert all(torch.equal(one.cuts_inside[0], view.cuts_inside[7]) for one, view in zip(alone, views, strict=True))
+
+
 class Tracked(Objective):
     """Keeps the points at which gradients are taken, with their scores."""
 
@@ -210,6 +295,11 @@ def test_restarts_only_help(name: str) -> None:
         ("tim", {"kernel": 3.0}, "kernel 3.0 is not an odd number"),
         ("adam", {"beta1": 1.0}, r"beta1 1.0 is outside \[0, 1\)"),
         ("adam", {"beta2": -0.1}, r"beta2 -0.1 is outside \[0, 1\)"),
+        ("sim", {"copies": 0}, "copies 0 is not a whole number"),
+        ("bsr", {"copies": 2.0}, "copies 2.0 is not a whole number"),
+        ("bsr", {"blocks": 0}, "blocks 0 is not a whole number"),
+        ("vmi", {"neighbours": 0}, "neighbours 0 is not a whole number"),
+        ("vmi", {"around": 0.0}, r"around 0.0 is outside \(0, ∞\)"),
         ("nim", {"momentum": 2.0}, "momentum 2.0 is outside"),
         ("square", {"area": 0.0}, r"area 0.0 is outside \(0, 1\]"),
         ("square", {"steps": 0}, "steps 0 is not a whole number"),

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from attack_toys import ToyNet, toy_batch
+from attack_toys import ToyNet, few, toy_batch
 from sync_toys import Waits
 
 from mtlattack.attacks import create_aggregator, create_attack, create_step
@@ -34,16 +34,15 @@ BY_AGGREGATORS = [(name, norm) for name in list_aggregators(tasks=["depth"]) for
 
 @pytest.mark.parametrize(("name", "norm"), BY_STEPS)
 def test_a_step_rule_waits_for_its_images_range_alone(name: str, norm: str) -> None:
-    options = step_options(name.partition("-")[0])
     for counts in ({"steps": 1, "restarts": 3}, {"steps": 2, "restarts": 1}, {"steps": 9, "restarts": 2}):
-        assert waits(name, norm, **{key: counts[key] for key in counts if key in options}) == CHECKS
+        assert waits(name, norm, **few(name, **counts)) == CHECKS
 
 
 @pytest.mark.parametrize(("aggregator", "norm"), BY_AGGREGATORS)
 def test_an_aggregator_waits_for_its_images_range_alone(aggregator: str, norm: str) -> None:
     # Two gradients each: of two steps from one start, and of one step from two starts that keeps the best.
-    assert waits(f"pgd-{aggregator}", norm, steps=2) == CHECKS
-    assert waits(f"apgd-{aggregator}", norm, steps=1, restarts=2) == CHECKS
+    for name, counts in ((f"pgd-{aggregator}", {"steps": 2}), (f"apgd-{aggregator}", {"steps": 1, "restarts": 2})):
+        assert waits(name, norm, **few(name, **counts)) == CHECKS
 
 
 @pytest.mark.parametrize(("norm", "eps"), [("l1", 1.5), ("l0", 4), ("patch", 0.2)])

@@ -1,10 +1,10 @@
-"""The shrunk look at an image against torch's own resampling, and that what is said comes back to its place."""
+"""Views against torch's own resampling and against blocks moved by hand; what is said comes back to its place."""
 
 import pytest
 import torch
 import torch.nn.functional as F
 
-from mtlattack.attacks.views import Shrunk
+from mtlattack.attacks.views import Darkened, Shrunk, Shuffled
 
 
 def view(*rows: tuple[float, float, float]) -> Shrunk:
@@ -87,3 +87,67 @@ def test_an_image_does_not_feel_its_batch(shape: tuple[int, int]) -> None:
         alone = Shrunk(VIEW.size[[i]], VIEW.top[[i]], VIEW.left[[i]]).image(one)
         assert torch.equal(alone[0], together[i])
         assert torch.equal(torch.autograd.grad(alone.square().sum(), one)[0][0], gradient[i])
+
+
+def test_a_darker_image_is_what_it_was_and_so_is_what_is_said() -> None:
+    images = images_of(6, 6)
+    assert torch.equal(Darkened(0.25).image(images), images / 4)
+    assert torch.equal(Darkened(0.25).prediction(images), images)
+
+
+# Rows of 10 cut at .3, .5: 3, 2 and 5 of them. Each list is a permutation: the rank of each part.
+CUTS, RANKS = [0.3, 0.5, 1.0], [1, 2, 0]
+INSIDE = [[0.5, 0.75, 1.0], [0.25, 0.5, 1.0], [0.25, 0.75, 1.0]]
+RANKS_INSIDE = [[0, 1, 2], [2, 1, 0], [1, 0, 2]]
+
+
+def shuffled(across: bool) -> Shuffled:
+    parts = (torch.tensor(CUTS), torch.tensor(RANKS), torch.tensor(INSIDE), torch.tensor(RANKS_INSIDE))
+    cuts, ranks, inside, ranks_inside = (part[None] for part in parts)
+    return Shuffled(cuts, ranks, inside, ranks_inside, torch.tensor([across]))
+
+
+def in_order(parts: list[torch.Tensor], ranks: list[int]) -> list[torch.Tensor]:
+    return [part for _, part in sorted(zip(ranks, parts, strict=True), key=lambda pair: pair[0])]
+
+
+def moved_by_hand(image: torch.Tensor) -> torch.Tensor:
+    """Strips of rows of `[C, 10, 8]`, their blocks shuffled, then the strips."""
+    strips = []
+    for strip, cuts, ranks in zip(image.split([3, 2, 5], 1), INSIDE, RANKS_INSIDE, strict=True):
+        ends = [round(8 * cut) for cut in cuts]
+        widths = [end - start for start, end in zip([0, *ends], ends, strict=False)]
+        strips.append(torch.cat(in_order(list(strip.split(widths, 2)), ranks), 2))
+    return torch.cat(in_order(strips, RANKS), 1)
+
+
+def test_blocks_are_moved_as_by_hand() -> None:
+    image = images_of(10, 8)[:1]
+    assert torch.equal(shuffled(True).image(image)[0], moved_by_hand(image[0]))
+    assert torch.equal(shuffled(False).image(image.mT)[0], moved_by_hand(image[0]).mT)
+
+
+@pytest.mark.parametrize("across", [True, False])
+@pytest.mark.parametrize("shape", [(1, 1), (2, 3), *SHAPES])
+def test_what_is_said_of_blocks_comes_back_exactly(shape: tuple[int, int], across: bool) -> None:
+    image, view = images_of(*shape)[:1].requires_grad_(), shuffled(across)
+    back = view.prediction(view.image(image))
+    assert torch.equal(back, image)
+    weight = torch.rand(image.shape, generator=torch.Generator().manual_seed(1))
+    (gradient,) = torch.autograd.grad((weight * back).sum(), image)
+    assert torch.equal(gradient, weight)
+
+
+def test_a_smaller_prediction_comes_back_to_its_places() -> None:
+    """Half as large and cut where both can be cut: what an average of 2 × 2 pixels says is where those were."""
+    image, cuts = images_of(16, 16)[:1], torch.tensor([[0.25, 0.5, 1.0]])
+    ranks = torch.tensor([[2, 0, 1]])
+    view = Shuffled(cuts, ranks, cuts[:, None].expand(1, 3, 3), ranks[:, None].expand(1, 3, 3), torch.tensor([True]))
+    said = F.avg_pool2d(view.image(image), 2)
+    assert not torch.equal(said, F.avg_pool2d(image, 2))
+    assert torch.equal(view.prediction(said), F.avg_pool2d(image, 2))
+
+
+def test_what_has_no_place_is_left_as_it_is() -> None:
+    vector = torch.rand(1, 5)
+    assert shuffled(True).prediction(vector) is vector

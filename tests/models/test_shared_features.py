@@ -75,6 +75,37 @@ def test_a_prepared_copy_has_the_same_features(sharing: str) -> None:
     torch.testing.assert_close(low, expected, rtol=0, atol=0.05 * float(expected.abs().max()))
 
 
+TREES = ["shared", "segmentation+depth+normals/" + "/".join(["segmentation+depth|normals"] * 4)]
+
+
+@pytest.mark.parametrize(
+    "fields", [*({"layout": layout} for layout in TREES), {"sharing": "mtan"}], ids=["shared", "tree", "mtan"]
+)
+def test_predictions_come_with_the_feature_that_they_are_made_of(fields: dict[str, str]) -> None:
+    network, images = warmed(**fields), random_images()
+    for model in (network, prepare_for_attack(network, images)):
+        predictions, features = model.with_shared_features(images.clone().requires_grad_())
+        assert torch.equal(features, model.shared_features(images))
+        assert all(torch.equal(value, predictions[name]) for name, value in model(images).items())
+        for value in predictions.values():
+            (gradient,) = torch.autograd.grad(value.square().sum(), features, retain_graph=True)
+            assert gradient.any()
+
+
+def test_predictions_of_separate_backbones_come_with_no_feature() -> None:
+    with pytest.raises(InputError, match="has no stage that all tasks share"):
+        tiny_network("separate").with_shared_features(random_images())
+
+
+def test_in_fewer_bits_the_feature_is_as_it_was_computed() -> None:
+    network, images = warmed(), random_images()
+    low = lower_precision(prepare_for_attack(network, images))
+    predictions, features = low.with_shared_features(images.clone().requires_grad_())
+    assert features.dtype == torch.bfloat16 and {value.dtype for value in predictions.values()} == {torch.float32}
+    (gradient,) = torch.autograd.grad(predictions["depth"].sum(), features)
+    assert gradient.any()
+
+
 class Foreign(nn.Module):
     """An encoder with batch norm, and a head that must not be needed."""
 
@@ -173,3 +204,37 @@ def test_what_a_user_can_get_wrong() -> None:
         wrapped(Foreign(), features=lambda module, x: module.encode(x).detach()).shared_features(point)  # type: ignore[operator]
     with pytest.raises(InputError, match=r"Plain has no `shared_features\(images\)"):
         prepare_for_attack(Plain().eval(), images).shared_features(images)
+
+
+class WritingInto(Foreign):
+    """What follows its encoder writes into what that gives."""
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        return {"depth": self.plain.last(self.encode(images).relu_())}
+
+
+@pytest.mark.parametrize("kind", [Foreign, WritingInto])
+def test_a_foreign_module_is_listened_to_on_its_way(kind: type[Foreign]) -> None:
+    module, images = kind().eval(), random_images()
+    hooks = copy.copy(module.plain.norm._forward_hooks)
+    model = wrapped(module, features="plain.norm")
+    for each in (model, prepare_for_attack(model, images)):
+        predictions, features = each.with_shared_features(images.clone().requires_grad_())  # type: ignore[operator]
+        assert torch.equal(features, each.shared_features(images))  # type: ignore[operator]
+        assert torch.equal(predictions["depth"], each(images)["depth"])
+        (gradient,) = torch.autograd.grad(predictions["depth"].square().sum(), features)
+        assert gradient.any()
+    assert module.plain.norm._forward_hooks == hooks
+
+
+def test_who_cannot_be_listened_to_says_so() -> None:
+    images = random_images()
+    for source, message in (
+        (Foreign.encode, "no submodule's name says where Foreign keeps the features"),
+        (None, r"nobody said where Foreign keeps .* wrap\(…, features='submodule'\)"),
+        ("unused", "Foreign does not call its submodule 'unused'"),
+    ):
+        with pytest.raises(InputError, match=message):
+            wrapped(Foreign(), features=source).with_shared_features(images)  # type: ignore[operator]
+    with pytest.raises(InputError, match=r"Plain has no `with_shared_features\(images\)"):
+        prepare_for_attack(Plain().eval(), images).with_shared_features(images)

@@ -5,6 +5,7 @@ from mtlattack.attacks.aggregators.base import Aggregator, LinearAggregator
 from mtlattack.attacks.aggregators.cagrad import CAGrad
 from mtlattack.attacks.aggregators.dgba import DynamicGradientBalancing
 from mtlattack.attacks.aggregators.feature import SharedFeature
+from mtlattack.attacks.aggregators.fia import FeatureImportance
 from mtlattack.attacks.aggregators.gram import GramAggregator
 from mtlattack.attacks.aggregators.maxmin import MaxMin
 from mtlattack.attacks.aggregators.mgda import MGDA
@@ -37,6 +38,7 @@ __all__ = [
     "Average",
     "CAGrad",
     "DynamicGradientBalancing",
+    "FeatureImportance",
     "GramAggregator",
     "InverseWeightedGradient",
     "LinearAggregator",

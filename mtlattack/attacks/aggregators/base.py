@@ -7,7 +7,9 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
+from mtlattack.attacks.cost import Cost
 from mtlattack.attacks.gradients import TaskGradients
+from mtlattack.attacks.noise import Noise
 from mtlattack.attacks.problem import Problem
 from mtlattack.tasks import LOSS_FLOOR
 
@@ -36,16 +38,19 @@ class Aggregator(ABC):
         return self.kind
 
     @property
-    def opening_passes(self) -> int:
-        """Forward passes before the first gradient, for what the clean images are compared by."""
-        return int(self.relative_to_clean)
+    def opening(self) -> Cost:
+        """Passes before the first gradient, for what the clean images are compared by."""
+        return Cost(int(self.relative_to_clean), 0)
 
     def tasks(self, names: Sequence[str]) -> tuple[str, ...]:
         """Those of a model's tasks that it looks at (T of them); the others cost no backward pass."""
         return tuple(names)
 
-    def problem(self, problem: Problem) -> Problem:
-        """What it sees of the problem: all of it as it is, unless it looks at something else than the tasks."""
+    def problem(self, problem: Problem, noise: Noise) -> Problem:
+        """What it sees of the problem: all of it as it is, unless it looks at something else than the tasks.
+
+        What is drawn for that belongs to an image: it comes from `noise`.
+        """
         return problem
 
     def config(self) -> dict[str, Any]:

@@ -53,6 +53,8 @@ class BorrowedModule(nn.Module):
         self.borrowed = (module,)
         if hasattr(module, "shared_features"):
             self.shared_features = lambda images: self._calling(module.shared_features, images)
+        if hasattr(module, "with_shared_features"):
+            self.with_shared_features = lambda images: self._calling(module.with_shared_features, images)
 
     @property
     def tasks(self) -> TaskMap:

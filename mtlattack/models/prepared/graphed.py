@@ -69,6 +69,10 @@ class GraphedModel:
         """Those of the prepared model."""
         return self.prepared.shared_features(images)
 
+    def with_shared_features(self, images: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """Those of the prepared model."""
+        return self.prepared.with_shared_features(images)
+
     def release(self) -> bool:
         """Go on without the recording, so that its memory is free again; whether there was one."""
         recording, self._recording = self._recording, None

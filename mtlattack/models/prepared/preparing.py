@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -43,24 +44,35 @@ class PreparedModel(nn.Module):
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """Predictions of the model; InputError if it returns no mapping."""
-        predictions = self.model(self._laid_out(images))
-        if not isinstance(predictions, Mapping):
-            raise InputError(f"the model returned a {type(predictions).__name__}, expected predictions by task")
-        return {name: predictions[name].float() for name in self.tasks if name in predictions}
+        return self._read(self.model(self._laid_out(images)))
 
     def shared_features(self, images: Tensor) -> Tensor:
         """Those of the model, in float32; InputError if it has none, or something else of this name."""
-        encode = getattr(self.model, "shared_features", None)
-        if not callable(encode):
-            raise InputError(
-                f"{type(self.model).__name__} has no `shared_features(images) -> Tensor [B, …]`: give it this method, "
-                "or make it with wrap(…, features=…)"
-            )
-        features = encode(self._laid_out(images))
+        features = self._own("shared_features", "Tensor [B, …]")(self._laid_out(images))
         if not isinstance(features, Tensor):
             name, what = type(self.model).__name__, type(features).__name__
             raise InputError(f"{name}.shared_features gives a {what}, expected a tensor [B, …]")
         return features.float()
+
+    def with_shared_features(self, images: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        """Predictions in float32, and the feature that they come from, as it is; InputError if the model cannot say."""
+        predictions, features = self._own("with_shared_features", "(predictions, Tensor)")(self._laid_out(images))
+        return self._read(predictions), features
+
+    def _own(self, name: str, gives: str) -> Callable[[Tensor], Any]:
+        """A method of the model on its shared features."""
+        method = getattr(self.model, name, None)
+        if not callable(method):
+            raise InputError(
+                f"{type(self.model).__name__} has no `{name}(images) -> {gives}`: give it this method, "
+                "or make it with wrap(…, features=…)"
+            )
+        return method  # type: ignore[no-any-return]
+
+    def _read(self, predictions: object) -> dict[str, Tensor]:
+        if not isinstance(predictions, Mapping):
+            raise InputError(f"the model returned a {type(predictions).__name__}, expected predictions by task")
+        return {name: predictions[name].float() for name in self.tasks if name in predictions}
 
     def _laid_out(self, images: Tensor) -> Tensor:
         """The images in the layout and type that the model takes; always a copy, which it may write into."""

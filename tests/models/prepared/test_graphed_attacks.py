@@ -26,6 +26,7 @@ ATTACKS: dict[str, dict[str, Any]] = {
     "nim-dgba": {"steps": 3},
     "dim-total": {"steps": 4},
     "tim-total": {"steps": 2},
+    "bsr-total": {"steps": 2, "copies": 2},
     "square-relative": {"steps": 4},
     "minimal-dgba": {},
     "auto-saga": {"steps": 2},
@@ -74,9 +75,10 @@ def test_same_images(name: str, device: str) -> None:
 
 
 @pytest.mark.parametrize("device", DEVICES)
-def test_shared_features_are_taken_from_the_model_itself(device: str) -> None:
+@pytest.mark.parametrize(("name", "options"), [("pgd-feature", {}), ("pgd-fia", {"masks": 2})])
+def test_shared_features_are_taken_from_the_model_itself(name: str, options: dict[str, int], device: str) -> None:
     images, targets = batch(device)
-    attack = create_attack("pgd-feature", eps=EPS, steps=2)
+    attack = create_attack(name, eps=EPS, steps=2, **options)
     graphed, counting = recorded(prepared(device), device)
     assert_same(attack(graphed, images, targets), attack(prepared(device), images, targets))
     assert not counting.replays
