@@ -1,11 +1,13 @@
 """Which commit of the project is running."""
 
 import subprocess
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 
 
+@cache  # what runs is what was imported, whatever becomes of the checkout
 def describe_commit() -> str:
     """The checkout's commit, 12 digits, with `modified` where its package files were changed; `unknown` outside one."""
     if not (ROOT / ".git").exists():

@@ -46,3 +46,16 @@ def whole_file(path: Path) -> Iterator[Path]:
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+def check_room(path: Path, size: int) -> None:
+    """OSError unless a file of `size` bytes can be written at `path`, where nothing is left.
+
+    For a library that does not survive a full disk: HDF5 takes the process with it.
+    """
+    try:
+        with path.open("wb") as file:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, size)
+    finally:
+        path.unlink(missing_ok=True)

@@ -17,11 +17,15 @@ from filelock import BaseFileLock, FileLock, Timeout
 from mtlattack.errors import InputError
 
 
+class InUseError(InputError):
+    """Another process has the folder."""
+
+
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
     """Inside, `folder`, which need not exist yet, is this process's alone, which may take it again.
 
-    InputError says who on this machine has it. A process that is killed lets go of it. What says so lies among the
+    InUseError says who on this machine has it. A process that is killed lets go of it. What says so lies among the
     system's temporary files: a folder where nothing came of a command stays as it was.
     """
     lock, holder = _acquired(folder)
@@ -45,7 +49,8 @@ def _acquired(folder: Path) -> tuple[BaseFileLock, Path]:
         if lock.lock_counter == 1:
             holder.write_text(json.dumps(_self()))
     except Timeout:
-        raise InputError(f"{folder} is in use by {_describe(holder)}; wait for it, or choose another folder") from None
+        who = _describe(holder)
+        raise InUseError(f"{folder} is in use by {who}; wait for it, or choose another folder") from None
     except OSError as error:
         raise InputError(f"cannot lock {folder} in {place} ({error})") from None
     return lock, holder

@@ -1,10 +1,20 @@
 """One progress bar for every long job: throughput and time left, silent when standard error is no terminal."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.console import Console, RenderableType
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.text import Text
 
 
@@ -41,3 +51,36 @@ def progress_bar(description: str, total: float, unit: str = "images") -> Iterat
     )
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
         yield Bar(progress, progress.add_task(description, total=total, unit=unit))
+
+
+class _TimeLeft(ProgressColumn):
+    """From all that was done so far: what comes in large pieces has no speed of the last seconds."""
+
+    def render(self, task: Task) -> Text:
+        if not task.completed or not task.elapsed or not task.total:
+            return Text("-:--:--", style="cyan")
+        left = task.elapsed * (task.total - task.completed) / task.completed
+        return Text(str(timedelta(seconds=round(left))), style="cyan")
+
+
+class _Board(Progress):
+    """A bar below something that is drawn anew each time."""
+
+    def __init__(self, above: Callable[[], RenderableType], *columns: ProgressColumn, console: Console) -> None:
+        self._above = above
+        super().__init__(
+            *columns, console=console, disable=not console.is_terminal, transient=True, refresh_per_second=2
+        )
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        yield self._above()
+        yield from super().get_renderables()
+
+
+@contextmanager
+def progress_board(above: Callable[[], RenderableType], description: str, total: float) -> Iterator[Bar]:
+    """A bar on standard error for a job of `total` of whatever unit, below what `above` gives twice a second."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), _TimeLeft())
+    with _Board(above, *columns, console=console) as board:
+        yield Bar(board, board.add_task(description, total=total))

@@ -1,24 +1,13 @@
-"""What the commands that attack have in common: which suite, model, images and attacks."""
+"""What the commands that attack have in common: their options, and what these mean."""
 
-import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from mtlattack.attacks import Attack, UniversalAttack
-from mtlattack.data import PreparedDataset, load_dataset
 from mtlattack.epsilon import parse_epsilons
-from mtlattack.errors import InputError, UnknownNameError
-from mtlattack.evaluation import Suite, load_suite
-from mtlattack.models import resolve_model
-from mtlattack.schemas import validate
-from mtlattack.tasks import Model, TaskMap
-
-# Universal perturbations are fitted on so many.
-_FITTING_IMAGES = 256
-
+from mtlattack.evaluation import Chosen
+from mtlattack.evaluation import choose as choose_by_name
 
 SuiteName = Annotated[str, typer.Argument(help="Suite by name, or a TOML file.")]
 ModelName = Annotated[str | None, typer.Option(help="Zoo name, .safetensors file, or module:factory.")]
@@ -35,29 +24,6 @@ SearchPrecision = Annotated[str, typer.Option(help="Of the gradients: float32, b
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps; default: the best there is.")]
 Seed = Annotated[int | None, typer.Option(help="Of the random starts.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Drop what an earlier run left in the folder.")]
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """A suite with what the user asked for otherwise (`overrides`), and what that comes to."""
-
-    suite: Suite
-    overrides: dict[str, Any]
-    model: Model
-    name: str
-    images: PreparedDataset
-    attacks: list[Attack]
-    fit_images: PreparedDataset | None
-
-    def place(self, folder: str) -> Path:
-        """Where its results go if nobody says: `folder`/<suite>-<model>."""
-        return Path(folder) / re.sub(r"[^\w.-]+", "_", f"{self.suite.name}-{self.name}")
-
-    @property
-    def reference(self) -> dict[str, Any]:
-        """The suite, for the record."""
-        named = {"name": self.suite.name, "version": self.suite.version, "sha256": self.suite.sha256}
-        return named | {"overrides": self.overrides}
 
 
 def choose(
@@ -86,33 +52,7 @@ def choose(
         "batch_size": batch_size,
         "seed": seed,
     }
-    chosen, overrides = override(load_suite(suite), changes)
-    reference = model or (str(checkpoint) if checkpoint else chosen.model)
-    if reference is None:
-        raise InputError(f"suite {chosen.name!r} names no model; give one with --model")
-    network, name = resolve_model(reference, checkpoint if model else None)
-    tasks: TaskMap = network.tasks  # type: ignore[assignment]
-    source = data or chosen.data
-    images = load_dataset(source, chosen.split, tasks=tasks, limit=chosen.limit, every=chosen.every)
-    attack_list = chosen.create_attacks(tasks)
-    fit_images = _images_to_fit_on(attack_list, source, tasks)
-    return Chosen(chosen, overrides, network, name, images, attack_list, fit_images)  # type: ignore[arg-type]
-
-
-def override(suite: Suite, changes: dict[str, Any]) -> tuple[Suite, dict[str, Any]]:
-    """The suite with what the user asked for otherwise, and these changes alone; InputError for a wrong value."""
-    wanted = {key: value for key, value in changes.items() if value is not None and value != getattr(suite, key)}
-    return validate(Suite, suite.model_dump() | wanted), wanted
-
-
-def _images_to_fit_on(attacks: list[Attack], data: str, tasks: TaskMap) -> PreparedDataset | None:
-    """The first images of the `train` split, if an attack has to be fitted and there is this split."""
-    if not any(isinstance(attack, UniversalAttack) for attack in attacks):
-        return None
-    try:
-        return load_dataset(data, "train", tasks=tasks, limit=_FITTING_IMAGES)
-    except UnknownNameError:
-        return None
+    return choose_by_name(suite, model, checkpoint, data, changes)
 
 
 def _names(text: str) -> list[str]:

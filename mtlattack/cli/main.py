@@ -19,6 +19,10 @@ COMMANDS = {
     "craft": ("mtlattack.cli.craft:craft", "Make the adversarial images of a run and keep them."),
     "judge": ("mtlattack.cli.craft:judge", "Measure what adversarial images do to a model, whoever made them."),
     "merge": ("mtlattack.cli.merge:merge_folders", "Make one run of its shards."),
+    "campaign": (
+        "mtlattack.cli.campaign:campaign",
+        "Run all cells of a campaign, each into the folder that `mtlattack run` would make.",
+    ),
     "list": ("mtlattack.cli.listing:list_names", "List what there is, one name a line."),
     "show": ("mtlattack.cli.show:show", "Print the results of finished runs, recomputed from their evidence."),
     "train": (

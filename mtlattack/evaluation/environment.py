@@ -5,6 +5,7 @@ import os
 import platform
 import sys
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -19,15 +20,19 @@ _VERSIONED = ("mtlattack", "torch", "timm", "numpy")
 
 def numeric_environment(device: torch.device) -> dict[str, Any]:
     """What can change a number, if only by rounding: versions, device, arithmetic, threads."""
-    versions = {name: version(name) for name in _VERSIONED}
     return {
-        "versions": {"python": platform.python_version(), **versions},
+        "versions": {"python": platform.python_version(), **_versions()},
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "dtype": "float32",
         "tf32": device.type == "cuda" and (torch.backends.cuda.matmul.allow_tf32 or torch.backends.cudnn.allow_tf32),
         "threads": torch.get_num_threads(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
     }
+
+
+@cache
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in _VERSIONED}
 
 
 def circumstances() -> dict[str, Any]:

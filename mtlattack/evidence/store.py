@@ -28,7 +28,7 @@ from mtlattack.evidence.outcome import (
     job_names,
     tasks_of_plan,
 )
-from mtlattack.files import whole_file
+from mtlattack.files import check_room, whole_file
 from mtlattack.hdf5 import open_hdf5
 from mtlattack.tasks import TaskMap
 
@@ -52,8 +52,10 @@ class EvidenceFile:
         """Lay out the file for a plan (whole or not at all); InputError where it cannot be written."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with whole_file(path) as partial, h5py.File(partial, "w") as file:
-                _lay_out(file, plan, environment, ids)
+            with whole_file(path) as partial:
+                check_room(partial, _room(plan, environment, ids))
+                with h5py.File(partial, "w") as file:
+                    _lay_out(file, plan, environment, ids)
         except OSError as error:
             raise InputError(f"cannot write {path} ({error})") from None
         return EvidenceFile(path)
@@ -134,6 +136,16 @@ class EvidenceFile:
 def read_evidence(path: str | Path) -> Evidence:
     """The evidence stored at `path`; InputError for a file that is missing, damaged or unfinished."""
     return EvidenceFile(Path(path)).read()
+
+
+def _room(plan: Mapping[str, Any], environment: Mapping[str, Any], ids: list[str]) -> int:
+    """Bytes that a file laid out for a plan takes at most."""
+    tasks, jobs = tasks_of_plan(plan), job_names(plan)
+    statistics = 4 * sum(len(task.statistics_names) for task in tasks.values())
+    image = 4 * len(tasks) + 8 * (len(NORMS) + len(DIAGNOSTICS)) + 5 + statistics
+    objects = (len(jobs) + 1) * (len(tasks) + 8)
+    texts = len(json.dumps(plan)) + len(json.dumps(environment)) + sum(64 + len(identity.encode()) for identity in ids)
+    return len(ids) * (len(jobs) * image + statistics) + 2048 * objects + texts
 
 
 def _lay_out(file: h5py.File, plan: Mapping[str, Any], environment: Mapping[str, Any], ids: list[str]) -> None:

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from mtlattack.attacks import create_attack
-from mtlattack.cli.choosing import _images_to_fit_on
 from mtlattack.data import write_rooms
+from mtlattack.evaluation.choosing import _images_to_fit_on
 from mtlattack.tasks import Depth, TaskMap
 
 TASKS: TaskMap = {"depth": Depth()}

@@ -16,8 +16,8 @@ from cli_toys import CommandLine, files, plain, run_quietly, start
 from mtlattack.analysis import Record, read_run
 from mtlattack.analysis.tables import width_for
 from mtlattack.attacks import Standard
-from mtlattack.cli.choosing import override
 from mtlattack.evaluation import load_suite
+from mtlattack.evaluation.choosing import override
 from mtlattack.evidence import Evidence, read_evidence
 
 

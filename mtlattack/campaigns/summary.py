@@ -1,0 +1,61 @@
+"""The results of a campaign in one table, read from its cells' records."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from mtlattack.campaigns.campaign import Ended
+from mtlattack.campaigns.cells import by_name
+from mtlattack.epsilon import threat_text
+
+# A table is for reading.
+_ROWS = 60
+_COLUMNS = ("cell", "images", "clean skill", "robust skill", "threat", "attack", "s")
+
+
+def render_summary(ended: Ended) -> RenderableType:
+    """A row a cell: clean skill, and of each threat the skill that its strongest attack leaves. Failed ones say so."""
+    failed = {result.name for result in ended.failed}
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in _COLUMNS:
+        justify: Literal["left", "right"] = "left" if column in ("cell", "threat", "attack") else "right"
+        table.add_column(column, justify=justify, no_wrap=column != "cell", overflow="fold")
+    for cell in by_name(ended.cells)[:_ROWS]:
+        if cell.name in failed:
+            table.add_row(cell.name, *[""] * 3, "failed", style="red")
+        else:
+            for row in _rows(cell.name, json.loads((ended.out / cell.name / "record.json").read_text("utf-8"))):
+                table.add_row(*row)
+    lines = []
+    if len(ended.cells) > _ROWS:
+        lines.append(f"… and {len(ended.cells) - _ROWS} cells more")
+    done = [cell.name for cell in ended.cells if cell.name not in failed]
+    lines.append(f"{len(done)} of {len(ended.cells)} cells in {ended.out}/")
+    if done:
+        lines[-1] += f"; mtlattack show {ended.out / done[0]}"
+    return Group(table, *map(Text, lines))
+
+
+def _rows(name: str, record: Mapping[str, Any]) -> list[list[str]]:
+    images = str(record["data"]["images"])
+    seconds = f"{sum(attack['seconds'] for attack in record['attacks']):.0f}"
+    clean = _skill(record["clean_skill"])
+    robust = record["robust_skill"] or [None]
+    rows = []
+    for index, found in enumerate(robust):
+        first = [name, images, clean] if index == 0 else ["", "", ""]
+        what = ["", "", ""]
+        if found:
+            threat = threat_text(found["norm"], found["eps"], found["quantized"])
+            what = [_skill(found["skill"]), threat, found["attack"]]
+        rows.append([*first, *what, seconds if index == 0 else ""])
+    return rows
+
+
+def _skill(skill: Mapping[str, Any] | None) -> str:
+    value = skill["mean"]["value"] if skill else None
+    return "" if value is None else f"{value:.2f}"

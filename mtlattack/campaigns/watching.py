@@ -1,0 +1,74 @@
+"""What a campaign shows while it runs: which cells are running, what failed, and how much is left."""
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from rich.console import RenderableType
+from rich.table import Table
+
+from mtlattack.campaigns.cells import Cell
+from mtlattack.campaigns.engine import Lost, Result
+from mtlattack.progress import Bar, progress_board
+
+# So many lines of what is running, and of what went wrong.
+_RUNNING = 16
+_TROUBLE = 5
+
+
+class Board:
+    """A table of the running cells and the last troubles above one bar for the whole, moved by the work of a cell."""
+
+    def __init__(self, cells: int, work: Mapping[str, float]) -> None:
+        self._cells, self._work = cells, work
+        self._done, self._failed = cells - len(work), 0
+        self._running: dict[str, float] = {}
+        self._trouble: list[tuple[str, str]] = []
+        self.bar: Bar | None = None
+
+    def started(self, cell: Cell) -> None:
+        """A worker has the cell."""
+        self._running[cell.name] = time.monotonic()
+
+    def ended(self, result: Result) -> None:
+        """The cell is finished, or has failed."""
+        self._running.pop(result.name, None)
+        self._failed += result.error is not None
+        self._done += result.error is None
+        if result.error is not None:
+            self._trouble.append((result.name, f"failed: {result.error}"))
+        if self.bar is not None:
+            self.bar.describe(self.counts())
+            self.bar.advance(self._work[result.name])
+
+    def lost(self, lost: Lost) -> None:
+        """The cell's worker is gone; it will start again."""
+        self._running.pop(lost.name, None)
+        self._trouble.append((lost.name, f"again: {lost.why}"))
+
+    def counts(self) -> str:
+        """How many cells are done, of how many."""
+        return f"{self._done} of {self._cells} cells" + (f", {self._failed} failed" if self._failed else "")
+
+    def table(self) -> RenderableType:
+        """The running cells, each with its seconds so far, and the last troubles."""
+        table = Table(box=None, show_header=False, pad_edge=False)
+        table.add_column(no_wrap=True, overflow="ellipsis")
+        table.add_column(no_wrap=True, overflow="ellipsis")
+        now = time.monotonic()
+        for name, began in list(self._running.items())[:_RUNNING]:
+            table.add_row(name, f"{now - began:.0f} s")
+        if len(self._running) > _RUNNING:
+            table.add_row(f"… and {len(self._running) - _RUNNING} more", "")
+        for name, what in self._trouble[-_TROUBLE:]:
+            table.add_row(name, what, style="red")
+        return table
+
+
+@contextmanager
+def watching(cells: int, work: Mapping[str, float]) -> Iterator[Board]:
+    """A board for a campaign of so many cells, of which those in `work` are left; silent where there is no terminal."""
+    board = Board(cells, work)
+    with progress_board(board.table, board.counts(), sum(work.values())) as bar:
+        board.bar = bar
+        yield board

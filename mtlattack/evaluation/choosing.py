@@ -1,0 +1,93 @@
+"""What is run, from names: a suite with what is asked for otherwise, the model, the images, the attacks."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from mtlattack.attacks import Attack, UniversalAttack
+from mtlattack.data import PreparedDataset, load_dataset
+from mtlattack.errors import InputError, UnknownNameError
+from mtlattack.evaluation.suites import Suite, load_suite
+from mtlattack.models import resolve_model
+from mtlattack.schemas import validate
+from mtlattack.tasks import Model, TaskMap
+
+# Universal perturbations are fitted on so many.
+_FITTING_IMAGES = 256
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """A suite with what the user asked for otherwise (`overrides`), and what that comes to."""
+
+    suite: Suite
+    overrides: dict[str, Any]
+    model: Model
+    name: str
+    images: PreparedDataset
+    attacks: list[Attack]
+    fit_images: PreparedDataset | None
+
+    def place(self, folder: str) -> Path:
+        """Where its results go if nobody says: `folder`/<suite>-<model>."""
+        return Path(folder) / file_name(f"{self.suite.name}-{self.name}")
+
+    @property
+    def reference(self) -> dict[str, Any]:
+        """The suite, for the record."""
+        named = {"name": self.suite.name, "version": self.suite.version, "sha256": self.suite.sha256}
+        return named | {"overrides": self.overrides}
+
+
+def choose(
+    suite: str,
+    model: str | None,
+    checkpoint: Path | None,
+    data: str | None,
+    changes: Mapping[str, Any],
+    *,
+    resolve: Callable[[str, Path | None], tuple[nn.Module, str]] = resolve_model,
+    load: Callable[..., PreparedDataset] = load_dataset,
+) -> Chosen:
+    """What names mean: of a suite, whose fields `changes` replace (None: as they are), of a model (by default the
+    checkpoint, else the suite's own) and of data (by default the suite's).
+
+    `resolve` and `load` give models and images, as `resolve_model` and `load_dataset` do. InputError for what is not
+    there or does not fit.
+    """
+    chosen, overrides = override(load_suite(suite), changes)
+    reference = model or (str(checkpoint) if checkpoint else chosen.model)
+    if reference is None:
+        raise InputError(f"suite {chosen.name!r} names no model; give one with --model")
+    network, name = resolve(reference, checkpoint if model else None)
+    tasks: TaskMap = network.tasks  # type: ignore[assignment]
+    source = data or chosen.data
+    images = load(source, chosen.split, tasks=tasks, limit=chosen.limit, every=chosen.every)
+    attacks = chosen.create_attacks(tasks)
+    fit_images = _images_to_fit_on(attacks, source, tasks)
+    return Chosen(chosen, overrides, network, name, images, attacks, fit_images)  # type: ignore[arg-type]
+
+
+def override(suite: Suite, changes: Mapping[str, Any]) -> tuple[Suite, dict[str, Any]]:
+    """The suite with what the user asked for otherwise, and these changes alone; InputError for a wrong value."""
+    wanted = {key: value for key, value in changes.items() if value is not None and value != getattr(suite, key)}
+    return validate(Suite, suite.model_dump() | wanted), wanted
+
+
+def file_name(text: str) -> str:
+    """A text as the name of a file or folder: what may not stand in one becomes `_`."""
+    return re.sub(r"[^\w.-]+", "_", text)
+
+
+def _images_to_fit_on(attacks: list[Attack], data: str, tasks: TaskMap) -> PreparedDataset | None:
+    """The first images of the `train` split, if an attack has to be fitted and there is this split."""
+    if not any(isinstance(attack, UniversalAttack) for attack in attacks):
+        return None
+    try:
+        return load_dataset(data, "train", tasks=tasks, limit=_FITTING_IMAGES)
+    except UnknownNameError:
+        return None

@@ -1,0 +1,71 @@
+"""`mtlattack campaign`: the table, the exit code, and cells that are runs like any other."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from campaign_toys import assert_same, numbers, toy_campaign, write_campaign
+from rich.console import Console
+
+from mtlattack.campaigns.cells import expand
+from mtlattack.campaigns.engine import Lost, Result
+from mtlattack.campaigns.watching import Board
+from mtlattack.cli import main
+
+
+def command(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
+    monkeypatch.setattr(sys, "argv", ["mtlattack", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return int(ended.value.code or 0)
+
+
+def test_a_campaign_from_its_file(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    campaign = toy_campaign(models=["toy_models:seeded", "toy_models:broken"], seeds=[0])
+    write_campaign(here / "mine.toml", campaign)
+    assert command(monkeypatch, "campaign", "mine.toml", "--workers", 1) == 1
+    said = capsys.readouterr()
+    good, broken = expand(campaign)
+    assert said.err == (
+        f"failed: {broken.name}: RuntimeError: out of patience for good\nthe same command tries them again\n"
+    )
+    lines = said.out.splitlines()
+    assert lines[0].split() == "cell images clean skill robust skill threat attack s".split()
+    assert lines[1].split() == [broken.name, "failed"]
+    assert lines[2].startswith(good.name) and "linf 4/255  pgd-total" in lines[2]
+    assert lines[3] == f"1 of 2 cells in campaigns/mine/; mtlattack show campaigns/mine/{good.name}"
+    # The folder is the one that `run` makes, and is shown and gone on with as such.
+    folder = Path("campaigns/mine") / good.name
+    monkeypatch.setattr("torch.get_num_threads", lambda: 1)
+    assert command(monkeypatch, "run", "toy.toml", "--seed", 0, "--out", "run") == 0
+    for one, other in zip(numbers(folder / "evidence.h5"), numbers(Path("run/evidence.h5")), strict=True):
+        assert (one == other).all()
+    record, expected = (json.loads((place / "record.json").read_text()) for place in (folder, Path("run")))
+    assert record["clean"] == expected["clean"] and record["suite"] == expected["suite"]
+    assert record["environment"]["command"].startswith("mtlattack campaign mine.toml")
+    capsys.readouterr()
+    assert command(monkeypatch, "run", "toy.toml", "--seed", 0, "--out", folder) == 0
+    assert command(monkeypatch, "show", folder) == 0
+    assert "suite toy v1 · toy_models:seeded" in capsys.readouterr().out
+    assert_same([good], Path("campaigns/mine"), Path("campaigns/mine"))
+
+
+def test_what_is_shown_while_it_runs() -> None:
+    cells = expand(toy_campaign(models=["a", "b"]))
+    board = Board(5, {cell.name: 1.0 for cell in cells})
+    for cell in cells[:3]:
+        board.started(cell)
+    board.lost(Lost(cells[0].name, "killed by SIGKILL"))
+    board.ended(Result(cells[1].name, 1.0))
+    board.ended(Result(cells[2].name, 1.0, "RuntimeError: no"))
+    board.started(cells[3])
+    assert board.counts() == "2 of 5 cells, 1 failed"
+    console = Console(width=80)
+    with console.capture() as capture:
+        console.print(board.table())
+    assert capture.get().split() == (
+        f"{cells[3].name} 0 s {cells[0].name} again: killed by SIGKILL {cells[2].name} failed: RuntimeError: no".split()
+    )
