@@ -1,9 +1,9 @@
-from .analysis import Record, Report, Run, read_evidence
+from .analysis import Record, Report, Run, merge, read_evidence
 from .attacks import Attack, Threat, create_attack, list_attacks
 from .data import list_datasets, load_dataset
 from .errors import InputError, UnknownNameError
 from .evaluation import evaluate, list_suites, load_suite
-from .evidence import Evidence
+from .evidence import Evidence, Shard
 from .models import (
     Output,
     create_model,
@@ -25,6 +25,7 @@ __all__ = [
     "Record",
     "Report",
     "Run",
+    "Shard",
     "Threat",
     "UnknownNameError",
     "create_attack",
@@ -41,6 +42,7 @@ __all__ = [
     "load_dataset",
     "load_suite",
     "lower_precision",
+    "merge",
     "prepare_for_attack",
     "read_evidence",
     "resolve_source",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mtlattack.analysis.change import Array
+from mtlattack.analysis.resampling import Array, Weights
 from mtlattack.evidence import ARRIVAL, Outcome
 from mtlattack.tasks import Task
 
@@ -29,7 +29,7 @@ class Arrival:
     loss_after: Array
 
 
-def measure_arrival(outcome: Outcome, tasks: Mapping[str, Task], weights: Array) -> dict[str, Arrival]:
+def measure_arrival(outcome: Outcome, tasks: Mapping[str, Task], weights: Weights) -> dict[str, Arrival]:
     """By task, of those with a goal, under `weights` `[R, N]`; nothing for an attack without a target."""
     if outcome.arrival is None:
         return {}
@@ -41,7 +41,7 @@ def measure_arrival(outcome: Outcome, tasks: Mapping[str, Task], weights: Array)
     }
 
 
-def _arrival(values: Array, factor: float, weights: Array) -> Arrival:
+def _arrival(values: Array, factor: float, weights: Weights) -> Arrival:
     """Of one task's `[N, A]`."""
     row = dict(zip(ARRIVAL, values.T, strict=True))
     labelled = row["aimed"] + row["rest"] > 0
@@ -56,7 +56,7 @@ def _arrival(values: Array, factor: float, weights: Array) -> Arrival:
     )
 
 
-def _ratio(weights: Array, sums: Array, counts: Array) -> Array:
+def _ratio(weights: Weights, sums: Array, counts: Array) -> Array:
     """Σ sums/Σ counts under each row of the weights, `[R]`; NaN where nothing counts."""
     total, count = weights @ sums, weights @ counts
     return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)

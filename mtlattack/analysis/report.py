@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from mtlattack.analysis import skill
 from mtlattack.analysis.arrival import measure_arrival
-from mtlattack.analysis.change import Array, Change, bounds, measure_change, resampling_weights, weighted_metrics
+from mtlattack.analysis.change import Change, bounds, measure_change, weighted_metrics
 from mtlattack.analysis.ensembles import ensemble_change, ensemble_skill, shares
 from mtlattack.analysis.record import AttackResult, GoalResult, Interval, Intervals, Metrics, Record, RobustSkill, Skill
+from mtlattack.analysis.resampling import Array, Weights, resampling_weights
 from mtlattack.analysis.skill import constant_metrics
 from mtlattack.analysis.summaries import SKILL
 from mtlattack.analysis.tables import render_text
@@ -31,7 +32,7 @@ class Analysis:
     is `[1 + RESAMPLES]`, the images as they are first."""
 
     evidence: Evidence
-    weights: Array
+    weights: Weights
     clean_metrics: dict[str, dict[str, Array]]
     constant: Arrays | None
     jobs: list[Job]
@@ -115,7 +116,7 @@ def to_record(analysis: Analysis) -> Record:
         search_precision=plan.get("preparation", {}).get("search", "float32"),
         judged=plan.get("judged"),
         bootstrap={"resamples": RESAMPLES, "seed": BOOTSTRAP_SEED},
-        environment=evidence.environment | plan["environment"],
+        environment=evidence.environment | (plan.get("environment") or {}),
         clean=_first(analysis.clean_metrics),
         clean_intervals=_intervals(analysis.clean_metrics),
         clean_losses=losses,

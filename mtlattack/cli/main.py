@@ -18,6 +18,7 @@ COMMANDS = {
     "run": ("mtlattack.cli.run:run", "Attack a model and print how much each task lost."),
     "craft": ("mtlattack.cli.craft:craft", "Make the adversarial images of a run and keep them."),
     "judge": ("mtlattack.cli.craft:judge", "Measure what adversarial images do to a model, whoever made them."),
+    "merge": ("mtlattack.cli.merge:merge_folders", "Make one run of its shards."),
     "campaign": (
         "mtlattack.cli.campaign:campaign",
         "Run all cells of a campaign, each into the folder that `mtlattack run` would make.",

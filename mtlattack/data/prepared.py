@@ -44,6 +44,14 @@ class Batch:
         some = self._each(lambda tensor: tensor[rows])
         return Batch(self.ids[rows], some.images, some.targets)
 
+    def filled(self, size: int) -> "Batch":
+        """The batch with its images repeated in their order until there are `size`, at least as many as there are."""
+        count = len(self.ids)
+        if size == count:
+            return self
+        full = self._each(lambda tensor: repeated(tensor, size))
+        return Batch([self.ids[place % count] for place in range(size)], full.images, full.targets)
+
     def _each(self, change: Callable[[Tensor], Tensor]) -> "Batch":
         return Batch(self.ids, change(self.images), {name: change(t) for name, t in self.targets.items()})
 
@@ -190,6 +198,11 @@ def loader(
         collate_fn=join_batches,
         generator=generator,
     )
+
+
+def repeated(values: Tensor, size: int) -> Tensor:
+    """The first `size` of `values` `[B, …]`, which are repeated in their order as often as needed; same layout."""
+    return torch.cat([values] * -(-size // len(values)))[:size]
 
 
 def join_batches(batches: Sequence[Batch]) -> Batch:

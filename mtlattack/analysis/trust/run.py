@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from mtlattack.analysis.change import Array, Change
+from mtlattack.analysis.change import Change
+from mtlattack.analysis.resampling import Array, Weights
 from mtlattack.analysis.skill import Metrics
 from mtlattack.epsilon import threat_text
 from mtlattack.evidence import DIAGNOSTICS, Outcome
@@ -72,7 +73,7 @@ class Finished:
     jobs: Sequence[Job]
     clean: Outcome
     tasks: Mapping[str, Task]
-    weights: Array
+    weights: Weights
     calls: Mapping[str, Any] | None
     clean_metrics: Metrics
     constant: Metrics | None
