@@ -1,9 +1,9 @@
-from .analysis import Record, Report, Run, Transfer, read_evidence, read_transfer
+from .analysis import Record, Report, Run, Transfer, merge, read_evidence, read_transfer
 from .attacks import Attack, Threat, create_attack, list_attacks
 from .data import list_datasets, load_dataset
 from .errors import InputError, UnknownNameError
 from .evaluation import evaluate, list_suites, load_suite, transfer, transfer_between_tasks
-from .evidence import Evidence
+from .evidence import Evidence, Shard
 from .models import (
     Output,
     create_model,
@@ -12,6 +12,7 @@ from .models import (
     load_checkpoint,
     lower_precision,
     prepare_for_attack,
+    resolve_source,
     wrap,
 )
 from .tasks import create_task, list_tasks
@@ -24,6 +25,7 @@ __all__ = [
     "Record",
     "Report",
     "Run",
+    "Shard",
     "Threat",
     "Transfer",
     "UnknownNameError",
@@ -41,9 +43,11 @@ __all__ = [
     "load_dataset",
     "load_suite",
     "lower_precision",
+    "merge",
     "prepare_for_attack",
     "read_evidence",
     "read_transfer",
+    "resolve_source",
     "transfer",
     "transfer_between_tasks",
     "wrap",

@@ -19,6 +19,7 @@ from variations import VARIATIONS, evidence_of
 from mtlattack.cli.script import run_script
 from mtlattack.errors import InputError
 from mtlattack.evaluation.environment import circumstances
+from mtlattack.evidence import parts_of
 from mtlattack.files import write_json, write_section
 
 _NAMES = [each.name for each in VARIATIONS]
@@ -62,7 +63,7 @@ def main(
                         row = {"arithmetic": arithmetic, "attack": attack, "measure": measure}
                         by_attack.append({**place, **row, **summary(values)})
             power += [{**place, **row} for row in measure_power(runs, drawn)]
-            ran += [{**place, "variation": v.name, "environment": e.plan["environment"]} for v, e in runs]
+            ran += [{**place, "variation": v.name, "environment": parts_of(e.environment, e.plan)[0]} for v, e in runs]
     spread: list[dict[str, Any]] = [
         {"arithmetic": arithmetic, "attacks": kind, "measure": measure, **summary(values)}
         for (arithmetic, kind, measure), values in sorted(sizes.items())

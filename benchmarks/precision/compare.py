@@ -5,10 +5,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mtlattack.analysis.change import Change, measure_change, resampling_weights, weighted_metrics
+from mtlattack.analysis.change import Change, measure_change, weighted_metrics
 from mtlattack.analysis.report import BOOTSTRAP_SEED, RESAMPLES, interval, number
+from mtlattack.analysis.resampling import resampling_weights
 from mtlattack.errors import InputError
-from mtlattack.evidence import Evidence
+from mtlattack.evidence import NUMERIC, Evidence, differing, parts_of
 
 # Per cent of the float32 value: the strength is kept where the whole interval lies within.
 GOAL = 1.0
@@ -23,9 +24,10 @@ def compare(name: str, float32: Evidence, bfloat16: Evidence) -> Row:
 
     InputError if versions, threads or images differ: then so may the numbers, for other reasons.
     """
-    for key in ("environment", "data"):
-        if float32.plan[key] != bfloat16.plan[key]:
-            raise InputError(f"{name}: float32 and bfloat16 were run with other {key}; run one of them again")
+    other = differing([part for run in (float32, bfloat16) for part in parts_of(run.environment, run.plan)])
+    if other or float32.plan["data"] != bfloat16.plan["data"]:
+        named = ", ".join(other) or "data"
+        raise InputError(f"{name}: float32 and bfloat16 were run with other {named}; run one of them again")
     weights = resampling_weights(len(float32.ids), RESAMPLES, BOOTSTRAP_SEED)
     changes = [_changes(evidence, weights) for evidence in (float32, bfloat16)]
     attacks = []
@@ -47,7 +49,7 @@ def compare(name: str, float32: Evidence, bfloat16: Evidence) -> Row:
         "sign_agreement": bfloat16.environment["sign_agreement"],
         "batch_size": float32.plan["batch_size"],
         "bootstrap": {"resamples": RESAMPLES, "seed": BOOTSTRAP_SEED},
-        "environment": float32.plan["environment"],
+        "environment": {key: float32.environment[key] for key in NUMERIC},
         "attacks": attacks,
     }
 

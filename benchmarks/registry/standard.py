@@ -11,10 +11,11 @@ from contestants import affordable
 from table import markdown
 
 from mtlattack.analysis.ablation import ablation
-from mtlattack.analysis.change import measure_change, resampling_weights, weighted_metrics
+from mtlattack.analysis.change import measure_change, weighted_metrics
 from mtlattack.analysis.ensembles import ensemble_change
 from mtlattack.analysis.record import AttackResult
 from mtlattack.analysis.report import BOOTSTRAP_SEED, RESAMPLES, interval
+from mtlattack.analysis.resampling import resampling_weights
 from mtlattack.analysis.summaries import SUMMARIES
 from mtlattack.attacks import create_attack
 from mtlattack.cli.script import run_script

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from mtlattack.analysis.change import Change, measure_change, resampling_weights, weighted_metrics
+from mtlattack.analysis.change import Change, measure_change, weighted_metrics
 from mtlattack.analysis.report import BOOTSTRAP_SEED, RESAMPLES, interval
+from mtlattack.analysis.resampling import resampling_weights
 from mtlattack.analysis.summaries import SUMMARIES, Summary
 from mtlattack.evidence import Evidence
 

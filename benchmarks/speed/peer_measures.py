@@ -10,7 +10,7 @@ from peer_attacks import CONTESTANTS, TIMED, Contestant, ours_of
 from peer_cases import Arena, Passes
 from timing import Spread, interleave, ratio
 
-from mtlattack.analysis.change import resampling_weights
+from mtlattack.analysis.resampling import resampling_weights
 
 RESAMPLES = 10_000
 _ROUNDING = 1e-6  # of a point on the ball's edge, in pixel values

@@ -2,7 +2,7 @@
 
 from mtlattack.analysis.record import AttackResult, Interval, Record
 from mtlattack.analysis.report import Report
-from mtlattack.analysis.run import Run, read_run
+from mtlattack.analysis.run import Run, merge, read_run
 from mtlattack.analysis.run import read_run as read_evidence
 from mtlattack.analysis.transfer import Transfer, read_transfer
 
@@ -13,6 +13,7 @@ __all__ = [
     "Report",
     "Run",
     "Transfer",
+    "merge",
     "read_evidence",
     "read_run",
     "read_transfer",

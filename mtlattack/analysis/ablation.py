@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mtlattack.analysis.change import Array, Change, resampling_weights, weighted_metrics
+from mtlattack.analysis.change import Change, weighted_metrics
 from mtlattack.analysis.ensembles import ensemble_change, ensemble_skill
 from mtlattack.analysis.record import Interval
 from mtlattack.analysis.report import BOOTSTRAP_SEED, RESAMPLES, interval
+from mtlattack.analysis.resampling import Array, resampling_weights
 from mtlattack.analysis.skill import Skill
 from mtlattack.evidence import Evidence
 

@@ -7,16 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mtlattack.analysis.resampling import Array, Weights
 from mtlattack.evidence import Outcome
 from mtlattack.tasks import LOSS_FLOOR, Task
-
-Array = NDArray[np.float64]
-
-
-def resampling_weights(images: int, resamples: int, seed: int) -> Array:
-    """How often each image is drawn, `[1 + resamples, images]`; the first row is the images as they are."""
-    draws = np.random.default_rng(seed).multinomial(images, np.full(images, 1 / images), size=resamples)
-    return np.concatenate([np.ones((1, images)), draws])
 
 
 @dataclass(frozen=True)
@@ -38,7 +31,7 @@ class Change:
 
 
 def weighted_metrics(
-    statistics: Mapping[str, Array], tasks: Mapping[str, Task], weights: Array
+    statistics: Mapping[str, Array], tasks: Mapping[str, Task], weights: Weights
 ) -> dict[str, dict[str, Array]]:
     """Metrics by task and name, `[R]` each, from sums of the images' statistics `[N, S]` under `weights` `[R, N]`."""
     with np.errstate(invalid="ignore", over="ignore"):
@@ -58,7 +51,7 @@ def metrics_of(sums: Mapping[str, Array], tasks: Mapping[str, Task]) -> dict[str
 
 def measure_change(
     clean: Outcome, clean_metrics: dict[str, dict[str, Array]], attacked: Outcome, tasks: Mapping[str, Task],
-    weights: Array,
+    weights: Weights,
 ) -> Change:  # fmt: skip
     """Compare an attacked run with the clean one, image by image the same, under `weights` `[R, N]`."""
     metrics = weighted_metrics(attacked.statistics, tasks, weights)
@@ -106,7 +99,7 @@ def loss_ratio(clean: Outcome, attacked: Outcome, tasks: Mapping[str, Task]) -> 
     return np.maximum(attacked.losses, floor) / np.maximum(clean.losses, floor), valid
 
 
-def _weighted_means(values: Array, valid: NDArray[np.bool_], weights: Array) -> list[Array]:
+def _weighted_means(values: Array, valid: NDArray[np.bool_], weights: Weights) -> list[Array]:
     """Weighted mean over the valid images of each task, `[R]` a task; NaN where a resample has no valid image."""
     sums, counts = weights @ np.where(valid, values, 0), weights @ valid
     means = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)

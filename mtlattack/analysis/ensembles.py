@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mtlattack.analysis.change import Array, Change, loss_ratio, measure_change, metrics_of, weighted_metrics
+from mtlattack.analysis.change import Change, loss_ratio, measure_change, metrics_of, weighted_metrics
+from mtlattack.analysis.resampling import Array, Weights
 from mtlattack.analysis.skill import Metrics, Skill, measure_skill
 from mtlattack.evidence import Evidence, Outcome
 from mtlattack.tasks import Task
@@ -47,7 +48,7 @@ def _worst(name: str, task: Task, members: Sequence[Outcome]) -> Indices:
 
 def ensemble_change(
     clean: Outcome, clean_metrics: dict[str, dict[str, Array]], members: Sequence[Outcome], tasks: Mapping[str, Task],
-    weights: Array,
+    weights: Weights,
 ) -> Change:  # fmt: skip
     """How an ensemble changed the results, under `weights` `[R, N]`.
 
@@ -70,7 +71,7 @@ def ensemble_change(
 
 
 def ensemble_skill(
-    members: Sequence[Outcome], evidence: Evidence, constant: Metrics | None, weights: Array
+    members: Sequence[Outcome], evidence: Evidence, constant: Metrics | None, weights: Weights
 ) -> Skill | None:
     """The skill that an ensemble leaves, under `weights` `[R, N]`, given the constant answers' metrics under them; None
     for evidence without these.
@@ -107,7 +108,10 @@ def shares(clean: Outcome, members: Sequence[Outcome], tasks: Mapping[str, Task]
 
 def _pick(values: Sequence[Array], chosen: Indices) -> Array:
     """Row n of the array that was chosen for image n."""
-    picked: Array = np.stack(values)[chosen, np.arange(len(chosen))]
+    picked = np.empty_like(values[0])
+    for place, rows in enumerate(values):
+        own = chosen == place
+        picked[own] = rows[own]
     return picked
 
 

@@ -43,6 +43,19 @@ class RobustSkill(_Part):
     skill: Skill
 
 
+class GoalResult(_Part):
+    """How far an attack with a target has led one task; distances in `unit`, of a segmentation per cent of pixels."""
+
+    target: str = Field(description="what the labels were to become: `1->5`, `x1.5`, `y30`, or `keep`")
+    unit: str
+    before: Interval = Field(description="mean distance of clean predictions to the goal, where that is not the label")
+    after: Interval = Field(description="the same of the prediction under attack")
+    gone: Interval = Field(description="share of the way: 1 − after/before")
+    moved: Interval = Field(description="mean change of the prediction on the other labelled pixels")
+    loss_before: Interval = Field(description="mean loss to the goal on the clean images")
+    loss_after: Interval
+
+
 class AttackResult(_Part):
     """What one attack at one ε did."""
 
@@ -72,6 +85,7 @@ class AttackResult(_Part):
     found: float | None = Field(
         None, description="share of the images for which a perturbation that was looked for was found; null if none was"
     )
+    goals: dict[str, GoalResult] | None = Field(None, description="by task, of an attack with a target")
     seconds: float = Field(description="attacking and measuring all images")
     members: dict[str, dict[str, float | None]] | None = Field(
         default=None,

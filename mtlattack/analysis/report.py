@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtlattack.analysis import skill
-from mtlattack.analysis.change import Array, Change, bounds, measure_change, resampling_weights, weighted_metrics
+from mtlattack.analysis.arrival import measure_arrival
+from mtlattack.analysis.change import Change, bounds, measure_change, weighted_metrics
 from mtlattack.analysis.ensembles import ensemble_change, ensemble_skill, shares
-from mtlattack.analysis.record import AttackResult, Interval, Intervals, Metrics, Record, RobustSkill, Skill
+from mtlattack.analysis.record import AttackResult, GoalResult, Interval, Intervals, Metrics, Record, RobustSkill, Skill
+from mtlattack.analysis.resampling import Array, Weights, resampling_weights
 from mtlattack.analysis.skill import constant_metrics
 from mtlattack.analysis.summaries import SKILL
 from mtlattack.analysis.tables import render_text
@@ -30,7 +32,7 @@ class Analysis:
     is `[1 + RESAMPLES]`, the images as they are first."""
 
     evidence: Evidence
-    weights: Array
+    weights: Weights
     clean_metrics: dict[str, dict[str, Array]]
     constant: Arrays | None
     jobs: list[Job]
@@ -114,7 +116,7 @@ def to_record(analysis: Analysis) -> Record:
         search_precision=plan.get("preparation", {}).get("search", "float32"),
         judged=plan.get("judged"),
         bootstrap={"resamples": RESAMPLES, "seed": BOOTSTRAP_SEED},
-        environment=evidence.environment | plan["environment"],
+        environment=evidence.environment | (plan.get("environment") or {}),
         clean=_first(analysis.clean_metrics),
         clean_intervals=_intervals(analysis.clean_metrics),
         clean_losses=losses,
@@ -144,7 +146,22 @@ def robust_skill(attacks: Iterable[AttackResult]) -> list[RobustSkill]:
 def _attack_result(job: Job, analysis: Analysis) -> AttackResult:
     noted = dict(zip(DIAGNOSTICS, job.outcome.diagnostics.mean(0), strict=True))
     result = _result(job.config, [job.planned], [job.outcome], job.change, analysis.skill(job.change.metrics))
-    return result.model_copy(update={"gap": number(noted["gap"]), "found": number(noted["found"])})
+    update = {"gap": number(noted["gap"]), "found": number(noted["found"]), "goals": _goals(job, analysis)}
+    return result.model_copy(update=update)
+
+
+def _goals(job: Job, analysis: Analysis) -> dict[str, GoalResult] | None:
+    """By task; None for an attack without a target."""
+    tasks = analysis.evidence.tasks
+    measured = measure_arrival(job.outcome, tasks, analysis.weights)
+    return {
+        name: GoalResult(
+            target=job.config["target"][name],
+            unit=tasks[name].metric_table[0].unit,
+            **{key: interval(values) for key, values in vars(arrival).items()},
+        )
+        for name, arrival in measured.items()
+    } or None
 
 
 def _ensemble_result(
@@ -196,6 +213,7 @@ def _result(
         max_pixels=int(largest["l0"]),
         gap=None,
         found=None,
+        goals=None,
         seconds=float(sum(outcome.seconds.sum() for outcome in outcomes)),
     )
 

@@ -1,9 +1,10 @@
 """A finished run: its evidence, which can say what it means."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from mtlattack.analysis.report import Report
-from mtlattack.evidence import Evidence, read_evidence
+from mtlattack.evidence import Evidence, merge_shards, read_evidence
 
 
 class Run(Evidence):
@@ -22,3 +23,8 @@ class Run(Evidence):
 def read_run(path: str | Path) -> Run:
     """The run whose evidence is stored at `path`; InputError for a file that is missing, damaged or unfinished."""
     return Run.of(read_evidence(path))
+
+
+def merge(shards: Iterable[str | Path], path: str | Path, *, fresh: bool = False) -> Run:
+    """One run of its shards: their evidence files, in any order, become that at `path`; see `merge_shards`."""
+    return Run.of(merge_shards([Path(shard) for shard in shards], Path(path), fresh=fresh).read())

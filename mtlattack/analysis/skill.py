@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mtlattack.analysis.change import Array, weighted_metrics
+from mtlattack.analysis.change import weighted_metrics
+from mtlattack.analysis.resampling import Array, Weights
 from mtlattack.evidence import Evidence
 from mtlattack.tasks import Task
 
@@ -32,7 +33,7 @@ class Skill:
         return min(values, key=values.__getitem__) if values else None
 
 
-def constant_metrics(evidence: Evidence, weights: Array) -> Metrics | None:
+def constant_metrics(evidence: Evidence, weights: Weights) -> Metrics | None:
     """Metrics of the best constant answers by task and name, `[R]` each, under `weights` `[R, N]`; None for evidence
     that holds none."""
     if evidence.constant is None:

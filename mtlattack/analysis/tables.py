@@ -34,6 +34,8 @@ def attack_tables(clean: Metrics, tasks: Sequence[Task], results: Iterable[Attac
     parts: list[RenderableType] = []
     for threat, group in by_threat(results).items():
         parts += [task_table(clean, tasks, group, threat), Text(), summary_table(group, threat), Text()]
+        if any(result.goals for result in group):
+            parts += [goal_table(group, threat), Text()]
     if parts:
         parts.append(
             Text("★ strongest in its column · brackets: 95 % bootstrap interval over images · passes: forward+backward")
@@ -154,6 +156,9 @@ def markdown_tables(clean: Metrics, tasks: Sequence[Task], attacks: Iterable[Att
             cells += [_summary_cell(summary, result, results) for summary in SUMMARIES] + [_cost(result)]
             lines.append("| " + " | ".join(cells) + " |")
         lines.append("")
+        if rows := goal_rows(results):
+            lines += ["| " + " | ".join(GOAL_TITLES) + " |", "|" + "---|" * len(GOAL_TITLES)]
+            lines += ["| " + " | ".join(row) + " |" for row in rows] + [""]
     return lines
 
 
@@ -172,6 +177,11 @@ def to_csv(record: Record) -> str:
             for task, metrics in table.items():
                 for name, value in metrics.items():
                     writer.writerow([*attack, task, kind + name, value, "", ""])
+        for task, goal in (result.goals or {}).items():
+            for quantity in ("before", "after", "gone", "moved", "loss_before", "loss_after"):
+                interval = getattr(goal, quantity)
+                place_of_goal = [*attack, task, f"target {goal.target} {quantity}"]
+                writer.writerow([*place_of_goal, interval.value, interval.low, interval.high])
         for summary in SUMMARIES:
             interval = summary.of(result)
             quantity = summary.title.removesuffix(" %")  # values are as in the record, not per cent
@@ -205,6 +215,46 @@ def summary_table(results: list[AttackResult], threat: str) -> Table:
     for result in results:
         table.add_row(result.name, *(_summary_cell(summary, result, results) for summary in SUMMARIES))
     return table
+
+
+def goal_table(results: Iterable[AttackResult], threat: str) -> Table:
+    """How far each attack with a target has led each task: where it was, where it is, what else has moved."""
+    table = Table(box=None, title=f"{threat}: the targets", title_justify="left", padding=(0, 1, 0, 0), pad_edge=False)
+    for column, title in enumerate(GOAL_TITLES):
+        table.add_column(title, no_wrap=True, justify="left" if column < _GOAL_WORDS else "right")
+    for row in goal_rows(results):
+        table.add_row(*row)
+    return table
+
+
+GOAL_TITLES = ("attack", "task", "target", "distance before", "after", "way gone %", "the rest moved by")
+_GOAL_WORDS = 3
+
+
+def goal_rows(results: Iterable[AttackResult]) -> list[list[str]]:
+    """Cells under GOAL_TITLES, a row a goal."""
+    rows = []
+    for result in results:
+        for task, goal in (result.goals or {}).items():
+            unit = f" {goal.unit}" if goal.unit else ""
+            distances = (goal.before, goal.after)
+            rows.append(
+                [
+                    result.name,
+                    task,
+                    goal.target,
+                    *("–" if each.value is None else f"{_measured(each)}{unit}" for each in distances),
+                    "–" if goal.gone.value is None else compact_interval(goal.gone, percent=True),
+                    "–" if goal.moved.value is None else f"{_measured(goal.moved)}{unit}",
+                ]
+            )
+    return rows
+
+
+def _measured(interval: Interval) -> str:
+    """`0.412 [0.390,0.431]`."""
+    value, low, high = (short_number(x) for x in (interval.value, interval.low, interval.high))
+    return f"{value} [{low},{high}]"
 
 
 def _clean_cell(clean: Metrics, task: Task) -> str:

@@ -17,6 +17,7 @@ from mtlattack.attacks.saga import AutoSAGA
 from mtlattack.attacks.standalone import AggregatedAttack, StandaloneAttack
 from mtlattack.attacks.standard import Standard
 from mtlattack.attacks.steps import StepRule, create_step, list_steps, step_options
+from mtlattack.attacks.targets import Target, goals_of, target_text
 from mtlattack.attacks.threat import Threat
 from mtlattack.attacks.universal import FittedUniversal, UniversalAttack
 
@@ -35,6 +36,7 @@ __all__ = [
     "Standard",
     "StandaloneAttack",
     "StepRule",
+    "Target",
     "Threat",
     "UniversalAttack",
     "aggregator_options",
@@ -45,9 +47,11 @@ __all__ = [
     "list_aggregators",
     "list_attacks",
     "list_criteria",
+    "goals_of",
     "list_steps",
     "options_for",
     "parts_of",
     "step_options",
     "takes_steps",
+    "target_text",
 ]

@@ -13,7 +13,7 @@ from mtlattack.attacks.noise import Noise
 from mtlattack.attacks.posing import posed
 from mtlattack.attacks.problem import Problem
 from mtlattack.attacks.threat import Threat
-from mtlattack.tasks import Model
+from mtlattack.tasks import Goal, Model, TaskMap
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,11 @@ class Attack(ABC):
     @abstractmethod
     def options(self) -> dict[str, Any]:
         """Everything but name, threat and seed that `create_attack` needs to make it again; plain JSON types."""
+
+    def goals(self, tasks: TaskMap) -> dict[str, Goal]:
+        """What it leads the predictions of a model with these tasks to, by task; nothing where it leads away from the
+        truth. InputError where its target does not fit them."""
+        return {}
 
     def cost_with_search(self, num_tasks: int) -> Cost:
         """The same where another model searches: what it scored and the model has not yet is scored once more."""

@@ -15,10 +15,8 @@ _SENTENCE_END = re.compile(r"(?<!\bal)(?<!\beq)(?<!\balg)(?<!\be\.g)\.(?=\s|$)")
 
 @dataclass(frozen=True)
 class Capabilities:
-    """Threat norms that a part is made for; whether it takes gradients; whether it can be led to a chosen answer; its
+    """Threat norms that a part is made for; whether it takes gradients; whether it can lead to a target; its
     forward and backward passes in words; and the first sentence of its docstring, most often with the paper.
-
-    `targeted` is False everywhere: as in the papers that they come from, attacks lead away from the truth, to no goal.
     """
 
     norms: tuple[str, ...]
@@ -39,7 +37,7 @@ def step_capabilities(kind: str) -> Capabilities:
         return (create_step(kind, steps=steps) if "steps" in step_options(kind) else rule).cost(1)
 
     forward, backward = _line(lambda k: cost(k).forward, "K"), _line(lambda k: cost(k).backward, "K")
-    return _capabilities(rule, rule.uses_gradients, f"{forward} forward, {backward} backward")
+    return _capabilities(rule, rule.uses_gradients, True, f"{forward} forward, {backward} backward")
 
 
 def aggregator_capabilities(kind: str) -> Capabilities:
@@ -52,12 +50,12 @@ def aggregator_capabilities(kind: str) -> Capabilities:
     opening = aggregator.opening
     if opening.forward:
         passes += f", {opening.forward} forward{f' and {opening.backward} backward' if opening.backward else ''} a run"
-    return _capabilities(aggregator, True, passes)
+    return _capabilities(aggregator, True, not aggregator.why_no_target(), passes)
 
 
-def _capabilities(part: StepRule | Aggregator, gradients: bool, passes: str) -> Capabilities:
+def _capabilities(part: StepRule | Aggregator, gradients: bool, targeted: bool, passes: str) -> Capabilities:
     summary = _SENTENCE_END.split(" ".join((inspect.getdoc(part) or "").split()))[0]
-    return Capabilities(part.norms or tuple(BALLS), gradients, False, passes, summary)
+    return Capabilities(part.norms or tuple(BALLS), gradients, targeted, passes, summary)
 
 
 def _line(count: Callable[[int], int], symbol: str) -> str:

@@ -47,7 +47,8 @@ def describe_attacks(pattern: str = "*") -> list[Entry]:
         except InputError:
             continue
         summary = of_aggregator.summary if of_aggregator and not alone else _first_line(ATTACKS.get(kind))
-        found = Capabilities(norms, white_box, False, _attack_passes(name, norms, takes_steps(name)), summary)
+        targeted = alone is None and of_aggregator is not None and of_aggregator.targeted
+        found = Capabilities(norms, white_box, targeted, _attack_passes(name, norms, takes_steps(name)), summary)
         entries.append(_entry(name, found, found.passes))
     return entries
 

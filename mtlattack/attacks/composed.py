@@ -1,4 +1,4 @@
-"""The attacks of the registry's grid: threat × aggregator × step rule, and a criterion if one is asked for."""
+"""The attacks of the registry's grid: threat × aggregator × step rule, with a criterion or a target if asked for."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,20 +8,27 @@ from mtlattack.attacks.attack import Attack, Result
 from mtlattack.attacks.cost import Cost
 from mtlattack.attacks.criteria import Criterion
 from mtlattack.attacks.noise import Noise
-from mtlattack.attacks.objective import Objective
+from mtlattack.attacks.objective import Descent, Objective
 from mtlattack.attacks.options import check_norm
 from mtlattack.attacks.problem import Problem
 from mtlattack.attacks.steps import StepRule
+from mtlattack.attacks.targets import Target, check_target, goals_of, kept_of, led, target_text
 from mtlattack.errors import InputError
+from mtlattack.tasks import Goal, TaskMap
 
 
 @dataclass(frozen=True, kw_only=True)
 class ComposedAttack(Attack):
-    """Named `<step>-<aggregator>` or `<step>-<aggregator>+<criterion>`: e.g. `apgd-dgba`, `pgd-single:depth+cospgd`."""
+    """Named `<step>-<aggregator>` or `<step>-<aggregator>+<criterion>`: e.g. `apgd-dgba`, `pgd-single:depth+cospgd`.
+
+    With a `target`, a goal by task (`Task.goal`), it leads down the losses of these tasks to what the goals make of the
+    labels; the others do not count. A task that is not to become worse has the goal `keep`.
+    """
 
     aggregator: Aggregator
     step: StepRule
     criterion: Criterion | None = None
+    target: Target | None = None
 
     def __post_init__(self) -> None:
         for part in (self.aggregator, self.step):
@@ -30,6 +37,8 @@ class ComposedAttack(Attack):
             raise InputError(f"{self.step.kind} takes no gradients, so {self.criterion.kind} has none to change")
         if self.criterion is not None and not self.aggregator.looks_at_tasks:
             raise InputError(f"{self.aggregator.kind} looks at no task, so {self.criterion.kind} has no loss to change")
+        if self.target is not None:
+            check_target(self.target, self.aggregator, self.criterion)
 
     @property
     def name(self) -> str:
@@ -41,15 +50,39 @@ class ComposedAttack(Attack):
         return self.step.uses_gradients or self.aggregator.opening.backward > 0
 
     def perturb(self, problem: Problem, noise: Noise) -> Result:
-        objective = Objective(problem, self.aggregator, self.criterion, noise)
+        objective = self._objective(problem, noise)
         images = self.step.run(objective, self.threat.ball(problem.images), noise)
         return Result(images, objective.diagnostics)
 
+    def goals(self, tasks: TaskMap) -> dict[str, Goal]:
+        if self.target is None:
+            return {}
+        goals = goals_of(self.target, tasks)
+        # A task that the aggregator is named by must have one.
+        self.aggregator.tasks(list(goals))
+        return goals
+
+    def _objective(self, problem: Problem, noise: Noise) -> Objective:
+        if self.target is None:
+            return Objective(problem, self.aggregator, self.criterion, noise)
+        goals = self.goals(problem.tasks)
+        return Descent(led(problem, goals), self.aggregator, self.criterion, noise, kept=kept_of(self.target))
+
     def cost(self, num_tasks: int) -> Cost:
-        return self.aggregator.opening + self.step.cost(self.aggregator.backward_passes(num_tasks))
+        opening = self.aggregator.opening
+        if self.target is not None:
+            num_tasks = len(self.target)
+            looked_at = self.aggregator.tasks(list(self.target))
+            keeps = any(name in kept_of(self.target) for name in looked_at)
+            opening = Cost(max(opening.forward, int(keeps)), opening.backward)
+        return opening + self.step.cost(self.aggregator.backward_passes(num_tasks))
 
     def cost_with_search(self, num_tasks: int) -> Cost:
         return self.cost(num_tasks) + Cost(self.step.searched_points, 0)
 
     def options(self) -> dict[str, Any]:
-        return {**self.step.config(self.threat.radius), **self.aggregator.config()}
+        target = {} if self.target is None else {"target": dict(self.target)}
+        return {**self.step.config(self.threat.radius), **self.aggregator.config(), **target}
+
+    def __str__(self) -> str:
+        return super().__str__() + ("" if self.target is None else f" to {target_text(self.target)}")

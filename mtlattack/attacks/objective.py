@@ -1,6 +1,6 @@
 """What an attack climbs: one model on one batch, seen through an aggregator."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 import torch
@@ -14,7 +14,7 @@ from mtlattack.attacks.gradients import Memory, TaskGradients
 from mtlattack.attacks.noise import Noise
 from mtlattack.attacks.problem import Problem
 from mtlattack.errors import InputError
-from mtlattack.tasks import LOSS_FLOOR, Model, predict
+from mtlattack.tasks import LOSS_FLOOR, Model, Task, mean_loss, predict
 
 
 class View(Protocol):
@@ -148,7 +148,14 @@ class Objective:
 
     def _by(self, criterion: Criterion, predictions: Mapping[str, Tensor]) -> list[Tensor]:
         targets, progress = self._problem.targets, self._step / self._steps
-        return [criterion.loss(task, predictions[name], targets[name], progress) for name, task in self._tasks.items()]
+
+        def of(name: str, task: Task) -> Tensor:
+            def loss(each: Task, prediction: Tensor) -> Tensor:
+                return criterion.loss(each, prediction, targets[name], progress)
+
+            return mean_loss(task, predictions[name], loss)
+
+        return [of(name, task) for name, task in self._tasks.items()]
 
     def _in_proportion(self, losses: list[Tensor]) -> list[Tensor]:
         """To the losses of the clean image, where the aggregator wants them so."""
@@ -159,6 +166,53 @@ class Objective:
     def _note(self, name: str, values: Tensor) -> None:
         known = self.diagnostics.get(name)
         self.diagnostics[name] = values if known is None else torch.maximum(known, values)
+
+
+class Descent(Objective):
+    """The same, upside down: what a step rule climbs here leads the losses down, to a target's labels.
+
+    The losses of the tasks that are `kept` count as those of the clean image while they are below: they are not to
+    rise, and nothing is spent on making them fall. For these it takes a forward pass more, unless the aggregator does.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        aggregator: Aggregator,
+        criterion: Criterion | None = None,
+        noise: Noise | None = None,
+        *,
+        kept: Collection[str] = (),
+    ) -> None:
+        self._floors: dict[str, Tensor] = {}
+        super().__init__(problem, aggregator, criterion, noise)
+        held = [name for name in self._tasks if name in kept]
+        if held:
+            clean = self.losses(self._problem.images) if self._clean is None else torch.ones_like(self._clean)
+            self._floors = {name: clean[:, place] for place, name in enumerate(self._tasks) if name in held}
+
+    def ascent(self, points: Tensor, view: View | None = None) -> tuple[Tensor, Tensor]:
+        """Losses `[B, T]`, and the direction in which the aggregator says that they fall."""
+        losses, direction = super().ascent(points, view)
+        return losses, -direction
+
+    def gradient(self, points: Tensor, view: View | None = None) -> tuple[Tensor, Tensor]:
+        """Minus the aggregator's score, and the direction in which it falls."""
+        score, direction = super().gradient(points, view)
+        return -score, direction
+
+    def score(self, points: Tensor) -> Tensor:
+        """Minus the aggregator's score `[B]`, by the model itself."""
+        return -super().score(points)
+
+    def _in_proportion(self, losses: list[Tensor]) -> list[Tensor]:
+        losses = super()._in_proportion(losses)
+        floors = [self._floors.get(name) for name in self._tasks]
+        # Not `maximum`, which at the clean image passes half of the gradient.
+        return [
+            loss if floor is None else torch.where(loss > floor, loss, floor)
+            for loss, floor in zip(losses, floors, strict=True)
+        ]
 
 
 def stack(losses: list[Tensor]) -> Tensor:

@@ -10,6 +10,7 @@ from mtlattack.attacks.criteria import create_criterion, list_criteria
 from mtlattack.attacks.options import check_known
 from mtlattack.attacks.standalone import ATTACKS, can_follow, follows_aggregator, standalone_options
 from mtlattack.attacks.steps import STEPS, create_step, list_steps, step_options
+from mtlattack.attacks.targets import Target, TargetError
 from mtlattack.attacks.threat import Threat
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.registry import match_names
@@ -23,14 +24,17 @@ def create_attack(
     norm: str = "linf",
     quantized: bool = False,
     seed: int = 0,
+    target: Target | None = None,
     **options: Any,
 ) -> Attack:
     """The attack called `name`, e.g. `create_attack("apgd-dgba", eps=8/255, steps=20)`.
 
     `eps` and the option `step_size` are in image units ([0, 1] for a pixel; see `Threat` for what `eps` counts in each
-    `norm`); `quantized` keeps 8-bit images 8-bit. Options go to the step rule or the aggregator that has a field
-    of this name; None means the default: 20 steps, one start, a step size of the rule's own. UnknownNameError with the
-    nearest name for an unknown one, InputError for a value out of range or an option that neither takes.
+    `norm`); `quantized` keeps 8-bit images 8-bit. With a `target`, a text by task as `Task.goal` reads it
+    (`target={"segmentation": "1->5", "depth": "x1.5"}`), the attack leads there and not merely away from the truth.
+    Options go to the step rule or the aggregator that has a field of this name; None means the default: 20 steps, one
+    start, a step size of the rule's own. UnknownNameError with the nearest name for an unknown one, InputError for a
+    value out of range, an option that neither takes, or what leads to no target.
     """
     plain, plus, _ = name.partition("+")
     kind, aggregator, criterion = parts_of(name)
@@ -47,7 +51,9 @@ def create_attack(
         parts["aggregator"] = create_aggregator(aggregator, **{o: v for o, v in given.items() if o in of_aggregator})
     if kind not in ATTACKS:
         changed = create_criterion(criterion) if plus else None
-        return ComposedAttack(**parts, step=create_step(kind, **mine), criterion=changed)
+        return ComposedAttack(**parts, step=create_step(kind, **mine), criterion=changed, target=target)
+    if target is not None:
+        raise TargetError(f"{plain} is no step rule with an aggregator: it takes no target")
     if plus:
         raise InputError(f"{plain} is no step rule with an aggregator: it takes no criterion, {criterion!r} was given")
     return ATTACKS.get(kind)(**parts, **mine)

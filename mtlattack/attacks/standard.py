@@ -13,7 +13,7 @@ from mtlattack.attacks.problem import Problem
 from mtlattack.attacks.registry import create_attack
 from mtlattack.attacks.standalone import ATTACKS, StandaloneAttack
 from mtlattack.attacks.steps.base import Best
-from mtlattack.tasks import Segmentation, Task, TaskMap
+from mtlattack.tasks import Segmentation, Task, TaskMap, alone
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Member:
     def names(self, tasks: TaskMap | Sequence[str]) -> list[str]:
         """Of the attacks that it is on a model with these tasks; one given by its name alone is of that kind."""
         if isinstance(tasks, Mapping):
-            fitting = [name for name, task in tasks.items() if self.kind is None or isinstance(task, self.kind)]
+            fitting = [name for name, task in tasks.items() if self.kind is None or isinstance(alone(task), self.kind)]
         else:
             fitting = [name for name in tasks if self.kind is None or name == self.kind.kind]
         if ":*" in self.name:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from mtlattack.epsilon import parse_epsilons
+from mtlattack.errors import InputError
 from mtlattack.evaluation import Chosen
 from mtlattack.evaluation import choose as choose_by_name
 
@@ -17,6 +18,10 @@ Attacks = Annotated[str | None, typer.Option(help="Names or globs, comma-separat
 Eps = Annotated[str | None, typer.Option(help="Comma-separated; l_inf in levels of 255, others as they are.")]
 Norm = Annotated[str | None, typer.Option(help="Of the threat: linf, l2, l1, l0 or patch.")]
 Quantize = Annotated[bool, typer.Option("--quantize", help="8-bit images stay 8-bit under attack.")]
+Targets = Annotated[
+    list[str] | None,
+    typer.Option("--target", help="TASK:GOAL, once a task: segmentation:1to5, depth:x1.5, normals:y30, TASK:keep."),
+]
 Every = Annotated[int | None, typer.Option(help="Only every so many-th image.")]
 Limit = Annotated[int | None, typer.Option(help="Only the first so many images, of these.")]
 BatchSize = Annotated[int | None, typer.Option(help="Images at a time.")]
@@ -36,6 +41,7 @@ def choose(
     eps: str | None,
     norm: str | None,
     quantize: bool,
+    target: list[str] | None = None,
     every: int | None,
     limit: int | None,
     batch_size: int | None,
@@ -52,7 +58,20 @@ def choose(
         "batch_size": batch_size,
         "seed": seed,
     }
-    return choose_by_name(suite, model, checkpoint, data, changes)
+    return choose_by_name(suite, model, checkpoint, data, changes, target=_target(target or []))
+
+
+def _target(texts: list[str]) -> dict[str, str]:
+    """Goals by task from `segmentation:1->5`, …; InputError for what is written otherwise."""
+    goals: dict[str, str] = {}
+    for text in texts:
+        task, colon, goal = text.partition(":")
+        if not (task and colon and goal):
+            raise InputError(f"--target {text!r}, expected TASK:GOAL as in segmentation:1to5 or depth:x1.5")
+        if task in goals:
+            raise InputError(f"--target names {task} twice: {goals[task]!r} and {goal!r}")
+        goals[task] = goal
+    return goals
 
 
 def _names(text: str) -> list[str]:

@@ -23,6 +23,7 @@ def craft(
     attacks: choosing.Attacks = None,
     eps: choosing.Eps = None,
     norm: choosing.Norm = None,
+    target: choosing.Targets = None,
     quantize: choosing.Quantize = False,
     every: choosing.Every = None,
     limit: choosing.Limit = None,
@@ -35,8 +36,8 @@ def craft(
 ) -> None:
     """Make the adversarial images of a run and keep them. What was stopped goes on where it was."""
     chosen = choosing.choose(
-        suite, model, checkpoint, data, attacks=attacks, eps=eps, norm=norm, quantize=quantize, every=every,
-        limit=limit, batch_size=batch_size, seed=seed,
+        suite, model, checkpoint, data, attacks=attacks, eps=eps, norm=norm, quantize=quantize, target=target,
+        every=every, limit=limit, batch_size=batch_size, seed=seed,
     )  # fmt: skip
     path = out or chosen.place("images") / "images.h5"
     file = craft_to(

@@ -22,6 +22,7 @@ COMMANDS = {
         "mtlattack.cli.transfer:transfer",
         "Say how attacks carry over: from task to task within a model, from layout to layout, from model to model.",
     ),
+    "merge": ("mtlattack.cli.merge:merge_folders", "Make one run of its shards."),
     "campaign": (
         "mtlattack.cli.campaign:campaign",
         "Run all cells of a campaign, each into the folder that `mtlattack run` would make.",

@@ -1,15 +1,18 @@
 """`mtlattack run`: attack a model, print what each task lost, keep record and evidence."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
 from mtlattack.analysis import Run
 from mtlattack.analysis.tables import render, width_for
+from mtlattack.campaigns import evaluate_together, launched
 from mtlattack.cli import choosing
+from mtlattack.errors import InputError
 from mtlattack.evaluation import evaluate
+from mtlattack.evidence import Shard
 from mtlattack.files import write_whole
 from mtlattack.locking import held
 
@@ -22,6 +25,7 @@ def run(
     attacks: choosing.Attacks = None,
     eps: choosing.Eps = None,
     norm: choosing.Norm = None,
+    target: choosing.Targets = None,
     quantize: choosing.Quantize = False,
     every: choosing.Every = None,
     limit: choosing.Limit = None,
@@ -34,30 +38,42 @@ def run(
     seed: choosing.Seed = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run; default: runs/<suite>-<model>.")] = None,
     fresh: choosing.Fresh = False,
+    shard: Annotated[
+        str | None, typer.Option(help="Only a part of the images: 2/8 is the second of eight; then `merge`.")
+    ] = None,
 ) -> None:
-    """Attack a model and print how much each task lost. A run that was stopped goes on where it was."""
+    """Attack a model and print how much each task lost. A run that was stopped goes on where it was. Under torchrun
+    every process does its part."""
+    part = None if shard is None else Shard.parse(shard)
+    if shard is not None and launched():
+        raise InputError(f"--shard {shard}: under torchrun every process takes its own, leave it out")
     chosen = choosing.choose(
-        suite, model, checkpoint, data, attacks=attacks, eps=eps, norm=norm, quantize=quantize, every=every,
-        limit=limit, batch_size=batch_size, seed=seed,
+        suite, model, checkpoint, data, attacks=attacks, eps=eps, norm=norm, quantize=quantize, target=target,
+        every=every, limit=limit, batch_size=batch_size, seed=seed,
     )  # fmt: skip
     folder = out or chosen.place("runs")
-    with held(folder):
-        finished = evaluate(
-            chosen.model,
-            chosen.images,
-            chosen.attacks,
-            fit_data=chosen.fit_images,
-            path=folder / "evidence.h5",
-            name=chosen.name,
-            suite=chosen.reference,
-            precision=precision,  # type: ignore[arg-type]
-            cuda_graphs=cuda_graphs,
-            batch_size=chosen.suite.batch_size,
-            device=device,
-            seed=chosen.suite.seed,
-            fresh=fresh,
-        )
-        print_run(finished, folder)
+    options: dict[str, Any] = {
+        "fit_data": chosen.fit_images,
+        "name": chosen.name,
+        "suite": chosen.reference,
+        "precision": precision,
+        "cuda_graphs": cuda_graphs,
+        "batch_size": chosen.suite.batch_size,
+        "device": device,
+        "seed": chosen.suite.seed,
+        "fresh": fresh,
+    }
+    run_of = (chosen.model, chosen.images, chosen.attacks)
+    if launched():
+        together = evaluate_together(*run_of, folder=folder, **options)
+        if together is not None:
+            print_run(together, folder)
+    elif part is not None:
+        evaluate(*run_of, path=folder / part.folder / "evidence.h5", shard=part, **options)
+        print(f"shard {part} is done; when all {part.of} are: mtlattack merge {folder}")
+    else:
+        with held(folder):
+            print_run(evaluate(*run_of, path=folder / "evidence.h5", **options), folder)
 
 
 def print_run(finished: Run, folder: Path) -> None:

@@ -1,13 +1,14 @@
 """`mtlattack transfer`: adversarial images made once a source and judged on all victims."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from torch import nn
 
 from mtlattack.analysis.transfer import Transfer
 from mtlattack.analysis.transfer.tables import render
@@ -20,12 +21,13 @@ from mtlattack.errors import InputError
 from mtlattack.evaluation import transfer as between_models
 from mtlattack.evaluation import transfer_between_tasks
 from mtlattack.locking import held
-from mtlattack.models import list_models, resolve_model
-from mtlattack.tasks import Model, Task
+from mtlattack.models import list_models, resolve_model, resolve_source
+from mtlattack.tasks import Model, Task, alone
 
 # What a step rule is followed by where nobody says on which tasks: all of them, in proportion to their clean losses.
 _ALL_TASKS = "relative"
 Known = dict[str, tuple[str, Model]]
+Load = Callable[[str], tuple[nn.Module, str]]
 
 
 class Between(StrEnum):
@@ -37,7 +39,8 @@ class Between(StrEnum):
 
 def transfer(
     model: Annotated[
-        list[str] | None, typer.Option(help="Source: zoo name or glob, .safetensors file, or module:factory.")
+        list[str] | None,
+        typer.Option(help="Source: zoo name or glob, .safetensors file, module:factory, ens:A+B, sgm:A, ghost:A."),
     ] = None,
     victim: Annotated[list[str] | None, typer.Option(help="Victim, as sources; default: the sources.")] = None,
     data: choosing.DataName = None,
@@ -67,10 +70,10 @@ def transfer(
     A transfer that was stopped goes on where it was.
     """
     known: Known = {}
-    sources = resolve(model or [], "--model", known)
+    sources = resolve(model or [], "--model", known, resolve_source)
     if not sources:
         raise InputError("no model to make images on; give one or more with --model")
-    victims = resolve(victim, "--victim", known) if victim else None
+    victims = resolve(victim, "--victim", known, resolve_model) if victim else None
     models: dict[str, Model] = {**sources, **(victims or {})}
     chosen = between or (Between.TASKS if len(models) == 1 and victims is None else Between.MODELS)
     if chosen is Between.TASKS and victims is not None:
@@ -96,8 +99,8 @@ def transfer(
         _print(finished, folder)
 
 
-def resolve(references: Iterable[str], option: str, known: Known) -> dict[str, Model]:
-    """The models that these mean, by the names they go by: a glob is all of the zoo that match.
+def resolve(references: Iterable[str], option: str, known: Known, load: Load) -> dict[str, Model]:
+    """The models that these mean, by the names they go by: a glob is all of the zoo that match, else `load` says.
 
     Each is loaded once: `known` holds by name what was typed for it and the model, and is added to. InputError for one
     that cannot be loaded, a glob that matches none, and a name of two models.
@@ -111,7 +114,7 @@ def resolve(references: Iterable[str], option: str, known: Known) -> dict[str, M
         for each in matches:
             loaded = {typed: (name, found) for name, (typed, found) in known.items()}
             if each not in loaded:
-                found, name = resolve_model(each)
+                found, name = load(each)
                 if name in known:
                     raise InputError(f"{option} {each} and {known[name][0]} are both called {name!r}; rename one")
                 known[name] = each, found  # type: ignore[assignment]
@@ -128,7 +131,7 @@ def load_images(
     labelled: dict[str, Task] = {}
     missing: InputError | None = None
     for model in models:
-        for name, task in model.tasks.items():
+        for name, task in ((name, alone(task)) for name, task in model.tasks.items()):
             try:
                 if name not in labelled:
                     load_dataset(data, split, tasks={name: task}, limit=1)

@@ -2,7 +2,7 @@
 
 from mtlattack.data.ahead import read_ahead
 from mtlattack.data.catalogue import dataset_path, list_datasets, load_dataset
-from mtlattack.data.prepared import Batch, PreparedDataset, join_batches, loader
+from mtlattack.data.prepared import Batch, PreparedDataset, join_batches, loader, repeated
 from mtlattack.data.preview import preview
 from mtlattack.data.rooms_files import write_rooms
 from mtlattack.data.sources import list_sources, prepare, prepare_nyuv2
@@ -22,6 +22,7 @@ __all__ = [
     "prepare_nyuv2",
     "preview",
     "read_ahead",
+    "repeated",
     "verify",
     "write_rooms",
 ]

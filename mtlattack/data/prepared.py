@@ -17,7 +17,7 @@ from mtlattack.data.identity import Identifier, Identity
 from mtlattack.data.labels import stored_task
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.hdf5 import open_hdf5
-from mtlattack.tasks import Task, TaskMap
+from mtlattack.tasks import Task, TaskMap, alone
 
 FORMAT = "mtlattack-dataset"
 FORMAT_VERSION = 1
@@ -43,6 +43,14 @@ class Batch:
         """Some of the images."""
         some = self._each(lambda tensor: tensor[rows])
         return Batch(self.ids[rows], some.images, some.targets)
+
+    def filled(self, size: int) -> "Batch":
+        """The batch with its images repeated in their order until there are `size`, at least as many as there are."""
+        count = len(self.ids)
+        if size == count:
+            return self
+        full = self._each(lambda tensor: repeated(tensor, size))
+        return Batch([self.ids[place % count] for place in range(size)], full.images, full.targets)
 
     def _each(self, change: Callable[[Tensor], Tensor]) -> "Batch":
         return Batch(self.ids, change(self.images), {name: change(t) for name, t in self.targets.items()})
@@ -192,6 +200,11 @@ def loader(
     )
 
 
+def repeated(values: Tensor, size: int) -> Tensor:
+    """The first `size` of `values` `[B, …]`, which are repeated in their order as often as needed; same layout."""
+    return torch.cat([values] * -(-size // len(values)))[:size]
+
+
 def join_batches(batches: Sequence[Batch]) -> Batch:
     """Several batches of the same tasks as one."""
     ids = [identity for batch in batches for identity in batch.ids]
@@ -216,7 +229,8 @@ def _choose_labels(path: Path, group: h5py.Group, tasks: TaskMap | None) -> dict
     if tasks is None:
         return {name: (name, task) for name, task in stored.items() if task is not None and task.name == name}
     chosen = {}
-    for name, task in tasks.items():
+    for name, wanted in tasks.items():
+        task = alone(wanted)
         matches = [label for label, candidate in stored.items() if candidate == task]
         if not matches:
             labels = ", ".join(f"{label} {t.channels} channels" for label, t in stored.items() if t) or "none"

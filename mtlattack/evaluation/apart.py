@@ -8,22 +8,23 @@ from typing import Any
 import torch
 
 from mtlattack.analysis import Run
-from mtlattack.attacks import Attack
-from mtlattack.data import Batch, PreparedDataset
+from mtlattack.attacks import Attack, Result, goals_of
+from mtlattack.data import Batch, PreparedDataset, repeated
 from mtlattack.devices import choose_device
 from mtlattack.errors import InputError
+from mtlattack.evaluation.arriving import measure_arrival
 from mtlattack.evaluation.calls import compare_calls
 from mtlattack.evaluation.constants import constant_statistics
 from mtlattack.evaluation.crafting import craft_batch, no_autocast
-from mtlattack.evaluation.environment import circumstances
+from mtlattack.evaluation.environment import circumstances, numeric_environment
 from mtlattack.evaluation.judging import judge
 from mtlattack.evaluation.keeping import ImageFile
 from mtlattack.evaluation.loop import Loop
+from mtlattack.evaluation.opening import evidence_at
 from mtlattack.evaluation.plan import make_plan
 from mtlattack.evaluation.preparation import Precision, prepare
-from mtlattack.evaluation.runner import evidence_at
 from mtlattack.evaluation.setup import first_batch, set_up
-from mtlattack.evidence import CLEAN, job_names
+from mtlattack.evidence import CLEAN, job_names, targets_of
 from mtlattack.locking import held
 from mtlattack.tasks import Model
 
@@ -60,7 +61,7 @@ def craft_to(
             file = ImageFile.create(path, setup.plan, data.ids, setup.jobs, data.size)
         else:
             file = ImageFile(path)
-            if file.plan != setup.plan:
+            if any((file.plan or {}).get(key) != value for key, value in setup.plan.items()):
                 raise InputError(
                     f"{path} holds images of another plan; start anew with --fresh or choose another --out"
                 )
@@ -99,7 +100,9 @@ def judge_from(
     _check_belongs(file, data)
     with no_autocast(chosen):
         prepared = prepare(victim, first, "float32")
-        environment: dict[str, Any] = circumstances() | {
+        environment: dict[str, Any] = {
+            **numeric_environment(chosen),
+            **circumstances(),
             "precision_asked": "float32",
             "sign_agreement": None,
             "calls": compare_calls(prepared.judge, first.images[:batch_size], first.targets),
@@ -107,25 +110,35 @@ def judge_from(
     said = file.plan or {}
     plan = make_plan(
         victim, data, _claimed(file), name=name, suite=said.get("suite"), ensembles=said.get("ensembles", []),
-        preparation=prepared, batch_size=batch_size, device=chosen, seed=said.get("seed", 0),
+        preparation=prepared, batch_size=batch_size, seed=said.get("seed", 0),
     )  # fmt: skip
     plan["judged"] = {"source": said.get("model"), "preparation": said.get("preparation")}
     jobs = dict(zip(job_names(plan), [None, *file.claims], strict=True))
+    targets = targets_of(plan)
+    for target in targets.values():
+        goals_of(target, victim.tasks)  # What does not fit is said before anything is done.
     with evidence_at(path, plan, environment, data.ids, fresh) as evidence:
 
         def do(job: str, batch: Batch, rows: slice) -> None:
-            started, attack = time.perf_counter(), jobs[job]
+            started, attack, arrival = time.perf_counter(), jobs[job], None
             if attack is None:
                 measured = judge(prepared.judge, batch.images, batch.targets)
                 evidence.write_constant(rows, constant_statistics(data.tasks, plan["constants"], batch.targets))
             else:
-                kept = file.read(attack, rows, batch.images)
+                kept = _filled(file.read(attack, rows, batch.images[: rows.stop - rows.start]), len(batch.ids))
                 measured = judge(prepared.judge, kept.images, batch.targets, batch.images, kept.diagnostics)
-            evidence.write(job, rows, measured, seconds=time.perf_counter() - started)
+                arrival = measure_arrival(prepared.judge, kept.images, batch, targets.get(job))
+            evidence.write(job, rows, measured, time.perf_counter() - started, arrival)
 
         titles = {job: file.claims[attack].name if attack else CLEAN for job, attack in jobs.items()}
         Loop(prepared, titles, batch_size, do).finish(data, evidence.done(), chosen, "judging")
         return Run.of(evidence.read())
+
+
+def _filled(result: Result, size: int) -> Result:
+    """The images repeated as those of the batch are, `Batch.filled`."""
+    noted = {name: repeated(values, size) for name, values in result.diagnostics.items()}
+    return Result(repeated(result.images, size), noted)
 
 
 def _check_belongs(file: ImageFile, data: PreparedDataset) -> None:

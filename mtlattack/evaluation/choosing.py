@@ -18,6 +18,8 @@ from mtlattack.tasks import Model, TaskMap
 
 # Universal perturbations are fitted on so many.
 _FITTING_IMAGES = 256
+# What is run with a target if nobody names an attack: distances to goals know units, relative ones do not.
+_TARGETED = "apgd-relative"
 
 
 @dataclass(frozen=True)
@@ -50,15 +52,19 @@ def choose(
     data: str | None,
     changes: Mapping[str, Any],
     *,
+    target: Mapping[str, str] | None = None,
     resolve: Callable[[str, Path | None], tuple[nn.Module, str]] = resolve_model,
     load: Callable[..., PreparedDataset] = load_dataset,
 ) -> Chosen:
     """What names mean: of a suite, whose fields `changes` replace (None: as they are), of a model (by default the
-    checkpoint, else the suite's own) and of data (by default the suite's).
+    checkpoint, else the suite's own) and of data (by default the suite's). With a `target`, goals by task, attacks lead
+    there.
 
     `resolve` and `load` give models and images, as `resolve_model` and `load_dataset` do. InputError for what is not
     there or does not fit.
     """
+    if target and changes.get("attacks") is None:
+        changes = {**changes, "attacks": [_TARGETED]}
     chosen, overrides = override(load_suite(suite), changes)
     reference = model or (str(checkpoint) if checkpoint else chosen.model)
     if reference is None:
@@ -67,7 +73,8 @@ def choose(
     tasks: TaskMap = network.tasks  # type: ignore[assignment]
     source = data or chosen.data
     images = load(source, chosen.split, tasks=tasks, limit=chosen.limit, every=chosen.every)
-    attacks = chosen.create_attacks(tasks)
+    attacks = chosen.create_attacks(tasks, target or None)
+    overrides |= {"target": dict(target)} if target else {}
     fit_images = _images_to_fit_on(attacks, source, tasks)
     return Chosen(chosen, overrides, network, name, images, attacks, fit_images)  # type: ignore[arg-type]
 

@@ -11,6 +11,7 @@ from mtlattack.data import Batch, PreparedDataset, join_batches, read_ahead
 from mtlattack.devices import choose_device
 from mtlattack.errors import InputError
 from mtlattack.evaluation.fitting import fitted
+from mtlattack.evaluation.loop import full_size
 from mtlattack.evaluation.preparation import Precision, Preparation, check_precision, prepare
 from mtlattack.evidence import CLEAN
 from mtlattack.tasks import Model
@@ -45,12 +46,16 @@ def craft(
     """
     check_precision(precision)
     chosen = choose_device(device)
+    attack.goals(source.tasks)  # What does not fit is said before anything is done.
     with no_autocast(chosen):
         prepared = prepare(source, first_images(data).to(chosen), precision)
     attack = fitted(attack, prepared, data if fit_data is None else fit_data, chosen)
-    rows = [range(start, min(start + batch_size, len(data))) for start in range(0, len(data), batch_size)]
+    size = full_size(batch_size, len(data))
+    rows = [range(start, min(start + size, len(data))) for start in range(0, len(data), size)]
     for batch in read_ahead(data, rows, chosen):
-        yield Crafted(batch, craft_batch(prepared, attack, prepared.laid_out(batch)))
+        result = craft_batch(prepared, attack, prepared.laid_out(batch.filled(size)))
+        noted = {name: values[: len(batch.ids)] for name, values in result.diagnostics.items()}
+        yield Crafted(batch, Result(result.images[: len(batch.ids)], noted))
 
 
 def craft_batch(prepared: Preparation, attack: Attack | None, batch: Batch) -> Result:

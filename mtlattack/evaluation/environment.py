@@ -19,7 +19,7 @@ _VERSIONED = ("mtlattack", "torch", "timm", "numpy")
 
 
 def numeric_environment(device: torch.device) -> dict[str, Any]:
-    """What can change a number: versions, device, arithmetic, threads."""
+    """What can change a number, if only by rounding: versions, device, arithmetic, threads."""
     return {
         "versions": {"python": platform.python_version(), **_versions()},
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,

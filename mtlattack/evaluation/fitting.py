@@ -11,6 +11,7 @@ from mtlattack.data import PreparedDataset, join_batches
 from mtlattack.errors import InputError
 from mtlattack.evaluation.environment import describe_data
 from mtlattack.evaluation.preparation import Preparation
+from mtlattack.evaluation.ranks import ALONE, Ranks
 
 # Images at a time, whatever the run's batch size: a fit depends on it.
 BATCH_SIZE = 16
@@ -48,10 +49,11 @@ def fitted(attack: Attack, prepared: Preparation, data: PreparedDataset, device:
         raise InputError(f"{attack}, fitted on {data.split} of {data.name}: {error}") from None
 
 
-def describe_fit(attack: Attack, num_tasks: int, data: PreparedDataset) -> dict[str, Any]:
-    """For the plan: on what `data` an attack is fitted, and the passes that this takes for each of those images."""
+def describe_fit(attack: Attack, num_tasks: int, data: PreparedDataset, ranks: Ranks = ALONE) -> dict[str, Any]:
+    """For the plan: on what `data` an attack is fitted, and the passes that this takes for each of those images; one of
+    `ranks` reads them."""
     if not isinstance(attack, UniversalAttack):
         return {}
     cost = attack.fitting_cost(num_tasks)
     passes = {"forward_passes": cost.forward, "backward_passes": cost.backward}
-    return {"fit": {"data": describe_data(data), "batch_size": BATCH_SIZE, **passes}}
+    return {"fit": {"data": ranks.once(lambda: describe_data(data)), "batch_size": BATCH_SIZE, **passes}}

@@ -102,14 +102,15 @@ class ImageFile:
             }
 
     def write(self, attack: str, rows: slice, result: Result) -> None:
-        """Store some images of an attack and mark them as done."""
+        """Store some images of an attack and mark them as done; what is given beyond the `rows` is left out."""
+        count = rows.stop - rows.start
         noted = [result.diagnostics.get(name, torch.full((len(result.images),), torch.nan)) for name in DIAGNOSTICS]
-        images = result.images.cpu().numpy()
+        images = result.images[:count].cpu().numpy()
         with self._open("r+") as file:
             group = file[attack]
             exact = group["images"].dtype == np.float32
             group["images"][rows] = images if exact else np.rint(images * _LEVELS).astype(np.uint8)
-            group["noted"][rows] = torch.stack([values.cpu().double() for values in noted], 1).numpy()
+            group["noted"][rows] = torch.stack([values.cpu().double() for values in noted], 1).numpy()[:count]
             file.flush()
             group["done"][rows] = 1
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mtlattack.data import Batch, PreparedDataset, read_ahead
 from mtlattack.devices import is_out_of_memory, release_memory
 from mtlattack.evaluation.preparation import Preparation
+from mtlattack.evidence import WHOLE, Shard
 from mtlattack.progress import progress_bar
 
 Done = Mapping[str, NDArray[np.bool_]]
@@ -19,7 +20,12 @@ Done = Mapping[str, NDArray[np.bool_]]
 @dataclass
 class Loop:
     """Calls `do(job, batch, rows)` for every batch of every job that is not done: `jobs` by their names, with what a
-    progress bar calls them. `do` stores what it has done; `rows` are the batch's places among all images."""
+    progress bar calls them. `do` stores what it has done of `rows`, the places of the batch's first images in what is
+    done; the images after them only fill it up.
+
+    Every batch has the same size, so that no bit of an image's numbers depends on how many came with it: some kernels
+    add in an order that goes by the size.
+    """
 
     prepared: Preparation
     jobs: Mapping[str, str]
@@ -30,22 +36,25 @@ class Loop:
     def __post_init__(self) -> None:
         self.fitting = self.batch_size
 
-    def finish(self, data: PreparedDataset, done: Done, device: torch.device, title: str) -> None:
-        """Do what is not done yet."""
-        todo = {
-            start: [job for job in self.jobs if not done[job][start : start + self.batch_size].all()]
-            for start in range(0, len(data), self.batch_size)
-        }
-        todo = {start: jobs for start, jobs in todo.items() if jobs}
-        batches = [range(start, min(start + self.batch_size, len(data))) for start in todo]
-        with progress_bar(title, len(data) * len(self.jobs), "images") as bar:
+    def finish(self, data: PreparedDataset, done: Done, device: torch.device, title: str, shard: Shard = WHOLE) -> None:
+        """Do what is not `done` yet of a shard of the images."""
+        positions = shard.positions(len(data))
+        self.fitting = full_size(self.batch_size, len(data))
+        todo = [
+            start
+            for start in range(0, len(positions), self.fitting)
+            if not all(done[job][start : start + self.fitting].all() for job in self.jobs)
+        ]
+        size = self.fitting
+        batches = [positions[start : start + size] for start in todo]
+        with progress_bar(title, len(positions) * len(self.jobs), "images") as bar:
             bar.advance(sum(int(done[job].sum()) for job in self.jobs))
-            for (start, jobs), batch in zip(todo.items(), read_ahead(data, batches, device), strict=True):
+            for start, batch in zip(todo, read_ahead(data, batches, device), strict=True):
                 batch = self.prepared.laid_out(batch)
-                for job in jobs:
+                for job in self.jobs:
                     bar.describe(self.jobs[job])
                     # A run that was stopped between portions has done the first of them.
-                    finished = int(done[job][start : start + len(batch.ids)].sum())
+                    finished = int(done[job][start : start + size].sum())
                     for images in self._in_portions(job, batch, start, finished):
                         bar.advance(images)
 
@@ -56,15 +65,16 @@ class Loop:
         """
         while finished < len(batch.ids):
             portion = batch.part(slice(finished, finished + self.fitting))
-            if self._fits(job, portion, start + finished):
+            rows = slice(start + finished, start + finished + len(portion.ids))
+            if self._fits(job, self.prepared.laid_out(portion.filled(self.fitting)), rows):
                 finished += len(portion.ids)
                 yield len(portion.ids)
 
-    def _fits(self, job: str, batch: Batch, start: int) -> bool:
+    def _fits(self, job: str, batch: Batch, rows: slice) -> bool:
         """Do the job, or else drop the CUDA graphs, or if there are none, halve what is taken to fit."""
         images, device = len(batch.ids), batch.images.device
         try:
-            self.do(job, batch, slice(start, start + images))
+            self.do(job, batch, rows)
             return True
         except Exception as error:
             if not is_out_of_memory(error):
@@ -78,6 +88,11 @@ class Loop:
             self.fitting = images // 2
             make_room(device, f"for {images} images: going on with {self.fitting}")
         return False
+
+
+def full_size(batch_size: int, images: int) -> int:
+    """How many images every batch has, of a run on so many."""
+    return min(batch_size, images)
 
 
 def make_room(device: torch.device, what: str) -> None:

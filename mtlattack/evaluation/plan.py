@@ -3,14 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
-
 from mtlattack.attacks import Attack
 from mtlattack.data import PreparedDataset
 from mtlattack.evaluation.constants import best_constants
-from mtlattack.evaluation.environment import describe_data, describe_model, numeric_environment
+from mtlattack.evaluation.environment import describe_data, describe_model
 from mtlattack.evaluation.fitting import describe_fit
 from mtlattack.evaluation.preparation import Preparation
+from mtlattack.evaluation.ranks import ALONE, Ranks
 from mtlattack.tasks import Model
 
 
@@ -24,32 +23,33 @@ def make_plan(
     ensembles: Sequence[Mapping[str, Any]],
     preparation: Preparation,
     batch_size: int,
-    device: torch.device,
     seed: int,
+    ranks: Ranks = ALONE,
 ) -> dict[str, Any]:
     """The plan of a run as plain JSON: two runs with equal plans end with equal numbers.
 
-    But for rounding where the device's memory did not hold a batch of this size. `attacks` are as `plan_attacks` says.
+    But for rounding: on other devices or versions, which stand in the evidence's environment, and where the device's
+    memory did not hold a batch of this size. `attacks` are as `plan_attacks` says. Of `ranks` one reads the data.
     InputError for a task of which no image has a valid pixel.
     """
     return {
         "suite": dict(suite) if suite else None,
         "model": describe_model(model, name),
-        "data": describe_data(data),
+        "data": ranks.once(lambda: describe_data(data)),
         "tasks": [task.config() for task in model.tasks.values()],
-        "constants": best_constants(data),
+        "constants": ranks.once(lambda: best_constants(data)),
         "attacks": [dict(attack) for attack in attacks],
         "ensembles": [dict(ensemble) for ensemble in ensembles],
         "preparation": preparation.description,
         "seed": seed,
         "batch_size": batch_size,
-        "environment": numeric_environment(device),
     }
 
 
 def plan_attacks(
-    attacks: Sequence[Attack], tasks: int, preparation: Preparation, fit_data: PreparedDataset
-) -> list[dict[str, Any]]:
+    attacks: Sequence[Attack], tasks: int, preparation: Preparation, fit_data: PreparedDataset,
+    ranks: Ranks = ALONE,
+) -> list[dict[str, Any]]:  # fmt: skip
     """What a plan says of attacks on a model with so many tasks: what makes them, and what they cost an image.
 
     Those that are fitted on images are on `fit_data`; their entries have a part `fit` more.
@@ -62,6 +62,6 @@ def plan_attacks(
             "forward_passes": passes.forward,
             "backward_passes": passes.backward,
         }
-        | describe_fit(attack, tasks, fit_data)
+        | describe_fit(attack, tasks, fit_data, ranks)
         for attack, passes in zip(attacks, costs, strict=True)
     ]

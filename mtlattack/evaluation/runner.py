@@ -1,10 +1,8 @@
 """The runner: attacks × images → evidence, batch by batch; what is done stays done."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -12,15 +10,16 @@ import torch
 from mtlattack.analysis import Run
 from mtlattack.attacks import Attack
 from mtlattack.data import Batch, PreparedDataset
-from mtlattack.errors import InputError
+from mtlattack.evaluation.arriving import measure_arrival
 from mtlattack.evaluation.constants import constant_statistics
 from mtlattack.evaluation.crafting import craft_batch, in_words
 from mtlattack.evaluation.judging import judge
 from mtlattack.evaluation.loop import Loop
+from mtlattack.evaluation.opening import evidence_at
 from mtlattack.evaluation.preparation import Precision
+from mtlattack.evaluation.ranks import ALONE, Ranks
 from mtlattack.evaluation.setup import set_up
-from mtlattack.evidence import CLEAN, EvidenceFile
-from mtlattack.locking import held
+from mtlattack.evidence import CLEAN, WHOLE, Shard, targets_of
 from mtlattack.tasks import Model
 
 
@@ -40,8 +39,14 @@ def evaluate(
     device: str | None = None,
     seed: int = 0,
     fresh: bool = False,
+    shard: Shard = WHOLE,
+    ranks: Ranks = ALONE,
 ) -> Run:
     """Attack `model` on every image of `data` and measure what became of each task.
+
+    Of a `shard` that is not the whole the evidence has the plan of the whole run and its own images alone, with the
+    numbers that the whole run has, bit for bit on one kind of device: `merge` makes one of them. `ranks` do one run
+    together: what is found out about the data, and attacks that are fitted, come from one of them.
 
     Attacks that are fitted on images first, `universal`, are fitted on `fit_data`, or else on `data`; which it was
     stands in the plan. Of an ensemble the members are run, after the other attacks and each once. With a `path` the
@@ -56,53 +61,24 @@ def evaluate(
     """
     setup = set_up(
         model, data, attacks, fit_data=fit_data, name=name, suite=suite, precision=precision, cuda_graphs=cuda_graphs,
-        batch_size=batch_size, device=device, seed=seed,
+        batch_size=batch_size, device=device, seed=seed, ranks=ranks,
     )  # fmt: skip
     prepared, plan = setup.prepared, setup.plan
-    with evidence_at(path, plan, setup.environment, data.ids, fresh) as file:
+    with evidence_at(path, plan, setup.environment, data.ids, fresh, shard) as file:
         done = file.done()
         named = setup.named_attacks(done)
+        targets = targets_of(plan)
 
         def do(job: str, batch: Batch, rows: slice) -> None:
             started, attack = time.perf_counter(), named[job]
             result = craft_batch(prepared, attack, batch)
             with in_words(attack, batch):
                 measured = judge(prepared.judge, result.images, batch.targets, batch.images, result.diagnostics)
+                arrival = measure_arrival(prepared.judge, result.images, batch, targets.get(job))
             if attack is None:
                 file.write_constant(rows, constant_statistics(data.tasks, plan["constants"], batch.targets))
-            file.write(job, rows, measured, seconds=time.perf_counter() - started)
+            file.write(job, rows, measured, time.perf_counter() - started, arrival)
 
         titles = {job: str(attack or CLEAN) for job, attack in named.items()}
-        Loop(prepared, titles, batch_size, do).finish(data, done, setup.device, "attacking")
+        Loop(prepared, titles, batch_size, do).finish(data, done, setup.device, "attacking", shard)
         return Run.of(file.read())
-
-
-@contextmanager
-def evidence_at(
-    path: str | Path | None, plan: dict[str, Any], environment: Mapping[str, Any], ids: list[str], fresh: bool
-) -> Iterator[EvidenceFile]:
-    """The evidence file of a plan, to go on with or laid out anew, its folder held; a passing one without a path.
-
-    InputError if `path` holds another run, or somebody else its folder.
-    """
-    if path is None:
-        with TemporaryDirectory() as folder:
-            yield EvidenceFile.create(Path(folder) / "evidence.h5", plan, environment, ids)
-    else:
-        with held(Path(path).parent):
-            yield _open_or_create(Path(path), plan, environment, ids, fresh)
-
-
-def _open_or_create(
-    path: Path, plan: dict[str, Any], environment: Mapping[str, Any], ids: list[str], fresh: bool
-) -> EvidenceFile:
-    if fresh or not path.exists():
-        return EvidenceFile.create(path, plan, environment, ids)
-    file = EvidenceFile(path)
-    stored = file.plan()
-    differing = [key for key, value in plan.items() if stored.get(key) != value]
-    if differing:
-        raise InputError(
-            f"{path} holds another run (other {', '.join(differing)}); start anew with --fresh or choose another --out"
-        )
-    return file

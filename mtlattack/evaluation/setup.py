@@ -4,17 +4,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from mtlattack.attacks import Attack
+from mtlattack.attacks import Attack, UniversalAttack
 from mtlattack.data import Batch, PreparedDataset
 from mtlattack.devices import choose_device, is_out_of_memory
 from mtlattack.errors import InputError
 from mtlattack.evaluation.calls import compare_calls
 from mtlattack.evaluation.crafting import first_images, no_autocast
-from mtlattack.evaluation.environment import circumstances
+from mtlattack.evaluation.environment import circumstances, numeric_environment
 from mtlattack.evaluation.fitting import fitted
-from mtlattack.evaluation.loop import Done, make_room
+from mtlattack.evaluation.loop import Done, full_size, make_room
 from mtlattack.evaluation.members import expand
 from mtlattack.evaluation.plan import make_plan, plan_attacks
 from mtlattack.evaluation.preparation import (
@@ -25,7 +27,9 @@ from mtlattack.evaluation.preparation import (
     prepare,
     with_graphs,
 )
+from mtlattack.evaluation.ranks import ALONE, Ranks
 from mtlattack.evidence import job_names
+from mtlattack.models import SourceModel
 from mtlattack.tasks import Model
 
 
@@ -40,16 +44,18 @@ class Setup:
     environment: dict[str, Any]
     fit_data: PreparedDataset
     device: torch.device
+    ranks: Ranks = ALONE
 
     def named_attacks(self, done: Done) -> dict[str, Attack | None]:
         """By job the attacks as they can be run (None for the clean pass): those that have to be fitted on images are,
-        unless they are done already. Jobs that `done` does not know are left out."""
+        by one of the ranks, unless all have done them already. Jobs that `done` does not know are left out."""
         named = dict(zip(job_names(self.plan), [None, *self.jobs], strict=True))
-        return {
-            name: attack and (attack if done[name].all() else self._fitted(attack))
-            for name, attack in named.items()
-            if name in done
-        }
+        return {name: attack and self._runnable(attack, done[name]) for name, attack in named.items() if name in done}
+
+    def _runnable(self, attack: Attack, done: NDArray[np.bool_]) -> Attack:
+        if isinstance(attack, UniversalAttack) and self.ranks.any(not done.all()):
+            return self.ranks.once(lambda: self._fitted(attack))
+        return attack
 
     def _fitted(self, attack: Attack) -> Attack:
         """An attack as it can be run; CUDA graphs make room if they must."""
@@ -75,6 +81,7 @@ def set_up(
     batch_size: int,
     device: str | None,
     seed: int,
+    ranks: Ranks = ALONE,
 ) -> Setup:
     """Prepare a run of `attacks` on a model and data; arguments and errors as for `evaluate`."""
     check_precision(precision)
@@ -83,30 +90,39 @@ def set_up(
         check_cuda_graphs(chosen)
     fit_data = data if fit_data is None else fit_data
     jobs, ensembles = expand(attacks, model.tasks)
+    for job in jobs:
+        job.goals(model.tasks)  # What does not fit is said before anything is done.
     first = first_batch(model, data, batch_size).to(chosen)
     if fit_data.tasks != data.tasks:
         raise InputError(f"the images to fit on have labels for {', '.join(fit_data.tasks)}, not as those to attack")
     with no_autocast(chosen):
         prepared = prepare(model, first, precision)
-        environment: dict[str, Any] = circumstances() | {
+        environment: dict[str, Any] = {
+            **numeric_environment(chosen),
+            **circumstances(),
             "precision_asked": precision,
             "sign_agreement": prepared.sign_agreement,
             "calls": compare_calls(prepared.judge, first.images[:batch_size], first.targets),
         }
         if cuda_graphs:  # After the calls: they are compared without TF32, which a recording would hold on to.
-            prepared = with_graphs(prepared, first.images, min(batch_size, len(data)))
+            prepared = with_graphs(prepared, first.images, full_size(batch_size, len(data)))
             environment["cuda_graphs"] = prepared.speed_ups
     plan = make_plan(
-        model, data, plan_attacks(jobs, len(model.tasks), prepared, fit_data), name=name, suite=suite,
-        ensembles=ensembles, preparation=prepared, batch_size=batch_size, device=chosen, seed=seed,
+        model, data, plan_attacks(jobs, len(model.tasks), prepared, fit_data, ranks), name=name, suite=suite,
+        ensembles=ensembles, preparation=prepared, batch_size=batch_size, seed=seed, ranks=ranks,
     )  # fmt: skip
-    return Setup(prepared, jobs, plan, environment, fit_data, chosen)
+    return Setup(prepared, jobs, plan, environment, fit_data, chosen, ranks)
 
 
 def first_batch(model: Model, data: PreparedDataset, batch_size: int) -> Batch:
     """The images that a model is prepared with; InputError for a batch size, labels or tasks that do not fit."""
     if batch_size < 1:
         raise InputError(f"batch_size {batch_size}, expected at least 1")
+    if isinstance(model, SourceModel):
+        raise InputError(
+            f"{type(model).__name__} is a source of adversarial images for others (`craft`, `transfer`): "
+            "its own numbers would say nothing of a model"
+        )
     if data.tasks != dict(model.tasks):
         raise InputError(
             f"the data gives labels for {', '.join(data.tasks)}, the model predicts {', '.join(model.tasks)}"

@@ -5,8 +5,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from mtlattack.attacks import Attack, check_options, create_attack, list_attacks, list_criteria, options_for
+from mtlattack.attacks import Attack, Target, check_options, create_attack, list_attacks, list_criteria, options_for
 from mtlattack.attacks.options import ThreatError
+from mtlattack.attacks.targets import TargetError
 from mtlattack.attacks.threat import Threat
 from mtlattack.canonical import json_digest
 from mtlattack.epsilon import in_image_units, largest_written
@@ -69,27 +70,30 @@ class Suite(BaseModel):
         """Identity of what is run: of all but its description, its own model and what is shown first."""
         return json_digest(self.model_dump(mode="json", exclude={"description", "model", "headline"}))
 
-    def create_attacks(self, tasks: TaskMap) -> list[Attack]:
-        """The attacks on a model with these tasks: every ε of every attack, in the suite's order.
+    def create_attacks(self, tasks: TaskMap, target: Target | None = None) -> list[Attack]:
+        """The attacks on a model with these tasks: every ε of every attack, in the suite's order, all with the `target`
+        if there is one.
 
         Of what a glob names those that are made for the suite's threat; InputError where there are none, and for one
         named in full that is not.
         """
-        names = [name for name in expand_names(self.attacks, tasks) if name in self.attacks or self._fits(name)]
+        names = [name for name in expand_names(self.attacks, tasks) if name in self.attacks or self._fits(name, target)]
         if self.attacks and not names:
-            raise InputError(f"none of the attacks that {', '.join(self.attacks)} names is made for {self.norm}")
-        return [self._create(name, in_image_units(eps, self.norm)) for eps in self.eps for name in names]
+            what = f"{self.norm} and leads to a target" if target else self.norm
+            raise InputError(f"none of the attacks that {', '.join(self.attacks)} names is made for {what}")
+        return [self._create(name, in_image_units(eps, self.norm), target) for eps in self.eps for name in names]
 
-    def _fits(self, name: str) -> bool:
+    def _fits(self, name: str, target: Target | None) -> bool:
         try:
-            self._create(name, in_image_units(self.eps[0], self.norm))
-        except ThreatError:
+            self._create(name, in_image_units(self.eps[0], self.norm), target)
+        except (ThreatError, TargetError):
             return False
         return True
 
-    def _create(self, name: str, eps: float) -> Attack:
+    def _create(self, name: str, eps: float, target: Target | None) -> Attack:
         options = options_for(name, self.options)
-        return create_attack(name, eps=eps, norm=self.norm, quantized=self.quantize, seed=self.seed, **options)
+        threat: dict[str, Any] = {"eps": eps, "norm": self.norm, "quantized": self.quantize}
+        return create_attack(name, **threat, seed=self.seed, target=target, **options)
 
 
 def expand_names(patterns: list[str], tasks: TaskMap) -> list[str]:

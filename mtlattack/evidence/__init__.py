@@ -1,7 +1,9 @@
 """What was measured: numbers per image, kept safe and passed on; what they mean is for `analysis` to say."""
 
 from mtlattack.evidence.agreement import Agreement, AgreementFile
+from mtlattack.evidence.merging import check_same_run, merge_shards
 from mtlattack.evidence.outcome import (
+    ARRIVAL,
     CLEAN,
     DIAGNOSTICS,
     NORMS,
@@ -9,22 +11,34 @@ from mtlattack.evidence.outcome import (
     Measurement,
     Outcome,
     job_names,
+    targets_of,
     tasks_of_plan,
 )
+from mtlattack.evidence.parts import NUMERIC, differing, parts_of
+from mtlattack.evidence.shard import WHOLE, Shard
 from mtlattack.evidence.store import FORMAT_VERSION, EvidenceFile, read_evidence
 
 __all__ = [
+    "ARRIVAL",
     "CLEAN",
     "DIAGNOSTICS",
     "FORMAT_VERSION",
     "NORMS",
     "Agreement",
     "AgreementFile",
+    "NUMERIC",
+    "WHOLE",
     "Evidence",
     "EvidenceFile",
     "Measurement",
     "Outcome",
+    "Shard",
+    "check_same_run",
+    "differing",
     "job_names",
+    "merge_shards",
+    "parts_of",
     "read_evidence",
+    "targets_of",
     "tasks_of_plan",
 ]

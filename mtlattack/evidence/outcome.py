@@ -16,6 +16,11 @@ NORMS = ("linf", "l2", "l1", "l0")
 # its optimum, whether a perturbation that was looked for was found.
 DIAGNOSTICS = ("vanished", "gap", "found")
 
+# What says how far a targeted attack has led a task: the loss to its goal on the clean and on the attacked image;
+# the labelled pixels whose goal is not their label, and over these the sums of how far the prediction is from the goal,
+# before and after (`Task.apart`); the other labelled pixels, and by how much the attack has moved their predictions.
+ARRIVAL = ("loss_before", "loss_after", "aimed", "before", "after", "rest", "moved")
+
 
 @dataclass(frozen=True)
 class Measurement:
@@ -32,6 +37,8 @@ class Measurement:
 class Outcome:
     """What one attack (or none) did to N images: losses `[N, T]`, statistics by task `[N, S]`, `perturbation` `[N, 4]`
     (columns NORMS), `diagnostics` `[N, D]` (columns DIAGNOSTICS, NaN where nothing was noted), `seconds` `[N]` spent.
+
+    `arrival` `[N, T, A]` (columns ARRIVAL, NaN for a task without a goal) is there for a targeted attack alone.
     """
 
     losses: NDArray[np.float64]
@@ -39,6 +46,7 @@ class Outcome:
     perturbation: NDArray[np.float64]
     diagnostics: NDArray[np.float64]
     seconds: NDArray[np.float64]
+    arrival: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
@@ -61,6 +69,13 @@ class Evidence:
 def job_names(plan: Mapping[str, Any]) -> list[str]:
     """Names of the jobs: `clean`, then one a planned attack, numbered as the plan orders them."""
     return [CLEAN, *(f"attacks/{index:04d}" for index in range(len(plan["attacks"])))]
+
+
+def targets_of(plan: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Of the attacks with a target, by the names of their jobs, what it is: a goal's text by task."""
+    configs = [attack.get("config") for attack in plan["attacks"]]
+    named = zip(job_names(plan)[1:], configs, strict=True)
+    return {name: config["target"] for name, config in named if isinstance(config, dict) and config.get("target")}
 
 
 def tasks_of_plan(plan: Mapping[str, Any]) -> dict[str, Task]:

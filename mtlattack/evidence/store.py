@@ -3,9 +3,12 @@
 Every array is laid out in full, contiguous and zero, before the first batch. A batch then only overwrites bytes of
 arrays and, when these are flushed, its `done` marks; no metadata of the file changes, so a run killed at any moment
 leaves a file that opens, and the batch that was under way is simply not marked.
+
+The evidence of a shard has the plan of the whole run and its own images alone; its environment says which shard it is.
 """
 
 import json
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,12 +20,14 @@ from numpy.typing import NDArray
 
 from mtlattack.errors import InputError
 from mtlattack.evidence.outcome import (
+    ARRIVAL,
     DIAGNOSTICS,
     NORMS,
     Evidence,
     Measurement,
     Outcome,
     job_names,
+    targets_of,
     tasks_of_plan,
 )
 from mtlattack.files import check_room, whole_file
@@ -33,7 +38,11 @@ FORMAT = "mtlattack-evidence"
 FORMAT_VERSION = 3
 # Version 2 knew no constant answer; it is read, and never gone on with.
 _READABLE = (2, FORMAT_VERSION)
-_CONSTANT = "constant"
+CONSTANT = "constant"
+# Only attacks with a target have it, so that files of others are as they were before there were any.
+_ARRIVAL = "arrival"
+# Of more images than these the numbers stay in the file.
+IN_MEMORY = 20_000
 
 
 class EvidenceFile:
@@ -57,38 +66,67 @@ class EvidenceFile:
 
     def plan(self) -> dict[str, Any]:
         """The plan that the file was laid out for."""
-        with _open(self.path, "r") as file:
+        with open_evidence(self.path) as file:
             plan: dict[str, Any] = json.loads(file.attrs["plan"])
             return plan
 
+    def environment(self) -> dict[str, Any]:
+        """What it was made on; a shard says here which it is."""
+        with open_evidence(self.path) as file:
+            environment: dict[str, Any] = json.loads(file.attrs["environment"])
+            return environment
+
+    def change_environment(self, environment: Mapping[str, Any]) -> None:
+        """Say otherwise what it was made on (whole or not at all: the file is copied); InputError where it cannot be
+        written."""
+        try:
+            with whole_file(self.path) as partial:
+                shutil.copyfile(self.path, partial)
+                with h5py.File(partial, "r+") as file:
+                    file.attrs["environment"] = json.dumps(environment)
+        except OSError as error:
+            raise InputError(f"cannot write {self.path} ({error})") from None
+
     def done(self) -> dict[str, NDArray[np.bool_]]:
         """For each job which images are finished, `[N]`."""
-        with _open(self.path, "r") as file:
+        with open_evidence(self.path) as file:
             return {name: file[name]["done"][:].astype(bool) for name in job_names(json.loads(file.attrs["plan"]))}
 
-    def write(self, job: str, rows: slice, measured: Measurement, seconds: float) -> None:
-        """Store a batch of a job and mark it as done; `seconds` is spread over its images."""
-        with _open(self.path, "r+") as file:
+    def write(
+        self, job: str, rows: slice, measured: Measurement, seconds: float, arrival: NDArray[Any] | None = None
+    ) -> None:
+        """Store a batch of a job and mark it as done; `seconds` is spread over its images, `arrival` `[B, T, A]` is of
+        an attack with a target.
+
+        What is measured beyond the `rows` is left out: it filled up the batch.
+        """
+        count = rows.stop - rows.start
+        with open_evidence(self.path, "r+") as file:
             group = file[job]
-            group["losses"][rows] = measured.losses
-            group["perturbation"][rows] = measured.perturbation
-            group["diagnostics"][rows] = measured.diagnostics
-            group["seconds"][rows] = seconds / len(measured.losses)
+            group["losses"][rows] = measured.losses[:count]
+            group["perturbation"][rows] = measured.perturbation[:count]
+            group["diagnostics"][rows] = measured.diagnostics[:count]
+            group["seconds"][rows] = seconds / count
             for name, values in measured.statistics.items():
-                group["statistics"][name][rows] = values
+                group["statistics"][name][rows] = values[:count]
+            if arrival is not None:
+                group[_ARRIVAL][rows] = arrival[:count]
             file.flush()
             group["done"][rows] = 1
 
     def write_constant(self, rows: slice, statistics: Mapping[str, NDArray[Any]]) -> None:
         """Store the statistics of the best constant answers, by task, for some images: before their clean job, whose
-        mark says that these are there too."""
-        with _open(self.path, "r+") as file:
+        mark says that these are there too; as in `write`, some may be left out."""
+        with open_evidence(self.path, "r+") as file:
             for name, values in statistics.items():
-                file[_CONSTANT][name][rows] = values
+                file[CONSTANT][name][rows] = values[: rows.stop - rows.start]
 
     def read(self) -> Evidence:
-        """The finished evidence; InputError if some images are still missing."""
-        with _open(self.path, "r") as file:
+        """The finished evidence; InputError if some images are still missing.
+
+        Of more than IN_MEMORY images the arrays are views of the file, of the type that they are stored in.
+        """
+        with open_evidence(self.path) as file:
             plan, environment = json.loads(file.attrs["plan"]), json.loads(file.attrs["environment"])
             tasks = tasks_of_plan(plan)
             outcomes = []
@@ -100,7 +138,7 @@ class EvidenceFile:
                     )
                 outcomes.append(_read_outcome(file[name], tasks))
             ids = [x.decode() for x in file["id"][:]]
-            constant = _read_statistics(file[_CONSTANT], tasks) if _CONSTANT in file else None
+            constant = _read_statistics(file[CONSTANT], tasks) if CONSTANT in file else None
         return Evidence(plan, environment, ids, tasks, outcomes[0], outcomes[1:], constant)
 
 
@@ -127,37 +165,56 @@ def _lay_out(file: h5py.File, plan: Mapping[str, Any], environment: Mapping[str,
     file.create_dataset("id", data=ids, dtype=h5py.string_dtype())
     for name in job_names(plan):
         group = file.create_group(name)
-        group.create_dataset("losses", data=np.zeros((len(ids), len(tasks)), np.float32))
-        group.create_dataset("perturbation", data=np.zeros((len(ids), len(NORMS)), np.float64))
-        group.create_dataset("diagnostics", data=np.zeros((len(ids), len(DIAGNOSTICS)), np.float64))
-        group.create_dataset("seconds", data=np.zeros(len(ids), np.float32))
-        group.create_dataset("done", data=np.zeros(len(ids), np.uint8))
+        _zeros(group, "losses", (len(ids), len(tasks)), np.float32)
+        _zeros(group, "perturbation", (len(ids), len(NORMS)), np.float64)
+        _zeros(group, "diagnostics", (len(ids), len(DIAGNOSTICS)), np.float64)
+        _zeros(group, "seconds", (len(ids),), np.float32)
+        _zeros(group, "done", (len(ids),), np.uint8)
         _lay_out_statistics(group.create_group("statistics"), tasks, len(ids))
-    _lay_out_statistics(file.create_group(_CONSTANT), tasks, len(ids))
+    for name in targets_of(plan):
+        _zeros(file[name], _ARRIVAL, (len(ids), len(tasks), len(ARRIVAL)), np.float64)
+    _lay_out_statistics(file.create_group(CONSTANT), tasks, len(ids))
 
 
 def _lay_out_statistics(group: h5py.Group, tasks: TaskMap, images: int) -> None:
     for name, task in tasks.items():
-        group.create_dataset(name, data=np.zeros((images, len(task.statistics_names)), np.float32))
+        _zeros(group, name, (images, len(task.statistics_names)), np.float32)
+
+
+def _zeros(group: h5py.Group, name: str, shape: tuple[int, ...], dtype: type[np.generic]) -> None:
+    """An array of zeros, written in full, though never in memory as a whole."""
+    array = group.create_dataset(name, shape, dtype)
+    for begin in range(0, shape[0], IN_MEMORY):
+        rows = min(IN_MEMORY, shape[0] - begin)
+        array[begin : begin + rows] = np.zeros((rows, *shape[1:]), dtype)  # h5py would broadcast a 0 row by row
 
 
 def _read_outcome(group: h5py.Group, tasks: TaskMap) -> Outcome:
     return Outcome(
-        group["losses"][:].astype(np.float64),
+        _values(group["losses"]),
         _read_statistics(group["statistics"], tasks),
-        group["perturbation"][:],
-        group["diagnostics"][:],
-        group["seconds"][:].astype(np.float64),
+        _values(group["perturbation"]),
+        _values(group["diagnostics"]),
+        _values(group["seconds"]),
+        _values(group[_ARRIVAL]) if _ARRIVAL in group else None,
     )
 
 
 def _read_statistics(group: h5py.Group, tasks: TaskMap) -> dict[str, NDArray[np.float64]]:
-    return {name: group[name][:].astype(np.float64) for name in tasks}
+    return {name: _values(group[name]) for name in tasks}
+
+
+def _values(array: h5py.Dataset) -> NDArray[Any]:
+    """What an array holds: float64 in memory, or of very many images a view of the file, as it is stored."""
+    offset = array.id.get_offset()
+    if len(array) <= IN_MEMORY or offset is None:
+        return array[:].astype(np.float64)  # type: ignore[no-any-return]
+    return np.asarray(np.memmap(array.file.filename, array.dtype, "r", offset, array.shape))
 
 
 @contextmanager
-def _open(path: Path, mode: str) -> Iterator[h5py.File]:
-    """The file; InputError for what is no evidence, and where something that belongs into it is missing."""
+def open_evidence(path: Path, mode: str = "r") -> Iterator[h5py.File]:
+    """The HDF5 file; InputError for what is no evidence, and where something that belongs into it is missing."""
     with open_hdf5(path, "evidence", format=FORMAT, versions=_READABLE, mode=mode) as file:
         try:
             yield file

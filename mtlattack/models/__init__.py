@@ -24,18 +24,30 @@ from mtlattack.models.prepared import (
     prepare_for_attack,
 )
 from mtlattack.models.resolving import resolve_model
+from mtlattack.models.sources import (
+    EnsembleSource,
+    GhostSource,
+    SkipGradientSource,
+    SourceModel,
+    networks_in,
+    resolve_source,
+)
 from mtlattack.models.wrapping import wrap
 from mtlattack.models.zoo import create_model, list_models, model_path
 
 __all__ = [
     "NAMED_LAYOUTS",
     "Counts",
+    "EnsembleSource",
+    "GhostSource",
     "GraphedModel",
     "Layout",
     "MultiTaskNetwork",
     "NetworkConfig",
     "Output",
     "PreparedModel",
+    "SkipGradientSource",
+    "SourceModel",
     "all_layouts",
     "count_network",
     "count_stages",
@@ -52,10 +64,12 @@ __all__ = [
     "load_checkpoint",
     "lower_precision",
     "model_path",
+    "networks_in",
     "parse_layout",
     "prepare_for_attack",
     "read_description",
     "resolve_model",
+    "resolve_source",
     "save_checkpoint",
     "sketch_network",
     "wrap",

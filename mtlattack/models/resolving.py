@@ -16,6 +16,8 @@ from mtlattack.models.state_dicts import load_weights
 from mtlattack.models.wrapping import WrappedModel, are_tasks
 from mtlattack.models.zoo import create_model
 
+# What `resolve_source` makes of models: no modules to import a factory from.
+SOURCES = ("ens", "sgm", "ghost")
 _WEIGHTS_ALONE = (".pt", ".pth", ".ckpt", ".bin")
 
 
@@ -26,6 +28,10 @@ def resolve_model(model: str, checkpoint: Path | None = None) -> tuple[nn.Module
     with weights, see `load_weights`: those of the module inside if the factory wraps one. InputError says what is
     wrong with any of them.
     """
+    if model.partition(":")[0].partition("@")[0] in SOURCES and ":" in model:
+        raise InputError(
+            f"{model} is a source of adversarial images for other models, not to be judged itself; expected a model"
+        )
     if ":" in model:
         return _from_factory(model, checkpoint), model if checkpoint is None else f"{model}@{checkpoint.stem}"
     if model.endswith(_WEIGHTS_ALONE):

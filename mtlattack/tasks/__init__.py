@@ -4,7 +4,9 @@ from mtlattack.tasks.base import LOSS_FLOOR, Task, TaskMap
 from mtlattack.tasks.contradictions import Contradiction, somewhere
 from mtlattack.tasks.curvature import PrincipalCurvature
 from mtlattack.tasks.depth import Depth, DepthEuclidean, InverseDepth
+from mtlattack.tasks.goals import KEEP, Goal
 from mtlattack.tasks.heatmap import EdgeTexture, Heatmap, Keypoints2D, Reshading
+from mtlattack.tasks.joint import JointTask, alone, mean_loss
 from mtlattack.tasks.metric import Metric
 from mtlattack.tasks.model import Model, predict, undisturbed
 from mtlattack.tasks.normals import Normals
@@ -14,13 +16,16 @@ from mtlattack.tasks.regression import Regression
 from mtlattack.tasks.segmentation import Segmentation
 
 __all__ = [
+    "KEEP",
     "LOSS_FLOOR",
     "Contradiction",
     "Depth",
     "DepthEuclidean",
     "EdgeTexture",
+    "Goal",
     "Heatmap",
     "InverseDepth",
+    "JointTask",
     "Keypoints2D",
     "Metric",
     "Model",
@@ -32,8 +37,10 @@ __all__ = [
     "Segmentation",
     "Task",
     "TaskMap",
+    "alone",
     "create_task",
     "list_tasks",
+    "mean_loss",
     "predict",
     "somewhere",
     "task_from_config",

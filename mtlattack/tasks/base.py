@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mtlattack.errors import InputError
+from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.lazily import torch
 from mtlattack.tasks.contradictions import SUM, Array, Contradiction, somewhere
 from mtlattack.tasks.doubts import Doubt
+from mtlattack.tasks.goals import KEEP, Goal, kept
 from mtlattack.tasks.metric import Metric
 from mtlattack.tasks.painting import Painting, paint_scale
 
@@ -48,6 +49,10 @@ class Task(ABC):
     """Whether a stored label needs the attribute `scale`: what its number 1 means in the task's unit."""
     doubtful: ClassVar[tuple[str, ...]] = ()
     """The flags that `doubts` can raise."""
+    goal_forms: ClassVar[tuple[str, ...]] = ()
+    """How the goals of a targeted attack are written that this kind has, beside `keep`."""
+    apart_factor: ClassVar[float] = 1.0
+    """What a mean of `apart` is multiplied by to be in the unit of the first metric."""
 
     @property
     def name(self) -> str:
@@ -166,6 +171,26 @@ class Task(ABC):
     def divergence(self, prediction: Tensor, reference: Tensor) -> Tensor:
         """How far apart two predictions are at each pixel, `[B, H, W]`; non-negative, 0 where they are equal."""
         return (prediction - reference).abs().mean(1)
+
+    def goal(self, text: str) -> Goal:
+        """What a targeted attack leads predictions to: `keep` (the labels), or of the `goal_forms`.
+
+        UnknownNameError for what is written otherwise, InputError for a number that is out of range.
+        """
+        found = Goal(text, kept) if text == KEEP else self.goal_of_kind(text)
+        if found is None:
+            raise UnknownNameError(f"target of {self.name}", text, (KEEP, *self.goal_forms))
+        return found
+
+    def goal_of_kind(self, text: str) -> Goal | None:
+        """A goal that only this kind of task has; None if there is none that is written so."""
+        return None
+
+    def apart(self, labels: Tensor, others: Tensor) -> Tensor:
+        """How far apart two answers in the form of labels are, `[B, H, W]`, in the unit of the first metric over
+        `apart_factor`; no account where one of them is invalid."""
+        difference = (labels - others).abs()
+        return difference.mean(1) if self.target_channels else difference
 
     def labels_of(self, statistics: Array) -> Array:
         """Of statistics `[N, S]` what depends on the labels alone, `[N, K]`, whatever was predicted."""

@@ -39,6 +39,7 @@ class PositiveRegression(Regression):
         return target.nan_to_num(0, 0, 0).clamp_min(0).bool()
 
     stored_invalid: ClassVar[int] = 0
+    positive_factor: ClassVar[bool | None] = True
     doubtful: ClassVar[tuple[str, ...]] = ("wrong-unit", "negative-depth")
 
     def encode(self, values: NDArray[np.float64], valid: NDArray[np.bool_], step: float) -> NDArray[Any]:

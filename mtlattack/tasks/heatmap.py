@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtlattack.errors import InputError
+from mtlattack.lazily import torch
 from mtlattack.tasks.base import check_aligned, is_finite
 from mtlattack.tasks.registry import TASKS
 from mtlattack.tasks.regression import Regression, known
@@ -23,6 +24,7 @@ class Heatmap(Regression):
 
     stored_step: ClassVar[float] = 1 / 65534
     least_step: ClassVar[float] = 1 / 65534
+    positive_factor: ClassVar[bool | None] = False
 
     def valid(self, target: Tensor) -> Tensor:
         return is_finite(target)
@@ -32,6 +34,10 @@ class Heatmap(Regression):
         if values.min() < -step / 2 or values.max() > 1 + step / 2:
             raise InputError(f"values from {values.min():.6g} to {values.max():.6g}, expected 0 to 1")
         return np.where(valid, np.floor(self.clip(values) / step + 0.5), self.stored_invalid).astype(np.uint16)
+
+    def multiplied(self, labels: Tensor, factor: float) -> Tensor:
+        # What is not finite is no label, and must not become one.
+        return torch.where(self.valid(labels), (labels * factor).clamp(0, 1), labels)
 
     def clip(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.clip(values, 0, 1)

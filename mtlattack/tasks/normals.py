@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 from mtlattack.lazily import torch
 from mtlattack.tasks.base import Task, check_aligned, check_target, no_valid_pixel, sum_of_image
 from mtlattack.tasks.contradictions import SUM, Array, Contradiction, Mask, falling, miscounted
+from mtlattack.tasks.goals import Goal, read_turn
 from mtlattack.tasks.metric import Metric, divide
 from mtlattack.tasks.painting import Painting, masked
 from mtlattack.tasks.registry import TASKS
@@ -44,6 +47,7 @@ class Normals(Task):
     kind: ClassVar[str] = "normals"
     stored_dtype: ClassVar[str] = "int8"
     scaled: ClassVar[bool] = False
+    goal_forms: ClassVar[tuple[str, ...]] = ("x-45", "y30", "z180")
     target_channels: ClassVar[tuple[int, ...]] = (3,)
     metric_table: ClassVar[tuple[Metric, ...]] = (
         Metric("angle_mean", "°", False),
@@ -79,10 +83,7 @@ class Normals(Task):
     def statistics(self, prediction: Tensor, target: Tensor) -> Tensor:
         check_aligned(self, prediction, target)
         (target, valid), prediction = _known(target), prediction.contiguous()
-        # atan2 keeps its precision at 0° and 180°, where arccos loses half the digits.
-        sine = _cross_length(prediction, target)
-        angle = torch.rad2deg(torch.atan2(sine, (prediction * target).sum(1)))
-        angle = torch.where(_any_component(prediction), angle, 90.0)
+        angle = torch.where(_any_component(prediction), _angle(prediction, target), 90.0)
         counting = valid.to(angle.dtype)
         # In place: floats compare to 0.0 and 1.0, which a CPU does four times as fast as to bools.
         within = [angle.clone().le_(limit) * counting for limit in _LIMITS]
@@ -138,6 +139,15 @@ class Normals(Task):
         """1 − cosine of the angle between both."""
         return 1 - torch.nn.functional.cosine_similarity(prediction, reference, dim=1, eps=1e-6)
 
+    def goal_of_kind(self, text: str) -> Goal | None:
+        """`y30`: every normal turned by 30° about the axis y, from z to x (x: from y to z; z: from x to y)."""
+        found = read_turn(self.name, text)
+        return None if found is None else Goal(text, partial(_turned, axis="xyz".index(found[0]), angle=found[1]))
+
+    def apart(self, labels: Tensor, others: Tensor) -> Tensor:
+        """The angle between both in degrees."""
+        return _angle(labels, others)
+
     def contradictions(self, statistics: Array, losses: Array) -> Iterator[Contradiction]:
         """Counts within an angle, the sum of angles and the mean of 1 − cos that the histogram does not allow.
 
@@ -173,6 +183,22 @@ def _cosine(prediction: Tensor, target: Tensor) -> Tensor:
     """Of the angle between vectors `[B, 3, H, W]`, `[B, H, W]`; 0 where one has no direction."""
     a, b = _planes(prediction), target
     return (a * b).sum(1) / (_length(a) * _length(b))
+
+
+def _angle(a: Tensor, b: Tensor) -> Tensor:
+    """Between vectors `[B, 3, H, W]`, in degrees, `[B, H, W]`."""
+    # atan2 keeps its precision at 0° and 180°, where arccos loses half the digits.
+    return torch.rad2deg(torch.atan2(_cross_length(a, b), (a * b).sum(1)))
+
+
+def _turned(vectors: Tensor, axis: int, angle: float) -> Tensor:
+    """Vectors `[B, 3, H, W]` turned about a coordinate axis by so many degrees, by the right-hand rule."""
+    sine, cosine = math.sin(math.radians(angle)), math.cos(math.radians(angle))
+    components = list(vectors.unbind(1))
+    first, second = (axis + 1) % 3, (axis + 2) % 3
+    a, b = components[first], components[second]
+    components[first], components[second] = cosine * a - sine * b, sine * a + cosine * b
+    return torch.stack(components, 1)
 
 
 def _length(vectors: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from mtlattack.errors import InputError
 from mtlattack.lazily import torch
 from mtlattack.tasks.base import Task, check_aligned, check_target, no_valid_pixel, sum_of_image
 from mtlattack.tasks.contradictions import ROUNDING, Array, Contradiction, somewhere
+from mtlattack.tasks.goals import Goal, check_factor, read_factor
 from mtlattack.tasks.metric import Metric, divide
 from mtlattack.tasks.tally import Tally, weighted_median
 
@@ -27,6 +28,9 @@ class Regression(Task):
     """
 
     metric_table: ClassVar[tuple[Metric, ...]] = (Metric("l1", "", False),)
+    goal_forms: ClassVar[tuple[str, ...]] = ("x1.5",)
+    positive_factor: ClassVar[bool | None] = None
+    """Whether labels may be multiplied by what is above 0, by what is at least 0 (False), or by anything."""
     stored_unit: ClassVar[str] = ""
     """What a prepared file calls the unit of its numbers times `scale`."""
     stored_step: ClassVar[float] = 0.001
@@ -89,6 +93,18 @@ class Regression(Task):
     def _median(self, values: NDArray[np.float32], counts: NDArray[np.float64]) -> float:
         """The constant with the least headline error, where a channel has these ascending values so often."""
         return weighted_median(values, counts)
+
+    def goal_of_kind(self, text: str) -> Goal | None:
+        """`x1.5`: the labels times 1.5."""
+        factor = read_factor(text)
+        if factor is None:
+            return None
+        check_factor(self.name, text, factor, self.positive_factor)
+        return Goal(text, lambda labels: self.multiplied(labels, factor))
+
+    def multiplied(self, labels: Tensor, factor: float) -> Tensor:
+        """Labels times a factor, as far as the task's range goes."""
+        return labels * factor
 
     def encode(self, values: NDArray[np.float64], valid: NDArray[np.bool_], step: float) -> NDArray[Any]:
         """Values `[H, W, *target_channels]` in the task's unit, where they are `valid`, as stored multiples of `step`.

@@ -14,6 +14,7 @@ from mtlattack.lazily import torch
 from mtlattack.tasks.base import Task, check_aligned, check_target, no_valid_pixel
 from mtlattack.tasks.contradictions import SUM, Array, Contradiction, miscounted, somewhere
 from mtlattack.tasks.doubts import Doubt, best_temperature, doubt_logits
+from mtlattack.tasks.goals import Goal, read_classes
 from mtlattack.tasks.metric import Metric, divide
 from mtlattack.tasks.painting import Painting, class_colours, masked
 from mtlattack.tasks.registry import TASKS
@@ -38,6 +39,8 @@ class Segmentation(Task):
     stored_dtype: ClassVar[str] = "uint8"
     scaled: ClassVar[bool] = False
     doubtful: ClassVar[tuple[str, ...]] = ("logit-scale",)
+    goal_forms: ClassVar[tuple[str, ...]] = ("1->5", "*->5")
+    apart_factor: ClassVar[float] = 100.0
     metric_table: ClassVar[tuple[Metric, ...]] = (
         Metric("miou", "%", True, 100.0),
         Metric("pixel_accuracy", "%", True, 100.0),
@@ -163,6 +166,24 @@ class Segmentation(Task):
         """KL(reference ‖ prediction) of the softmax, in nats."""
         pair = prediction.log_softmax(1), reference.log_softmax(1)
         return torch.nn.functional.kl_div(*pair, reduction="none", log_target=True).sum(1)
+
+    def goal_of_kind(self, text: str) -> Goal | None:
+        """`1->5`, or `1to5` where a shell would take the arrow: pixels of class 1 become 5, the others have no goal;
+        `*->5`: every labelled pixel becomes 5."""
+        found = read_classes(self.name, text, self.classes, self.ignore)
+        if found is None:
+            return None
+        before, after = found
+
+        def of(labels: Tensor) -> Tensor:
+            # The others are not led to their labels: that so many are wrong already would be mended first.
+            return torch.where(labels != self.ignore if before is None else labels == before, after, self.ignore)
+
+        return Goal(text, of)
+
+    def apart(self, labels: Tensor, others: Tensor) -> Tensor:
+        """1 where the classes differ."""
+        return (labels != others).float()
 
     def labels_of(self, statistics: Array) -> Array:
         """Valid pixels, then those of each class in the labels, `[N, 1 + classes]`."""

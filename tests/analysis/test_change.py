@@ -5,8 +5,9 @@ import pytest
 from evaluation_toys import hand_evidence, outcome, random_outcome
 from numpy.typing import ArrayLike
 
-from mtlattack.analysis.change import Change, measure_change, relative_change, resampling_weights, weighted_metrics
+from mtlattack.analysis.change import Change, measure_change, relative_change, weighted_metrics
 from mtlattack.analysis.record import AttackResult, Interval
+from mtlattack.analysis.resampling import resampling_weights
 from mtlattack.evidence import Outcome
 from mtlattack.tasks import Depth, EdgeTexture, Keypoints2D, Segmentation, Task
 

@@ -9,7 +9,8 @@ from evaluation_toys import hand_evidence, outcome
 from torch import Tensor
 
 from mtlattack.analysis import Run
-from mtlattack.analysis.change import resampling_weights, weighted_metrics
+from mtlattack.analysis.change import weighted_metrics
+from mtlattack.analysis.resampling import resampling_weights
 from mtlattack.analysis.skill import constant_metrics, measure_skill
 from mtlattack.evidence import Outcome
 from mtlattack.tasks import Depth, Segmentation

@@ -147,7 +147,7 @@ def test_a_step_rules_passes_in_words_are_its_cost(kind: str) -> None:
     for steps in (1, 7, 20):
         rule = create_step(kind, **({"steps": steps} if "steps" in step_options(kind) else {}))
         assert Cost(*(value_of(count, "K", steps) for count in words)) == rule.cost(1)
-    assert can.gradients == (rule.cost(1).backward > 0) == rule.uses_gradients and not can.targeted
+    assert can.gradients == (rule.cost(1).backward > 0) == rule.uses_gradients and can.targeted
     assert set(can.norms) == set(EPS if rule.norms is None else rule.norms)
 
 
@@ -160,7 +160,7 @@ def test_an_aggregators_passes_in_words_are_its_cost(kind: str) -> None:
         assert value_of(backward, "T", tasks) == aggregator.backward_passes(tasks)
     said = {(0, 0): "", (1, 0): ", 1 forward a run", (30, 30): ", 30 forward and 30 backward a run"}
     assert opening == said[aggregator.opening.forward, aggregator.opening.backward]
-    assert can.gradients and not can.targeted
+    assert can.gradients and can.targeted == (not aggregator.why_no_target())
 
 
 @pytest.mark.parametrize("kind", [*STEPS, *AGGREGATORS])

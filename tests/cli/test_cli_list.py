@@ -51,10 +51,11 @@ def test_attacks_say_what_they_can_and_cost(cli: CommandLine) -> None:
 @pytest.mark.parametrize(
     ("kind", "name", "columns"),
     [
-        ("steps", "apgd", ["any", "yes", "no", "K+1,K"]),
-        ("steps", "square", ["linf", "no", "no", "K+1,0"]),
-        ("aggregators", "signsum", ["any", "yes", "no", "1,T"]),
-        ("aggregators", "relative", ["any", "yes", "no", "1(+1),1"]),
+        ("steps", "apgd", ["any", "yes", "yes", "K+1,K"]),
+        ("steps", "square", ["linf", "no", "yes", "K+1,0"]),
+        ("aggregators", "signsum", ["any", "yes", "yes", "1,T"]),
+        ("aggregators", "relative", ["any", "yes", "yes", "1(+1),1"]),
+        ("aggregators", "dgba", ["any", "yes", "no", "1,1"]),
     ],
 )
 def test_parts_say_what_they_can_and_cost(kind: str, name: str, columns: list[str], cli: CommandLine) -> None:

@@ -65,7 +65,7 @@ def test_numbers_are_those_of_a_run_without(
     assert_equal(evidence, expected)
     assert "cuda_graphs" not in expected.environment
     assert evidence.environment["cuda_graphs"] == {"judge": 2.0, "search": 2.0}
-    # The first three of the four images; the last one, and all four that are fitted on, go through the model itself.
+    # The first three of the four images, and the last one, thrice; all four that are fitted on go through the model.
     assert counting.replays.keys() == {(3, 3, *SIZE)}
 
 

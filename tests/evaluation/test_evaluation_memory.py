@@ -227,7 +227,7 @@ def test_parts_done_before_an_image_that_does_not_fit_are_kept(depths: PreparedD
     assert EvidenceFile(path).done()["attacks/0000"].tolist() == [True, True, True, False]
     roomy = Memory()
     evidence = evaluate(Hungry(roomy), depths, ATTACKS[:1], batch_size=4, path=path)
-    assert roomy.batches[CHECKS:] == [(1, True), (1, False)]  # of the last image alone
+    assert roomy.batches[CHECKS:] == [(4, True), (4, False)]  # of the last image alone, which fills a batch
     assert_equal(evidence, evaluate(Hungry(Memory()), depths, ATTACKS[:1], batch_size=4))
 
 

@@ -126,7 +126,7 @@ def test_bfloat16_is_said_wherever_results_are(trained: MultiTaskNetwork, rooms:
     evidence = evaluate(trained, rooms, [pgd(), create_attack("apgd-dgba", eps=EPS, steps=3)], precision="bfloat16")
     asked, search, agreement = said(evidence)
     assert (asked, search) == ("bfloat16", "bfloat16") and agreement is not None and 0.9 < agreement < 1
-    assert evidence.plan["environment"]["dtype"] == "float32"
+    assert evidence.environment["dtype"] == "float32"
     record = evidence.report().record
     assert record.search_precision == "bfloat16"
     # The point that the search found best is scored once more by the judge.

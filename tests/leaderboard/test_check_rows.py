@@ -85,7 +85,7 @@ def planned(path: str, value: Any) -> Change:
         (planned("data.images", 4), "data.images is 4, there are 3 ids"),
         (planned("seed", 1), "seed: seed is 1, expected 0"),
         (planned("batch_size", 1), "batch_size: batch_size is 1, expected 16"),
-        (planned("environment.dtype", "float16"), "environment.dtype: environment.dtype is 'float16'"),
+        (lambda e: e.environment.update(dtype="float16"), "environment.dtype: environment.dtype is 'float16'"),
         (planned("attacks.2.config.steps", 100), "attacks.2.config.steps: attacks.2.config.steps is 100, the suite"),
         (planned("attacks.2.config.steps", 2.0), "attacks.2.config.steps: Input should be a valid integer"),
         (planned("attacks.2.config.eps", 2 / 255 * (1 + 1e-12)), "attacks.2.config.eps: "),

@@ -9,8 +9,9 @@ from checking_toys import changed
 from command_toys import bad, good, hopeless, of_version, put, without_skill
 from leaderboard_toys import row_of, store
 
-from mtlattack.analysis.change import LOSS_FLOOR, resampling_weights
+from mtlattack.analysis.change import LOSS_FLOOR
 from mtlattack.analysis.report import BOOTSTRAP_SEED
+from mtlattack.analysis.resampling import resampling_weights
 from mtlattack.errors import InputError
 from mtlattack.evidence import Evidence, Outcome
 from mtlattack.leaderboard.board import Board, StoredRow
@@ -143,7 +144,7 @@ def test_other_images_cannot_be_paired(tiny_evidence: Evidence) -> None:
 
 
 def test_cards_and_runs_are_compared_field_by_field(board: Board, stored: StoredRow, tiny_evidence: Evidence) -> None:
-    other = changed(tiny_evidence, lambda e: e.plan["environment"].update(versions={"torch": "0"}))
+    other = changed(tiny_evidence, lambda e: e.environment.update(versions={"torch": "0"}))
     new = store(board.root, *row_of(other, name="other", paper="https://example.org/"))
     found = compare_cards(stored, new)
     assert FieldDifference("model.name", stored.row.model.name, "other") in found

@@ -7,7 +7,7 @@ from checking_toys import changed
 from leaderboard_toys import row_of
 
 from mtlattack.errors import InputError
-from mtlattack.evidence import Evidence
+from mtlattack.evidence import NUMERIC, Evidence, parts_of
 from mtlattack.leaderboard.rows.deriving import record_of
 
 pytestmark = pytest.mark.usefixtures("few_resamples")
@@ -23,6 +23,32 @@ def test_a_run_with_cuda_graphs_may_enter(said: Any, tiny_evidence: Evidence) ->
 def test_nothing_else_of_them(said: Any, tiny_evidence: Evidence) -> None:
     with pytest.raises(Exception, match=r"evidence: environment: cuda_graphs"):
         row_of(changed(tiny_evidence, lambda e: e.environment.update(cuda_graphs=said)))
+
+
+def test_a_run_of_several_parts_may_enter(tiny_evidence: Evidence) -> None:
+    parts = [part | {"shard": f"{number}/2", "threads": number} for number in (1, 2) for part in ran(tiny_evidence)]
+    record = record_of(changed(tiny_evidence, lambda e: e.environment.update(parts=parts)))
+    assert [part["threads"] for part in record.environment["parts"]] == [1, 2]
+
+
+@pytest.mark.parametrize("said", [{"threads": "two"}, {"started": "now"}, {"device": "a\nb"}, {"more": 1}])
+def test_parts_are_said_as_they_are(said: Any, tiny_evidence: Evidence) -> None:
+    parts = [part | said for part in ran(tiny_evidence)]
+    with pytest.raises(InputError, match=rf"evidence: environment: parts.0.{next(iter(said))}"):
+        record_of(changed(tiny_evidence, lambda e: e.environment.update(parts=parts)))
+
+
+def test_evidence_of_earlier_versions_has_its_device_in_the_plan(tiny_evidence: Evidence) -> None:
+    def move(evidence: Evidence) -> None:
+        evidence.plan["environment"] = {key: evidence.environment.pop(key) for key in NUMERIC}
+
+    assert record_of(changed(tiny_evidence, move)) == record_of(tiny_evidence)
+    with pytest.raises(InputError, match="evidence: environment: versions: Field required"):
+        record_of(changed(tiny_evidence, lambda e: [e.environment.pop(key) for key in NUMERIC]))
+
+
+def ran(evidence: Evidence) -> list[dict[str, Any]]:
+    return parts_of(evidence.environment, evidence.plan)
 
 
 @pytest.mark.parametrize("said", [{"depth": {"ratio": 1.0}}, {}, None])

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from mtlattack.analysis.change import Array
+from mtlattack.analysis.resampling import Array
 
 MOST_PERMUTATIONS = 9999
 _SEED = 0

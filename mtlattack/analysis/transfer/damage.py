@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mtlattack.analysis.change import Array, loss_ratio, measure_change, resampling_weights, weighted_metrics
+from mtlattack.analysis.change import loss_ratio, measure_change, weighted_metrics
 from mtlattack.analysis.report import BOOTSTRAP_SEED, RESAMPLES
+from mtlattack.analysis.resampling import Array, Weights, resampling_weights
 from mtlattack.analysis.skill import constant_metrics, measure_skill
 from mtlattack.evidence import Evidence, Outcome
 
@@ -35,7 +36,7 @@ class Victim:
     sources: list[Damage]
 
 
-def weights_for(images: int) -> Array:
+def weights_for(images: int) -> Weights:
     """The resamples of every record: row r draws the same images for all victims, so all differences are paired."""
     return resampling_weights(images, RESAMPLES, BOOTSTRAP_SEED)
 

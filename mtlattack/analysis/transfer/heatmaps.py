@@ -12,7 +12,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from mtlattack.analysis.change import Array
+from mtlattack.analysis.resampling import Array
 from mtlattack.analysis.tables import compact_number
 from mtlattack.analysis.transfer.labels import heading, labels
 from mtlattack.analysis.transfer.record import Matrix, TransferRecord

@@ -8,8 +8,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mtlattack.analysis.change import Array
 from mtlattack.analysis.report import BOOTSTRAP_SEED, RESAMPLES, interval
+from mtlattack.analysis.resampling import Array
 from mtlattack.analysis.transfer.correlation import Pair, permutation_test, spearman
 from mtlattack.analysis.transfer.damage import Damage, Victim, victim_of, weights_for
 from mtlattack.analysis.transfer.pairs import holm, paired_p
@@ -121,8 +121,10 @@ def _mean(values: Array) -> Array:
     counts = defined.sum(-1)
     images = np.divide(np.where(defined, values, 0).sum(-1), counts, out=np.zeros(counts.shape), where=counts > 0)
     weights = weights_for(len(values))
-    drawn = np.einsum("rn,nij->rij", weights, (counts > 0).astype(np.float64))
-    sums = np.einsum("rn,nij->rij", weights, images)
+    rows, columns = counts.shape[1:]
+    drawn, sums = (
+        (weights @ each.reshape(len(values), -1)).reshape(-1, rows, columns) for each in (counts > 0, images)
+    )
     return np.divide(sums, drawn, out=np.full(drawn.shape, np.nan), where=drawn > 0)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.stats import wilcoxon
 
-from mtlattack.analysis.change import Array
+from mtlattack.analysis.resampling import Array
 
 
 def paired_p(differences: Array) -> float:

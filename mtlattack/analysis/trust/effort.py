@@ -30,7 +30,7 @@ def _pairs(run: Finished, key: str) -> list[tuple[Job, Job]]:
     """Attacks that differ in `key` alone, each with that of the next higher value."""
     groups: dict[str, list[Job]] = {}
     for job in run.jobs:
-        if key in job.config and not job.seeks_smallest:
+        if key in job.config and not job.seeks_smallest and not job.targeted:
             rest = {name: value for name, value in job.config.items() if name not in (key, _DERIVED)}
             groups.setdefault(json.dumps(rest, sort_keys=True), []).append(job)
     ordered = [sorted(jobs, key=lambda job: float(job.config[key])) for jobs in groups.values()]

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from mtlattack.analysis.change import Array, bounds
+from mtlattack.analysis.change import bounds
+from mtlattack.analysis.resampling import Array
 from mtlattack.analysis.trust.run import Finished, Job, Sighting
 
 RISE = 0.1
@@ -24,7 +25,7 @@ def loss_without_metric(run: Finished) -> list[Sighting] | None:
 
 def _rise(run: Finished, job: Job, column: int, task: str) -> Array:
     """Relative change of a task's mean loss over the images with valid pixels, `[R]`; NaN where there is none."""
-    weights = run.weights * (run.clean.statistics[task][:, 0] > 0)
-    before, after = weights @ run.clean.losses[:, column], weights @ job.outcome.losses[:, column]
+    valid = run.clean.statistics[task][:, 0] > 0
+    before, after = (run.weights @ (valid * outcome.losses[:, column]) for outcome in (run.clean, job.outcome))
     rise: Array = np.divide(after, before, out=np.full(before.shape, np.nan), where=before > 0) - 1
     return rise

@@ -38,9 +38,9 @@ def _contests(run: Finished, wanted: Callable[[Job], bool]) -> list[tuple[Job, l
     nobody wonders that one step, or a single task's attack, is beaten."""
     found = []
     for jobs in run.by_threat():
-        white_boxes = [job for job in jobs if job.white_box and not job.seeks_smallest]
+        white_boxes = [job for job in jobs if job.white_box and not job.seeks_smallest and not job.targeted]
         if any(job.config.get("steps", 1) > 1 and ":" not in job.name for job in white_boxes):
-            found += [(job, white_boxes) for job in jobs if wanted(job)]
+            found += [(job, white_boxes) for job in jobs if wanted(job) and not job.targeted]
     return found
 
 

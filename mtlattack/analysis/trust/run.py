@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from mtlattack.analysis.change import Array, Change
+from mtlattack.analysis.change import Change
+from mtlattack.analysis.resampling import Array, Weights
 from mtlattack.analysis.skill import Metrics
 from mtlattack.epsilon import threat_text
 from mtlattack.evidence import DIAGNOSTICS, Outcome
@@ -45,6 +46,11 @@ class Job:
         return bool(self.planned.get("white_box", True))
 
     @property
+    def targeted(self) -> bool:
+        """Whether it leads to a target, and not to the highest losses."""
+        return bool(self.config.get("target"))
+
+    @property
     def seeks_smallest(self) -> bool:
         """Whether it looks for the smallest perturbation that does something, and is not to be as strong as it can."""
         return bool(np.isfinite(self.outcome.diagnostics[:, DIAGNOSTICS.index("found")]).any())
@@ -67,7 +73,7 @@ class Finished:
     jobs: Sequence[Job]
     clean: Outcome
     tasks: Mapping[str, Task]
-    weights: Array
+    weights: Weights
     calls: Mapping[str, Any] | None
     clean_metrics: Metrics
     constant: Metrics | None

@@ -20,6 +20,7 @@ class Average(GramAggregator):
     """
 
     kind: ClassVar[str] = "average"
+    ascends_only: ClassVar[str] = ""
 
     def weights(self, gram: Tensor, gradients: TaskGradients) -> Tensor:
         return unit_diagonal(gram)[1]

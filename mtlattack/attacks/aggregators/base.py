@@ -31,11 +31,18 @@ class Aggregator(ABC):
     looks_at_tasks: ClassVar[bool] = True
     # Whether the clean image has no gradient, so that a climb must start elsewhere.
     flat_at_clean: ClassVar[bool] = False
+    # Why its descent leads to no target; empty where `-direction` and `-score` do.
+    ascends_only: ClassVar[str] = "it is stated for losses that rise"
 
     @property
     def name(self) -> str:
         """The name that `create_aggregator` takes."""
         return self.kind
+
+    @classmethod
+    def why_no_target(cls) -> str:
+        """The reason why it leads to no target; empty where it does."""
+        return cls.ascends_only if cls.looks_at_tasks else "it looks at no task"
 
     @property
     def opening(self) -> Cost:
@@ -68,6 +75,9 @@ class Aggregator(ABC):
     @abstractmethod
     def backward_passes(self, num_tasks: int) -> int:
         """Backward passes a step for a model of so many tasks."""
+
+
+NEAREST_FIRST = "its weights 1/L grow without bound for the task that arrives first, and the others are forgotten"
 
 
 class LinearAggregator(Aggregator):

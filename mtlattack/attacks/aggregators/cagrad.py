@@ -6,6 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from mtlattack.attacks.aggregators.base import NEAREST_FIRST
 from mtlattack.attacks.aggregators.gram import GramAggregator
 from mtlattack.attacks.aggregators.nonnegative import Curve, minimise
 from mtlattack.attacks.aggregators.registry import AGGREGATORS
@@ -30,6 +31,7 @@ class CAGrad(GramAggregator):
     """
 
     kind: ClassVar[str] = "cagrad"
+    ascends_only: ClassVar[str] = NEAREST_FIRST
 
     c: float = 0.5
 

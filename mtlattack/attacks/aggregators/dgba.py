@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from mtlattack.attacks.aggregators.base import LinearAggregator, log_score
+from mtlattack.attacks.aggregators.base import NEAREST_FIRST, LinearAggregator, log_score
 from mtlattack.attacks.aggregators.registry import AGGREGATORS
 from mtlattack.tasks import LOSS_FLOOR
 
@@ -18,6 +18,7 @@ class DynamicGradientBalancing(LinearAggregator):
     """
 
     kind: ClassVar[str] = "dgba"
+    ascends_only: ClassVar[str] = NEAREST_FIRST
 
     def weights(self, losses: Tensor) -> Tensor:
         return 1 / losses.clamp_min(LOSS_FLOOR)

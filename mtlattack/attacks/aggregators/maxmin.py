@@ -20,6 +20,7 @@ class MaxMin(ProgramAggregator):
     """
 
     kind: ClassVar[str] = "maxmin"
+    ascends_only: ClassVar[str] = ""
 
     def program(self, gains: Tensor) -> Program:
         return Program(gains=without_absent(gains))

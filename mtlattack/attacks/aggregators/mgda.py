@@ -22,6 +22,7 @@ class MGDA(GramAggregator):
     """
 
     kind: ClassVar[str] = "mgda"
+    ascends_only: ClassVar[str] = ""
 
     def weights(self, gram: Tensor, gradients: TaskGradients) -> Tensor:
         return shortest(gram)

@@ -24,6 +24,7 @@ class MinMax(RememberingAggregator):
     """
 
     kind: ClassVar[str] = "minmax"
+    ascends_only: ClassVar[str] = "it favours the tasks whose losses have risen least, here those nearest their targets"
     relative_to_clean: ClassVar[bool] = True
 
     beta: float = 40.0

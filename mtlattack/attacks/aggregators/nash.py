@@ -27,6 +27,7 @@ class NashMTL(GramAggregator):
     """
 
     kind: ClassVar[str] = "nash"
+    ascends_only: ClassVar[str] = ""
 
     def weights(self, gram: Tensor, gradients: TaskGradients) -> Tensor:
         cosines, inverse = unit_diagonal(gram)

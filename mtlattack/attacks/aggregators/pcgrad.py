@@ -6,6 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from mtlattack.attacks.aggregators.base import NEAREST_FIRST
 from mtlattack.attacks.aggregators.gram import GramAggregator, unit_diagonal
 from mtlattack.attacks.aggregators.registry import AGGREGATORS
 from mtlattack.attacks.gradients import TaskGradients
@@ -23,6 +24,7 @@ class PCGrad(GramAggregator):
     """
 
     kind: ClassVar[str] = "pcgrad"
+    ascends_only: ClassVar[str] = NEAREST_FIRST
 
     def weights(self, gram: Tensor, gradients: TaskGradients) -> Tensor:
         tasks = gram.shape[1]

@@ -28,6 +28,7 @@ class Protected(NamedByTask, ProgramAggregator):
     """
 
     kind: ClassVar[str] = "protected"
+    ascends_only: ClassVar[str] = "it spares tasks by their own losses: give those that are to stay the target 'keep'"
     relative_to_clean: ClassVar[bool] = True
 
     def tasks(self, names: Sequence[str]) -> tuple[str, ...]:

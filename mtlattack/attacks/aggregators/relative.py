@@ -21,6 +21,7 @@ class Relative(LinearAggregator):
     """
 
     kind: ClassVar[str] = "relative"
+    ascends_only: ClassVar[str] = ""
     relative_to_clean: ClassVar[bool] = True
 
     def weights(self, losses: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from mtlattack.attacks.aggregators.base import Aggregator, log_score
+from mtlattack.attacks.aggregators.base import NEAREST_FIRST, Aggregator, log_score
 from mtlattack.attacks.aggregators.gram import unit_gradients
 from mtlattack.attacks.aggregators.registry import AGGREGATORS
 from mtlattack.attacks.gradients import TaskGradients
@@ -28,6 +28,7 @@ class SelfAttention(Aggregator):
     """
 
     kind: ClassVar[str] = "saga"
+    ascends_only: ClassVar[str] = NEAREST_FIRST
 
     rate: float = 0.1
     sharpness: float = 1.0

@@ -15,6 +15,7 @@ class SignSum(Aggregator):
     """Follow Σ_i sign ∇L_i (SIGN-SUM of arXiv 2305.12066); needs the gradients apart, so T backward passes a step."""
 
     kind: ClassVar[str] = "signsum"
+    ascends_only: ClassVar[str] = ""
 
     def direction(self, gradients: TaskGradients) -> Tensor:
         votes = torch.zeros(())

@@ -23,6 +23,7 @@ class SelectiveAttack(NamedByTask, LinearAggregator):
     """
 
     kind: ClassVar[str] = "smta"
+    ascends_only: ClassVar[str] = "it spares tasks by their own losses: give those that are to stay the target 'keep'"
     relative_to_clean: ClassVar[bool] = True
 
     spare: float = 1.0

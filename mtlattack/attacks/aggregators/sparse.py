@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 from torch import Tensor
 
-from mtlattack.attacks.aggregators.base import LinearAggregator, log_score
+from mtlattack.attacks.aggregators.base import NEAREST_FIRST, LinearAggregator, log_score
 from mtlattack.attacks.aggregators.program import ProgramAggregator, solved, without_absent
 from mtlattack.attacks.aggregators.registry import AGGREGATORS
 from mtlattack.attacks.gradients import TaskGradients
@@ -26,6 +26,7 @@ class Sparse(LinearAggregator):
     """
 
     kind: ClassVar[str] = "sparse"
+    ascends_only: ClassVar[str] = NEAREST_FIRST
     norms: ClassVar[tuple[str, ...] | None] = ("linf", "l0")
 
     share: float = 0.1
@@ -54,6 +55,7 @@ class SparseMaxMin(ProgramAggregator):
     """
 
     kind: ClassVar[str] = "sparse-maxmin"
+    ascends_only: ClassVar[str] = ""
     norms: ClassVar[tuple[str, ...] | None] = ("linf", "l0")
 
     share: float = 0.1
@@ -76,6 +78,7 @@ class Regional(ProgramAggregator):
     """
 
     kind: ClassVar[str] = "regional"
+    ascends_only: ClassVar[str] = ""
 
     share: float = 0.1
     grid: int = 8

@@ -28,6 +28,7 @@ class TaskOriented(GramAggregator):
     """
 
     kind: ClassVar[str] = "ta-moo"
+    ascends_only: ClassVar[str] = "it favours the tasks whose losses have risen least, here those nearest their targets"
 
     gamma: float = 1.0
     goal: float = 1.0

@@ -14,6 +14,7 @@ class Total(LinearAggregator):
     """Ascend Σ_i L_i; the task with the largest gradients dominates (TOTAL of arXiv 2305.12066)."""
 
     kind: ClassVar[str] = "total"
+    ascends_only: ClassVar[str] = ""
 
     def weights(self, losses: Tensor) -> Tensor:
         return torch.ones_like(losses)

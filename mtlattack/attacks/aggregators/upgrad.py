@@ -6,6 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from mtlattack.attacks.aggregators.base import NEAREST_FIRST
 from mtlattack.attacks.aggregators.gram import GramAggregator, unit_diagonal
 from mtlattack.attacks.aggregators.nonnegative import minimise, quadratic
 from mtlattack.attacks.aggregators.registry import AGGREGATORS
@@ -26,6 +27,7 @@ class UPGrad(GramAggregator):
     """
 
     kind: ClassVar[str] = "upgrad"
+    ascends_only: ClassVar[str] = NEAREST_FIRST
 
     def weights(self, gram: Tensor, gradients: TaskGradients) -> Tensor:
         cosines, inverse = unit_diagonal(gram)

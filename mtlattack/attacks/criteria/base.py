@@ -17,6 +17,8 @@ class Criterion(ABC):
     loss, which must be non-negative and the same at any `progress`, takes the place of the task's own in everything.
     """
 
+    # Whether it makes sense of losses that are to fall, toward a target.
+    descends: ClassVar[bool] = False
     kind: ClassVar[str]
     judges: ClassVar[bool] = False
 

@@ -31,6 +31,7 @@ class DLR(Criterion):
 
     kind: ClassVar[str] = "dlr"
     judges: ClassVar[bool] = True
+    descends: ClassVar[bool] = True
 
     def loss(self, task: Task, prediction: Tensor, target: Tensor, progress: float) -> Tensor:
         if not isinstance(task, Segmentation):

@@ -14,7 +14,7 @@ from mtlattack.evaluation.calls import compare_calls
 from mtlattack.evaluation.crafting import no_autocast
 from mtlattack.evaluation.environment import describe_model
 from mtlattack.evaluation.preparation import Preparation, prepare
-from mtlattack.models import Layout
+from mtlattack.models import Layout, networks_in
 from mtlattack.tasks import Model, TaskMap
 
 
@@ -27,6 +27,7 @@ class Party:
     prepared: Preparation
     description: dict[str, Any]
     calls: dict[str, Any] | None
+    networks: int = 1
 
     def targets(self, batch: Batch) -> dict[str, Tensor]:
         """Labels of its own tasks alone."""
@@ -79,7 +80,9 @@ def join(name: str, model: Model, labelled: TaskMap, first: Batch, resize: bool)
             prepared = replace(prepared, judge=seen, search=seen)
         calls = compare_calls(prepared.judge, first.images, {task: first.targets[task] for task in tasks})
     description = describe_model(model, name) | {"tasks": list(tasks), "sharing": _sharing(model, list(tasks))}
-    return Party(name, tasks, prepared, description | ({"input_size": list(size)} if size else {}), calls)
+    return Party(
+        name, tasks, prepared, description | ({"input_size": list(size)} if size else {}), calls, networks_in(model)
+    )
 
 
 def common_tasks(parties: Iterable[Party]) -> TaskMap:

@@ -23,7 +23,10 @@ class Shot:
     def planned(self, victim: Party, data: PreparedDataset) -> dict[str, Any]:
         """What the plan of a victim's evidence says of it: made on another model it is called `<attack>@<source>`, and
         is no white-box attack."""
+        # An ensemble's pass is one of each of its networks.
         (entry,) = plan_attacks([self.attack], len(self.source.tasks), self.source.prepared, data)
+        for passes in ("forward_passes", "backward_passes"):
+            entry[passes] *= self.source.networks
         if self.source.name == victim.name or is_floor(self.attack):
             return entry
         config = entry["config"] | {"name": f"{self.attack.name}@{self.source.name}"}

@@ -16,9 +16,9 @@ from mtlattack.data import PreparedDataset
 from mtlattack.devices import choose_device
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.evaluation.crafting import first_images
-from mtlattack.evaluation.environment import circumstances
+from mtlattack.evaluation.environment import circumstances, numeric_environment
+from mtlattack.evaluation.opening import evidence_at
 from mtlattack.evaluation.plan import make_plan
-from mtlattack.evaluation.runner import evidence_at
 from mtlattack.evaluation.transfers.alike import BetweenModels, BetweenTasks, Comparison, finish
 from mtlattack.evaluation.transfers.parties import Party, common_tasks, join, left_out
 from mtlattack.evaluation.transfers.shooting import shoot_all
@@ -26,6 +26,7 @@ from mtlattack.evaluation.transfers.shots import Shot, shots_between_models, sho
 from mtlattack.evidence import AgreementFile
 from mtlattack.files import write_json
 from mtlattack.locking import held
+from mtlattack.models import SourceModel
 from mtlattack.tasks import Model
 
 Models = Mapping[str, Model]
@@ -95,6 +96,7 @@ def transfer_between_tasks(
     """
     if not models:
         raise InputError("there is no model to make images on")
+    _together(models, models)
     for attack in attacks.values():
         _check_attack(attack)
     chosen = choose_device(device)
@@ -132,7 +134,7 @@ def _carry_out(
     fresh: bool,
 ) -> Transfer:
     """Do what is not done yet, and read all of it."""
-    plans = _plans(shots, parties, data, batch_size, device)
+    plans = _plans(shots, parties, data, batch_size)
     folders = _folders(list(shots))
     plan = {
         **what,
@@ -146,7 +148,11 @@ def _carry_out(
             files = {
                 name: stack.enter_context(
                     evidence_at(
-                        folder / folders[name] / EVIDENCE, plans[name], _environment(parties[name]), data.ids, fresh
+                        folder / folders[name] / EVIDENCE,
+                        plans[name],
+                        _environment(parties[name], device),
+                        data.ids,
+                        fresh,
                     )
                 )
                 for name in shots
@@ -161,13 +167,12 @@ def _carry_out(
 
 def _plans(
     shots: Mapping[str, list[Shot]], parties: Mapping[str, Party], data: PreparedDataset, batch_size: int,
-    device: torch.device,
 ) -> dict[str, dict[str, Any]]:  # fmt: skip
     """The plan of each victim's run; what they have in common is found once."""
     first = next(iter(shots))
     shared = make_plan(
         parties[first].prepared.judge, data, [], name=first, suite=None, ensembles=[],
-        preparation=parties[first].prepared, batch_size=batch_size, device=device, seed=shots[first][0].attack.seed,
+        preparation=parties[first].prepared, batch_size=batch_size, seed=shots[first][0].attack.seed,
     )  # fmt: skip
     plans = {}
     for name, own in shots.items():
@@ -197,7 +202,11 @@ def _together(sources: Models, victims: Models) -> dict[str, Model]:
         raise InputError("there is no source to make images on")
     if not victims:
         raise InputError("there is no victim to judge images on")
-    for name in victims:
+    for name, victim in victims.items():
+        if isinstance(victim, SourceModel):
+            raise InputError(
+                f"{name} is a source of images alone, expected a model to be judged; name one with --victim"
+            )
         if name in sources and sources[name] is not victims[name]:
             raise InputError(f"a source and a victim are both called {name!r}, but are two models; rename one")
     return {**sources, **victims}
@@ -208,8 +217,12 @@ def _check_attack(attack: Attack) -> None:
         raise InputError(f"{attack} cannot be transferred: expected one attack whose images are made batch by batch")
 
 
-def _environment(party: Party) -> dict[str, Any]:
-    return circumstances() | {"precision_asked": "float32", "sign_agreement": None, "calls": party.calls}
+def _environment(party: Party, device: torch.device) -> dict[str, Any]:
+    return (
+        numeric_environment(device)
+        | circumstances()
+        | {"precision_asked": "float32", "sign_agreement": None, "calls": party.calls}
+    )
 
 
 def _folders(names: Iterable[str]) -> dict[str, str]:

@@ -10,18 +10,22 @@ way: xz spends less on a zero than an index costs (a bit for each count 0.4 % mo
 negatives, which follow from the other counts, would save 3 %.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from mtlattack.errors import InputError
-from mtlattack.evidence import Evidence, tasks_of_plan
+from mtlattack.evidence import ARRIVAL, Evidence, job_names, targets_of, tasks_of_plan
 from mtlattack.evidence.packing.sealed import seal, unseal
 from mtlattack.evidence.packing.stacking import (
+    ARRIVALS,
     array_names,
     constant_names,
     stack,
+    stack_arrivals,
     stack_constant,
     unstack,
+    unstack_arrivals,
     unstack_constant,
     values_of,
 )
@@ -53,7 +57,7 @@ def pack(evidence: Evidence) -> bytes:
         "ids": evidence.ids,
     }
     try:
-        arrays = stack(evidence.tasks, [evidence.clean, *evidence.attacked])
+        arrays = stack(evidence.tasks, [evidence.clean, *evidence.attacked]) | stack_arrivals(evidence.attacked)
         data = seal(document, arrays | stack_constant(evidence.constant or {}))
         if len(data) > MOST_BYTES:
             raise InputError(
@@ -104,10 +108,16 @@ def _unpack(data: bytes) -> Evidence:
     if not isinstance(document["environment"], dict):
         raise InputError("environment is no object")
     tasks, jobs = _tasks(plan), 1 + len(plan["attacks"])
-    if (values := values_of(tasks, jobs + has_constant, len(ids))) > MOST_VALUES:
+    targets = targets_of(plan)
+    values = values_of(tasks, jobs + has_constant, len(ids)) + len(targets) * len(ids) * len(tasks) * len(ARRIVAL)
+    if values > MOST_VALUES:
         raise InputError(f"plan and ids ask for {values:,} numbers, at most {MOST_VALUES:,} are allowed")
-    _check_keys("this", arrays, array_names(tasks) + (constant_names(tasks) if has_constant else []))
+    wanted = array_names(tasks) + (constant_names(tasks) if has_constant else []) + ([ARRIVALS] if targets else [])
+    _check_keys("this", arrays, wanted)
     clean, *attacked = unstack(arrays, tasks, jobs, len(ids))
+    for name, arrival in zip(targets, unstack_arrivals(arrays, tasks, targets, len(ids)), strict=True):
+        place = job_names(plan).index(name) - 1
+        attacked[place] = replace(attacked[place], arrival=arrival)
     constant = unstack_constant(arrays, tasks, len(ids)) if has_constant else None
     return Evidence(plan, document["environment"], ids, tasks, clean, attacked, constant)
 

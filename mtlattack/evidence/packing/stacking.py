@@ -12,6 +12,7 @@ With J jobs (`clean` first), N images, T tasks, and S statistics of a task:
 | statistics/<task>/counts | uint8 | [P, J, N, C] | the C columns that do, lowest byte first: Σₚ 256ᵖ·counts[p] |
 | statistics/<task>/sums | float32 | [J, N, S − C] | the other columns |
 
+Where attacks have a target (J' of them) there is `arrival`, float64 [J', N, T, A], columns ARRIVAL, NaN without a goal.
 The statistics of the best constant answers are one job more, under `constant/<task>/…`, with J = 1.
 """
 
@@ -22,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtlattack.errors import InputError
-from mtlattack.evidence import DIAGNOSTICS, NORMS, Outcome
+from mtlattack.evidence import ARRIVAL, DIAGNOSTICS, NORMS, Outcome
 from mtlattack.tasks import TaskMap
 
 Arrays = dict[str, NDArray[Any]]
@@ -31,6 +32,7 @@ Arrays = dict[str, NDArray[Any]]
 _MOST_PLANES = 4
 _FIXED = ("losses", "perturbation", "diagnostics", "seconds")
 _STATISTICS, _CONSTANT = "statistics", "constant"
+ARRIVALS = "arrival"
 _PARTS = ("counted", "counts", "sums")
 
 
@@ -53,6 +55,12 @@ def stack_constant(constant: Mapping[str, NDArray[np.float64]]) -> Arrays:
     for name, values in constant.items():
         arrays |= _split(f"{_CONSTANT}/{name}", values[None])
     return arrays
+
+
+def stack_arrivals(outcomes: Sequence[Outcome]) -> Arrays:
+    """How far those of the outcomes have come that had a target, as an array if there are any."""
+    arrivals = [outcome.arrival for outcome in outcomes if outcome.arrival is not None]
+    return {ARRIVALS: np.stack(arrivals)} if arrivals else {}
 
 
 def array_names(tasks: TaskMap) -> list[str]:
@@ -105,6 +113,20 @@ def unstack_constant(arrays: Mapping[str, NDArray[Any]], tasks: TaskMap, images:
         name: _joined(arrays, f"{_CONSTANT}/{name}", len(task.statistics_names), 1, images)[0]
         for name, task in tasks.items()
     }
+
+
+def unstack_arrivals(
+    arrays: Mapping[str, NDArray[Any]], tasks: TaskMap, targets: Mapping[str, Mapping[str, str]], images: int
+) -> list[NDArray[np.float64]]:
+    """What `stack_arrivals` made an array of, by the plan's targets; InputError as `unstack`, and for numbers without a
+    goal or a goal without numbers."""
+    if not targets:
+        return []
+    values = _checked(arrays, ARRIVALS, np.float64, (len(targets), images, len(tasks), len(ARRIVAL)))
+    goals = np.array([[isinstance(target, dict) and name in target for name in tasks] for target in targets.values()])
+    if not np.array_equal(np.isfinite(values), np.broadcast_to(goals[:, None, :, None], values.shape)):
+        raise InputError(f"{ARRIVALS} has values that are not finite, or that no target asks for")
+    return list(values.astype(np.float64))
 
 
 def _split(place: str, values: NDArray[np.float64]) -> Arrays:

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from mtlattack.analysis import Interval
-from mtlattack.analysis.change import Array, Change
+from mtlattack.analysis.change import Change
 from mtlattack.analysis.report import Analysis, analyse, interval
+from mtlattack.analysis.resampling import Array
 from mtlattack.analysis.skill import Skill
 from mtlattack.errors import InputError
 from mtlattack.evidence import Evidence

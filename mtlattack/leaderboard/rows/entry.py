@@ -11,7 +11,7 @@ from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.evaluation import Suite, list_suites
 from mtlattack.evaluation.members import expand
 from mtlattack.evidence import Evidence
-from mtlattack.leaderboard.rows.plan import Plan, PlannedSuite, check_evidence
+from mtlattack.leaderboard.rows.plan import Plan, PlannedSuite, check_evidence, ran_on
 from mtlattack.leaderboard.suites import has_board, shipped_suite, suite_tasks
 from mtlattack.tasks import Task
 
@@ -86,7 +86,7 @@ def _data_problems(plan: Plan, evidence: Evidence, suite: Suite) -> Iterator[str
         ("data.split", plan.data.split, suite.split),
         ("seed", plan.seed, suite.seed),
         ("batch_size", plan.batch_size, suite.batch_size),
-        ("environment.dtype", plan.environment.dtype, "float32"),
+        *(("environment.dtype", part.dtype, "float32") for part in ran_on(evidence)),
     ):
         if value != expected:
             yield f"{field} is {value!r}, expected {expected!r}"

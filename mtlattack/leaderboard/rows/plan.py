@@ -5,7 +5,7 @@ from typing import Any, Literal
 from pydantic import AwareDatetime, ConfigDict, Field
 
 from mtlattack.errors import InputError
-from mtlattack.evidence import Evidence
+from mtlattack.evidence import NUMERIC, Evidence, parts_of
 from mtlattack.leaderboard.rows.schema import Count, Items, Label, Name, Nonnegative, Part, Sha256, Share, Text
 from mtlattack.schemas import validate
 
@@ -100,7 +100,8 @@ class Plan(Part):
     preparation: PlannedPreparation
     seed: int = Field(ge=0)
     batch_size: int = Field(ge=1)
-    environment: NumericEnvironment
+    # Where the evidence's own environment says nothing of it: that of earlier versions.
+    environment: NumericEnvironment | None = None
     # Not in evidence of format 2, which knew no skill.
     constants: dict[Name, Items[float]] | None = None
 
@@ -116,8 +117,16 @@ class Calls(Part):
     looks: dict[Name, dict[Name, float]] | None = None
 
 
+class Piece(NumericEnvironment):
+    """One of several parts that a run was made in: a shard, or what was done on another machine."""
+
+    started: AwareDatetime = Field(strict=False)
+    system: Label
+    shard: Label | None = None
+
+
 class Circumstances(Part):
-    """When, on what system, by what command."""
+    """When, on what system, by what command, and what else than the plan can change a number."""
 
     started: AwareDatetime = Field(strict=False)
     system: Label
@@ -129,12 +138,28 @@ class Circumstances(Part):
     calls: Calls | None
     # Only of a run that was asked for them.
     cuda_graphs: dict[Literal["judge", "search"], Nonnegative | None] | None = None
+    # Only of a run that was made in several; all of what is numeric stands in the plan of evidence of earlier versions.
+    parts: Items[Piece] = Field(default_factory=list)
+    versions: dict[Name, Label] | None = None
+    device: Label | None = None
+    dtype: Name | None = None
+    tf32: bool | None = None
+    threads: Count | None = None
+    cpu_capability: Label | None = None
+
+
+def ran_on(evidence: Evidence) -> list[NumericEnvironment]:
+    """What each part of a run was made on, one for most; InputError names what is missing."""
+    parts = parts_of(evidence.environment, evidence.plan)
+    numeric = [{key: part[key] for key in NUMERIC if key in part} for part in parts]
+    return [validate(NumericEnvironment, part, "evidence: environment: ") for part in numeric]
 
 
 def check_evidence(evidence: Evidence) -> Plan:
     """The plan of submitted evidence; InputError names what in it, or in its circumstances, is wrong."""
     plan = validate(Plan, evidence.plan, "evidence: plan: ")
     validate(Circumstances, evidence.environment, "evidence: environment: ")
+    ran_on(evidence)
     if plan.suite is None:
         raise InputError("evidence: plan: suite: the run was outside a suite, expected one of the leaderboard's")
     if not plan.attacks:

@@ -8,7 +8,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mtlattack.analysis.change import Array, loss_ratio
+from mtlattack.analysis.change import loss_ratio
+from mtlattack.analysis.resampling import Array
 from mtlattack.evidence import DIAGNOSTICS, Outcome
 from mtlattack.tasks import TaskMap
 

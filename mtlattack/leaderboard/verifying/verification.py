@@ -16,12 +16,12 @@ from mtlattack.data import PreparedDataset, load_dataset
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.evaluation import evaluate
 from mtlattack.evaluation.members import expand
-from mtlattack.evidence import Evidence
+from mtlattack.evidence import NUMERIC, Evidence
 from mtlattack.leaderboard.board import StoredRow
 from mtlattack.leaderboard.ledger import Event
 from mtlattack.leaderboard.records import headline_eps, levels_of
 from mtlattack.leaderboard.rows.entry import check_entry
-from mtlattack.leaderboard.rows.plan import check_evidence
+from mtlattack.leaderboard.rows.plan import check_evidence, ran_on
 from mtlattack.leaderboard.suites import shipped_suite
 from mtlattack.leaderboard.verifying.agreement import Pair, attacked_differences, clean_differences, rows_of
 from mtlattack.leaderboard.verifying.belonging import check_data_of, check_model_of, check_row_of
@@ -39,7 +39,7 @@ class Verification:
     """What came of verifying a row: the nonce, the images that follow from it, the threats, and what was compared.
 
     `thorough` is whether every attack of the suite at the headline ε met IMAGES of the images, or all there are;
-    `environment` is what the verifier ran on, as in the plan of any run.
+    `environment` is what the verifier ran on, as in the evidence of any run.
     """
 
     row: str
@@ -105,8 +105,8 @@ def verify_row(
         device=device,
         seed=plan.seed,
     )
-    environment = found.plan["environment"]
-    arithmetic = arithmetic_of(tf32=plan.environment.tf32 or environment["tf32"], search=search)
+    environment = {key: found.environment[key] for key in NUMERIC}
+    arithmetic = arithmetic_of(tf32=environment["tf32"] or any(part.tf32 for part in ran_on(evidence)), search=search)
     clean = Pair(rows_of(evidence.clean, rows), found.clean)
     pairs = [Pair(rows_of(evidence.attacked[p], rows), f) for p, f in zip(jobs, found.attacked, strict=True)]
     return Verification(

@@ -1,0 +1,65 @@
+"""Targets: what the predictions of an attacked image are led to, in place of merely away from the truth."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from mtlattack.attacks.aggregators.base import Aggregator
+from mtlattack.attacks.criteria.base import Criterion
+from mtlattack.attacks.problem import Problem
+from mtlattack.errors import InputError, UnknownNameError
+from mtlattack.tasks import KEEP, Goal, TaskMap, alone
+
+# By task what its goal is written as: {"segmentation": "1->5", "depth": "x1.5"}.
+Target = Mapping[str, str]
+
+
+class TargetError(InputError):
+    """An attack leads to no target."""
+
+
+def check_target(target: Target, aggregator: Aggregator, criterion: Criterion | None) -> None:
+    """InputError for a target that is none, TargetError for parts of an attack that lead to none."""
+    _check_shape(target)
+    reason = aggregator.why_no_target()
+    if reason:
+        raise TargetError(
+            f"{aggregator.kind} leads to no target: {reason}; expected one of total, single:<task>, "
+            "relative, signsum, average, mgda, nash, maxmin, sparse-maxmin, regional"
+        )
+    if criterion is not None and not criterion.descends:
+        raise TargetError(f"{criterion.kind} weights pixels by what is still right, which leads to no target")
+
+
+def goals_of(target: Target, tasks: TaskMap) -> dict[str, Goal]:
+    """The goals by task, in the order of a model's tasks; UnknownNameError for a task that the model lacks or a goal
+    that its kind lacks, InputError for a number out of range."""
+    _check_shape(target)
+    for name in target:
+        if name not in tasks:
+            raise UnknownNameError("task of the target", name, tasks)
+    return {name: alone(task).goal(target[name]) for name, task in tasks.items() if name in target}
+
+
+def _check_shape(target: object) -> None:
+    pairs = list(target.items()) if isinstance(target, Mapping) else []
+    if not pairs or not all(isinstance(part, str) for pair in pairs for part in pair):
+        raise InputError(f"target {target!r}, expected a text by task, as {{'segmentation': '1->5', 'depth': 'x1.5'}}")
+
+
+def led(problem: Problem, goals: Mapping[str, Goal]) -> Problem:
+    """The problem of the tasks that have a goal, with their goals for labels."""
+    return replace(
+        problem,
+        tasks={name: problem.tasks[name] for name in goals},
+        targets={name: goal.of(problem.targets[name]) for name, goal in goals.items()},
+    )
+
+
+def kept_of(target: Target) -> list[str]:
+    """The tasks that are not to become worse."""
+    return [name for name, goal in target.items() if goal == KEEP]
+
+
+def target_text(target: Target) -> str:
+    """As it is read: `segmentation 1->5, depth x1.5`."""
+    return ", ".join(f"{task} {goal}" for task, goal in target.items())
