@@ -21,7 +21,7 @@ from mtlattack.evaluation import evaluate as evaluate_anywhere
 from mtlattack.evaluation import transfer as transfer_anywhere
 from mtlattack.evaluation import transfer_between_tasks as between_tasks_anywhere
 from mtlattack.evaluation.preparation import prepare
-from mtlattack.models import create_model
+from mtlattack.models import EnsembleSource, create_model
 
 evaluate = partial(evaluate_anywhere, device="cpu", batch_size=2)
 transfer = partial(transfer_anywhere, device="cpu", batch_size=2)
@@ -328,3 +328,15 @@ def test_folders_of_models_never_meet(network: Toy, data: PreparedDataset) -> No
     done = transfer(models, None, small, create_attack("fgsm-total", eps=8 / 255))
     folders = set(done.plan["folders"].values())
     assert len(folders) == 4 and all("/" not in folder and folder.strip(".") for folder in folders)
+
+
+def test_an_ensemble_is_a_source_and_no_victim(network: Toy, other: Toy, data: PreparedDataset) -> None:
+    source = EnsembleSource({"a": network, "b": other})
+    done = transfer({"ens:a+b": source}, {"a": network}, data, ATTACK)
+    (matrix,) = done.record().matrices
+    floor, made, own = done.runs["a"].plan["attacks"]
+    assert made["config"]["name"] == "apgd-relative@ens:a+b" and floor["forward_passes"] == 1
+    assert (made["forward_passes"], made["backward_passes"]) == (2 * own["forward_passes"], 2 * own["backward_passes"])
+    assert matrix.cells[0][0].log_ratio.value > matrix.noise_log[0].value  # type: ignore[operator]
+    with pytest.raises(InputError, match="ens:a.b is a source of images alone"):
+        transfer({"ens:a+b": source}, None, data, ATTACK)
