@@ -47,7 +47,7 @@ def other(board: Board, other_evidence: Evidence) -> StoredRow:
 
 def drawn(outcome: Outcome, images: list[int]) -> Outcome:
     """The outcome on a list of images, with repetitions."""
-    return Outcome(*(x[images] if not isinstance(x, dict) else {k: v[images] for k, v in x.items()}
+    return Outcome(*(x if x is None else x[images] if not isinstance(x, dict) else {k: v[images] for k, v in x.items()}
                      for x in vars(outcome).values()))  # fmt: skip
 
 
