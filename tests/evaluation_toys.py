@@ -1,9 +1,12 @@
 """A tiny untrained network, models that misbehave, and evidence made by hand."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
@@ -29,6 +32,38 @@ def tiny_network(tasks: TaskMap, seed: int = 0) -> MultiTaskNetwork:
         return create_network({"tasks": [task.config() for task in tasks.values()], **TINY}).eval()
 
 
+class Little(nn.Module):
+    """A convolution, a batch norm and a head a task: what a runner needs of a network, made ready in no time."""
+
+    def __init__(self, tasks: TaskMap, seed: int = 0) -> None:
+        super().__init__()
+        self.tasks = tasks
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.stem = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU())
+            self.heads = nn.ModuleDict({name: nn.Conv2d(8, task.channels, 1) for name, task in tasks.items()})
+        self.eval()
+
+    def forward(self, images: Tensor) -> dict[str, Tensor]:
+        features = self.stem(images)
+        return {name: head(features) for name, head in self.heads.items()}
+
+
+def every_fourth_pixel(source: Path, path: Path) -> Path:
+    """A copy of a prepared file with a quarter of its rows and columns."""
+    shutil.copy(source, path)
+    with h5py.File(path, "r+") as file:
+        for side in ("height", "width"):
+            file.attrs[side] //= 4
+        for split in file.values():
+            for name, stored in list(split.items()):
+                if stored.ndim > 1:
+                    values, attributes = stored[:, ::4, ::4], dict(stored.attrs)
+                    del split[name]
+                    split.create_dataset(name, data=values).attrs.update(attributes)
+    return path
+
+
 # Calls before the first batch: two images and their negatives, one by one, by the copy that is compared with and by the
 # folded one, and torch.fx's trace between; then a batch twice, two of its images alone, and one for its gradient.
 PREPARING = 14
@@ -48,7 +83,7 @@ class Calls:
 class Fickle(nn.Module):
     """Counts its calls, raises when told so, and predicts NaN for task `spoil` on images that were attacked."""
 
-    def __init__(self, network: MultiTaskNetwork, fail_at: int = -1, spoil: str = "") -> None:
+    def __init__(self, network: MultiTaskNetwork | Little, fail_at: int = -1, spoil: str = "") -> None:
         super().__init__()
         self.network, self.tasks, self.spoil = network, network.tasks, spoil
         self.calls = Calls(fail_at=fail_at)

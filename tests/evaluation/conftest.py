@@ -1,9 +1,9 @@
-"""Rendered rooms, a tiny network for them, and one that ships."""
+"""Rendered rooms, every fourth pixel of them with a network of two layers, and a network that ships."""
 
 from pathlib import Path
 
 import pytest
-from evaluation_toys import tiny_network
+from evaluation_toys import Little, every_fourth_pixel
 
 from mtlattack.data import Batch, PreparedDataset, join_batches, load_dataset, write_rooms
 from mtlattack.models import MultiTaskNetwork, create_model
@@ -14,14 +14,20 @@ def rooms_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_rooms(tmp_path_factory.mktemp("rooms") / "rooms.h5", "test", 4)
 
 
-@pytest.fixture
-def network(rooms_path: Path) -> MultiTaskNetwork:
-    return tiny_network(load_dataset(rooms_path).tasks)
+@pytest.fixture(scope="session")
+def small_path(rooms_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The four rooms, 24×32 pixels each."""
+    return every_fourth_pixel(rooms_path, tmp_path_factory.mktemp("small") / "rooms.h5")
 
 
 @pytest.fixture
-def data(rooms_path: Path, network: MultiTaskNetwork) -> PreparedDataset:
-    return load_dataset(rooms_path, tasks=network.tasks, limit=4)
+def network(small_path: Path) -> Little:
+    return Little(load_dataset(small_path).tasks)
+
+
+@pytest.fixture
+def data(small_path: Path, network: Little) -> PreparedDataset:
+    return load_dataset(small_path, tasks=network.tasks, limit=4)
 
 
 @pytest.fixture(scope="session")

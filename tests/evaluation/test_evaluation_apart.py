@@ -7,14 +7,13 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from evaluation_toys import assert_equal, tiny_network
+from evaluation_toys import Little, assert_equal
 
 from mtlattack.attacks import create_attack
 from mtlattack.data import PreparedDataset, join_batches
 from mtlattack.errors import InputError
 from mtlattack.evaluation import ImageFile, craft, craft_to, judge, judge_from
 from mtlattack.evaluation import evaluate as evaluate_anywhere
-from mtlattack.models import MultiTaskNetwork
 
 evaluate = partial(evaluate_anywhere, device="cpu")
 ATTACKS = [
@@ -24,7 +23,7 @@ ATTACKS = [
 ]
 
 
-def test_crafted_and_judged_is_the_plain_run(network: MultiTaskNetwork, data: PreparedDataset, tmp_path: Path) -> None:
+def test_crafted_and_judged_is_the_plain_run(network: Little, data: PreparedDataset, tmp_path: Path) -> None:
     plain = evaluate(network, data, ATTACKS, batch_size=3)
     file = craft_to(tmp_path / "images.h5", network, data, ATTACKS, batch_size=3, device="cpu")
     run = judge_from(file, network, data, batch_size=3, device="cpu")
@@ -33,10 +32,10 @@ def test_crafted_and_judged_is_the_plain_run(network: MultiTaskNetwork, data: Pr
         assert (run.constant[name] == values).all()  # type: ignore[index]
     assert {key: value for key, value in run.plan.items() if key != "judged"} == plain.plan
     lines = str(run.report()).splitlines()
-    assert any(line.startswith("images that were given, made they say on TreeNetwork") for line in lines)
+    assert any(line.startswith("images that were given, made they say on Little") for line in lines)
 
 
-def test_batches_are_those_of_a_run(network: MultiTaskNetwork, data: PreparedDataset) -> None:
+def test_batches_are_those_of_a_run(network: Little, data: PreparedDataset) -> None:
     plain = evaluate(network, data, ATTACKS[:1], batch_size=3)
     losses = [
         judge(network, each.result.images, each.clean.targets, each.clean.images).losses
@@ -45,9 +44,9 @@ def test_batches_are_those_of_a_run(network: MultiTaskNetwork, data: PreparedDat
     np.testing.assert_allclose(np.concatenate(losses), plain.attacked[0].losses, rtol=1e-4)
 
 
-def test_images_meet_another_model(network: MultiTaskNetwork, data: PreparedDataset, tmp_path: Path) -> None:
+def test_images_meet_another_model(network: Little, data: PreparedDataset, tmp_path: Path) -> None:
     file = craft_to(tmp_path / "images.h5", network, data, ATTACKS[:1], device="cpu")
-    victim = tiny_network(network.tasks, seed=1)
+    victim = Little(network.tasks, seed=1)
     run = judge_from(file, victim, data, device="cpu")
     assert (run.clean.losses == evaluate(victim, data, []).clean.losses).all()
     assert run.plan["judged"]["source"]["sha256"] != run.plan["model"]["sha256"]
@@ -65,7 +64,7 @@ def by_hand(path: Path, data: PreparedDataset, images: np.ndarray, **claim: obje
 
 
 def test_anybodys_images_are_judged_and_what_nobody_knows_is_said(
-    network: MultiTaskNetwork, data: PreparedDataset, tmp_path: Path
+    network: Little, data: PreparedDataset, tmp_path: Path
 ) -> None:
     clean = join_batches([data[i] for i in range(len(data))]).images.numpy()
     moved = np.clip(clean + np.float32(4 / 255), 0, 1)
@@ -82,13 +81,13 @@ def test_anybodys_images_are_judged_and_what_nobody_knows_is_said(
         (lambda x: x + np.float32(6 / 255), "outside linf 4/255: a value would have to change by 0.0078"),
         (lambda x: x + 2, "holds values outside [0, 1]"),
         (lambda x: x * np.float32(np.nan), "holds values outside [0, 1]"),
-        (lambda x: x[:, :, 1:], "images are (95, 128), those of the data (96, 128)"),
+        (lambda x: x[:, :, 1:], "images are (23, 32), those of the data (24, 32)"),
         (lambda x: x[1:], "expected float32 or uint8 (4, 3, H, W)"),
-        (lambda x: x.astype(np.float64), "is float64 (4, 3, 96, 128)"),
+        (lambda x: x.astype(np.float64), "is float64 (4, 3, 24, 32)"),
     ],
 )
 def test_what_is_not_as_it_claims_is_refused(
-    spoil: object, message: str, network: MultiTaskNetwork, data: PreparedDataset, tmp_path: Path
+    spoil: object, message: str, network: Little, data: PreparedDataset, tmp_path: Path
 ) -> None:
     dark = join_batches([data[i] for i in range(len(data))]).images.numpy() * np.float32(1)
     path = by_hand(tmp_path / "a.h5", data, spoil(dark))  # type: ignore[operator]
@@ -97,7 +96,7 @@ def test_what_is_not_as_it_claims_is_refused(
     assert message in str(caught.value) or ("outside" in message and "outside" in str(caught.value))
 
 
-def test_images_of_other_data_are_refused(network: MultiTaskNetwork, data: PreparedDataset, tmp_path: Path) -> None:
+def test_images_of_other_data_are_refused(network: Little, data: PreparedDataset, tmp_path: Path) -> None:
     file = craft_to(tmp_path / "images.h5", network, data, ATTACKS[:1], device="cpu")
     fewer = PreparedDataset(data.path, data.split, tasks=network.tasks, limit=2)
     with pytest.raises(InputError, match="holds images of other data than test of rooms"):
@@ -106,7 +105,7 @@ def test_images_of_other_data_are_refused(network: MultiTaskNetwork, data: Prepa
         craft_to(tmp_path / "images.h5", network, data, ATTACKS[1:], device="cpu")
 
 
-def test_an_interrupted_craft_goes_on(network: MultiTaskNetwork, data: PreparedDataset, tmp_path: Path) -> None:
+def test_an_interrupted_craft_goes_on(network: Little, data: PreparedDataset, tmp_path: Path) -> None:
     path = tmp_path / "images.h5"
     craft_to(path, network, data, ATTACKS[:1], batch_size=2, device="cpu")
     with h5py.File(path) as file:

@@ -22,9 +22,9 @@ def attacks() -> list[Attack]:
 
 
 def test_a_fitted_attack_is_what_a_plain_fit_makes(
-    network: MultiTaskNetwork, data: PreparedDataset, rooms_path: Path
+    network: MultiTaskNetwork, data: PreparedDataset, small_path: Path
 ) -> None:
-    fit_data = load_dataset(rooms_path, tasks=network.tasks, ids=data.ids[1:3])
+    fit_data = load_dataset(small_path, tasks=network.tasks, ids=data.ids[1:3])
     evidence = evaluate(network, data, attacks(), fit_data=fit_data, batch_size=3, device="cpu")
     entry, other = evidence.plan["attacks"]
     assert (entry["forward_passes"], entry["backward_passes"]) == (0, 0) and "fit" not in other

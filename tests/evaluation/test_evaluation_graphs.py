@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from evaluation_toys import Fickle, assert_equal
+from evaluation_toys import Fickle, Little, assert_equal
 from graph_toys import DEVICES, Counting, record_on_cpu
 from torch import Tensor
 
@@ -22,7 +22,7 @@ from mtlattack.models import GraphedModel, MultiTaskNetwork, PreparedModel
 from mtlattack.models.prepared import Predict, Record
 
 EPS = 4 / 255
-SIZE = (96, 128)
+SIZE = (24, 32)
 Seconds = Callable[[Any, Tensor], float]
 
 
@@ -56,7 +56,7 @@ run = partial(evaluate, device="cpu", batch_size=3)
 @pytest.mark.filterwarnings("ignore:.*gradient signs agree")
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_numbers_are_those_of_a_run_without(
-    precision: Any, network: MultiTaskNetwork, data: PreparedDataset, emulated: Callable[[Record], Counting]
+    precision: Any, network: Little, data: PreparedDataset, emulated: Callable[[Record], Counting]
 ) -> None:
     expected = run(network, data, attacks(), precision=precision)
     counting = emulated(record_on_cpu)
@@ -72,7 +72,7 @@ def test_numbers_are_those_of_a_run_without(
 @pytest.mark.filterwarnings("ignore:.*gradient signs agree")
 @pytest.mark.parametrize(("precision", "times"), [("float32", 1), ("bfloat16", 2)])
 def test_recorded_once_for_one_model_and_twice_for_two(
-    precision: str, times: int, network: MultiTaskNetwork, data: PreparedDataset
+    precision: str, times: int, network: Little, data: PreparedDataset
 ) -> None:
     """For a batch filled with the images that there are, laid out as the runner lays them out."""
     images, samples = torch.rand(2, 3, 32, 48), list[Tensor]()
@@ -95,7 +95,7 @@ def test_recorded_once_for_one_model_and_twice_for_two(
 def test_recorded_for_batches_of_the_run(
     batch_size: int,
     recorded: int,
-    network: MultiTaskNetwork,
+    network: Little,
     data: PreparedDataset,
     emulated: Callable[[Record], Counting],
 ) -> None:
@@ -121,7 +121,7 @@ def refusing(what: Callable[[int], bool]) -> Record:
 @pytest.mark.filterwarnings("ignore:.*gradient signs agree")
 @pytest.mark.parametrize("refused", [1, 2])
 def test_one_of_two_models_stays_as_it_is(
-    refused: int, network: MultiTaskNetwork, data: PreparedDataset, emulated: Callable[[Record], Counting]
+    refused: int, network: Little, data: PreparedDataset, emulated: Callable[[Record], Counting]
 ) -> None:
     expected = run(network, data, attacks()[:2], precision="bfloat16")
     emulated(refusing(lambda count: count == refused))
@@ -133,7 +133,7 @@ def test_one_of_two_models_stays_as_it_is(
     assert speed_ups[["judge", "search"][refused - 1]] is None and set(speed_ups.values()) == {None, 2.0}
 
 
-def test_a_callable_stays_as_it_is(network: MultiTaskNetwork, data: PreparedDataset) -> None:
+def test_a_callable_stays_as_it_is(network: Little, data: PreparedDataset) -> None:
     class Bare:
         tasks = network.tasks
 
@@ -192,7 +192,7 @@ def collected(work: Callable[[], Evidence]) -> tuple[Evidence, list[str]]:
 @pytest.mark.parametrize("batch_size", [1, 3])
 def test_graphs_are_dropped_where_there_is_no_memory_beside_them(
     batch_size: int,
-    network: MultiTaskNetwork,
+    network: Little,
     data: PreparedDataset,
     emulated: Callable[[Record], Counting],
     monkeypatch: pytest.MonkeyPatch,
@@ -208,7 +208,7 @@ def test_graphs_are_dropped_where_there_is_no_memory_beside_them(
 
 
 def test_then_batches_are_halved(
-    network: MultiTaskNetwork,
+    network: Little,
     data: PreparedDataset,
     emulated: Callable[[Record], Counting],
     monkeypatch: pytest.MonkeyPatch,
@@ -241,7 +241,7 @@ def test_then_batches_are_halved(
 
 
 def test_a_fit_drops_graphs_too(
-    network: MultiTaskNetwork,
+    network: Little,
     data: PreparedDataset,
     emulated: Callable[[Record], Counting],
     monkeypatch: pytest.MonkeyPatch,
@@ -256,7 +256,7 @@ def test_a_fit_drops_graphs_too(
 
 
 def test_other_errors_are_not_taken_for_a_lack_of_memory(
-    network: MultiTaskNetwork,
+    network: Little,
     data: PreparedDataset,
     emulated: Callable[[Record], Counting],
     monkeypatch: pytest.MonkeyPatch,
@@ -270,7 +270,7 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory(
 # --- where there are none
 
 
-def test_refused_on_a_cpu_before_anything_is_computed(network: MultiTaskNetwork, data: PreparedDataset) -> None:
+def test_refused_on_a_cpu_before_anything_is_computed(network: Little, data: PreparedDataset) -> None:
     model = Fickle(network)
     with pytest.raises(InputError, match="^cuda_graphs needs a CUDA device, the run is on cpu$"):
         run(model, data, attacks(), cuda_graphs=True)

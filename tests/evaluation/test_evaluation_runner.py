@@ -1,6 +1,7 @@
 """The runner: evidence holds what a plain loop computes; what is done stays done; nothing is lost by a mistake."""
 
 import copy
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,14 +13,14 @@ import h5py
 import numpy as np
 import pytest
 import torch
-from evaluation_toys import PREPARING, Fickle, tiny_network
+from evaluation_toys import PREPARING, Fickle, Little
 
 from mtlattack.attacks import Attack, create_attack
 from mtlattack.data import PreparedDataset, join_batches, load_dataset
 from mtlattack.errors import InputError
 from mtlattack.evaluation import evaluate as evaluate_anywhere
 from mtlattack.evidence import Evidence, EvidenceFile, Outcome, read_evidence
-from mtlattack.models import MultiTaskNetwork, prepare_for_attack
+from mtlattack.models import prepare_for_attack
 
 EPS = 4 / 255
 # Where there is an accelerator it would be the default, and a loop on the CPU gives other digits.
@@ -28,6 +29,20 @@ evaluate = partial(evaluate_anywhere, device="cpu")
 
 def two_attacks(seed: int = 0) -> list[Attack]:
     return [create_attack("fgsm-total", eps=EPS, seed=seed), create_attack("pgd-dgba", eps=EPS, seed=seed, steps=2)]
+
+
+@pytest.fixture(scope="module")
+def whole_run(small_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a finished run of two attacks, for copies."""
+    path, data = tmp_path_factory.mktemp("whole") / "evidence.h5", load_dataset(small_path)
+    evaluate(Little(data.tasks), data, two_attacks(), batch_size=2, path=path, name="Fickle")
+    return path
+
+
+@pytest.fixture
+def path(whole_run: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    return Path(shutil.copy(whole_run, tmp_path))
 
 
 def assert_equal(a: Evidence, b: Evidence) -> None:
@@ -45,7 +60,7 @@ def count_done(path: Path) -> int:
 # --- what is measured
 
 
-def test_evidence_is_what_a_plain_loop_computes(network: MultiTaskNetwork, data: PreparedDataset) -> None:
+def test_evidence_is_what_a_plain_loop_computes(network: Little, data: PreparedDataset) -> None:
     attack = two_attacks(seed=3)[1]
     evidence = evaluate(network, data, [attack], batch_size=3)
     assert evidence.ids == data.ids and list(evidence.tasks) == list(network.tasks)
@@ -70,7 +85,7 @@ def test_evidence_is_what_a_plain_loop_computes(network: MultiTaskNetwork, data:
             np.testing.assert_allclose(stored.perturbation[rows], norms, rtol=1e-12)
 
 
-def test_clean_metrics_are_those_of_the_tasks(network: MultiTaskNetwork, data: PreparedDataset) -> None:
+def test_clean_metrics_are_those_of_the_tasks(network: Little, data: PreparedDataset) -> None:
     record = evaluate(network, data, [], batch_size=3).report().record
     batch = join_batches([data[i] for i in range(len(data))])
     with torch.no_grad():
@@ -86,7 +101,7 @@ def test_clean_metrics_are_those_of_the_tasks(network: MultiTaskNetwork, data: P
 
 @pytest.mark.parametrize(("norm", "eps", "column"), [("linf", EPS, 0), ("l2", 0.5, 1)])
 def test_perturbation_stays_in_the_ball(
-    norm: str, eps: float, column: int, network: MultiTaskNetwork, data: PreparedDataset
+    norm: str, eps: float, column: int, network: Little, data: PreparedDataset
 ) -> None:
     evidence = evaluate(network, data, [create_attack("pgd-total", eps=eps, norm=norm, steps=2)])
     sizes = evidence.attacked[0].perturbation[:, column]
@@ -96,7 +111,7 @@ def test_perturbation_stays_in_the_ball(
     assert (result.max_linf, result.max_l2)[column] == sizes.max()
 
 
-def test_batch_size_changes_nothing_but_rounding(network: MultiTaskNetwork, data: PreparedDataset) -> None:
+def test_batch_size_changes_nothing_but_rounding(network: Little, data: PreparedDataset) -> None:
     one, all_at_once = (evaluate(network, data, two_attacks(), batch_size=size) for size in (1, 4))
     for a, b in zip([one.clean, *one.attacked], [all_at_once.clean, *all_at_once.attacked], strict=True):
         np.testing.assert_allclose(a.losses, b.losses, rtol=1e-3)
@@ -105,7 +120,7 @@ def test_batch_size_changes_nothing_but_rounding(network: MultiTaskNetwork, data
             np.testing.assert_allclose(a.statistics[name], b.statistics[name], rtol=1e-3, atol=20)
 
 
-def test_model_is_left_as_it_was(network: MultiTaskNetwork, data: PreparedDataset) -> None:
+def test_model_is_left_as_it_was(network: Little, data: PreparedDataset) -> None:
     network.train()
     before = copy.deepcopy(network.state_dict())
     evaluate(network, data, two_attacks()[:1])
@@ -113,7 +128,7 @@ def test_model_is_left_as_it_was(network: MultiTaskNetwork, data: PreparedDatase
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
 
 
-def test_model_in_training_mode_is_scored_in_eval_mode(network: MultiTaskNetwork, data: PreparedDataset) -> None:
+def test_model_in_training_mode_is_scored_in_eval_mode(network: Little, data: PreparedDataset) -> None:
     assert_equal(evaluate(network.train(), data, []), evaluate(network.eval(), data, []))
 
 
@@ -122,9 +137,8 @@ def test_model_in_training_mode_is_scored_in_eval_mode(network: MultiTaskNetwork
 
 @pytest.mark.parametrize("call", [1, 3, 5, 12])
 def test_exception_keeps_what_was_done(
-    call: int, network: MultiTaskNetwork, data: PreparedDataset, tmp_path: Path
+    call: int, network: Little, data: PreparedDataset, whole_run: Path, tmp_path: Path
 ) -> None:
-    expected = evaluate(network, data, two_attacks(), batch_size=2, name="Fickle")
     model, path = Fickle(network, fail_at=PREPARING + call), tmp_path / "evidence.h5"
     with pytest.raises(RuntimeError, match="out of patience"):
         evaluate(model, data, two_attacks(), batch_size=2, path=path)
@@ -134,19 +148,17 @@ def test_exception_keeps_what_was_done(
     with pytest.raises(InputError, match=r"is not finished: .* lacks . images; run it again"):
         read_evidence(path)
     model.calls.count, model.calls.fail_at = 0, -1
-    assert_equal(evaluate(model, data, two_attacks(), batch_size=2, path=path), expected)
+    assert_equal(evaluate(model, data, two_attacks(), batch_size=2, path=path), read_evidence(whole_run))
     assert model.calls.count == PREPARING + sum(costs[finished:])
 
 
-def test_exception_while_preparing_writes_nothing(
-    network: MultiTaskNetwork, data: PreparedDataset, tmp_path: Path
-) -> None:
+def test_exception_while_preparing_writes_nothing(network: Little, data: PreparedDataset, tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="out of patience"):
         evaluate(Fickle(network, fail_at=1), data, [], path=tmp_path / "evidence.h5")
     assert not list(tmp_path.iterdir())
 
 
-def test_finished_run_is_not_computed_again(network: MultiTaskNetwork, data: PreparedDataset, tmp_path: Path) -> None:
+def test_finished_run_is_not_computed_again(network: Little, data: PreparedDataset, tmp_path: Path) -> None:
     model, path = Fickle(network), tmp_path / "evidence.h5"
     first = evaluate(model, data, two_attacks(), path=path)
     content = path.read_bytes()
@@ -171,7 +183,7 @@ def change_data(run: dict[str, Any]) -> None:
 
 
 def change_weights(run: dict[str, Any]) -> None:
-    run["model"] = tiny_network(run["model"].tasks, seed=1)
+    run["model"] = Little(run["model"].tasks, seed=1)
 
 
 def change_batch(run: dict[str, Any]) -> None:
@@ -191,25 +203,24 @@ def change_batch(run: dict[str, Any]) -> None:
 def test_another_run_is_not_overwritten(
     change: Callable[[dict[str, Any]], None],
     named: str,
-    network: MultiTaskNetwork,
+    network: Little,
     data: PreparedDataset,
-    tmp_path: Path,
+    path: Path,
 ) -> None:
-    run = {"model": network, "data": data, "attacks": two_attacks(), "path": tmp_path / "evidence.h5"}
-    evaluate(**run)
-    content = run["path"].read_bytes()
+    run = {"model": network, "data": data, "attacks": two_attacks(), "batch_size": 2, "path": path, "name": "Fickle"}
+    content = path.read_bytes()
     change(run)
     with pytest.raises(
         InputError, match=rf"evidence.h5 holds another run \(other {named}(, constants)?\); start anew with --fresh"
     ):
         evaluate(**run)
-    assert run["path"].read_bytes() == content
+    assert path.read_bytes() == content
     evaluate(**run, fresh=True)
-    assert read_evidence(run["path"]).plan["data"]["images"] == len(run["data"])
+    assert read_evidence(path).plan["data"]["images"] == len(run["data"])
 
 
 def test_fresh_computes_again_and_a_mistake_keeps_the_old(
-    network: MultiTaskNetwork, data: PreparedDataset, tmp_path: Path
+    network: Little, data: PreparedDataset, tmp_path: Path
 ) -> None:
     model, path = Fickle(network), tmp_path / "evidence.h5"
     evaluate(model, data, [], path=path)
@@ -222,11 +233,7 @@ def test_fresh_computes_again_and_a_mistake_keeps_the_old(
 
 
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.99])
-def test_truncated_evidence_is_named_and_kept(
-    share: float, network: MultiTaskNetwork, data: PreparedDataset, tmp_path: Path
-) -> None:
-    path = tmp_path / "evidence.h5"
-    evaluate(network, data, [], path=path)
+def test_truncated_evidence_is_named_and_kept(share: float, network: Little, data: PreparedDataset, path: Path) -> None:
     content = path.read_bytes()[: int(share * path.stat().st_size)]
     path.write_bytes(content)
     for use in (lambda: evaluate(network, data, [], path=path), lambda: read_evidence(path)):
@@ -254,18 +261,14 @@ def _without(name: str) -> Callable[[h5py.File], None]:
         lambda file: file.attrs.modify("plan", "{}"),
     ],
 )
-def test_damaged_evidence_is_named(
-    damage: Callable[[h5py.File], None], network: MultiTaskNetwork, data: PreparedDataset, tmp_path: Path
-) -> None:
-    path = tmp_path / "evidence.h5"
-    evaluate(network, data, [], path=path)
+def test_damaged_evidence_is_named(damage: Callable[[h5py.File], None], path: Path) -> None:
     with h5py.File(path, "r+") as file:
         damage(file)
     with pytest.raises(InputError, match="evidence.h5 is damaged"):
         read_evidence(path)
 
 
-def test_foreign_and_missing_files(network: MultiTaskNetwork, data: PreparedDataset, tmp_path: Path) -> None:
+def test_foreign_and_missing_files(network: Little, data: PreparedDataset, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no evidence file .*none.h5"):
         read_evidence(tmp_path / "none.h5")
     with pytest.raises(InputError, match="has format 'mtlattack-dataset' version 1, expected 'mtlattack-evidence' 2"):
@@ -275,7 +278,7 @@ def test_foreign_and_missing_files(network: MultiTaskNetwork, data: PreparedData
         evaluate(network, data, [], path=tmp_path / "file" / "evidence.h5")
 
 
-def test_two_runs_do_not_write_the_same_file(network: MultiTaskNetwork, data: PreparedDataset, tmp_path: Path) -> None:
+def test_two_runs_do_not_write_the_same_file(network: Little, data: PreparedDataset, tmp_path: Path) -> None:
     path = tmp_path / "evidence.h5"
     with pytest.raises(RuntimeError, match="out of patience"):
         evaluate(Fickle(network, fail_at=PREPARING + 2), data, [], batch_size=2, path=path)
@@ -293,7 +296,7 @@ def test_two_runs_do_not_write_the_same_file(network: MultiTaskNetwork, data: Pr
 
 
 def test_attack_that_ends_in_nan_is_named_with_its_images(
-    network: MultiTaskNetwork, data: PreparedDataset, tmp_path: Path
+    network: Little, data: PreparedDataset, tmp_path: Path
 ) -> None:
     path = tmp_path / "evidence.h5"
     attacks = [create_attack("fgsm-total", eps=0.01)]
@@ -306,21 +309,21 @@ def test_attack_that_ends_in_nan_is_named_with_its_images(
     assert done["clean"].tolist() == [True] * 2 + [False] * 2 and not done["attacks/0000"].any()
 
 
-def test_nan_on_clean_images(network: MultiTaskNetwork, data: PreparedDataset) -> None:
+def test_nan_on_clean_images(network: Little, data: PreparedDataset) -> None:
     with torch.no_grad():
         next(network.heads["normals"].parameters()).fill_(torch.nan)
     with pytest.raises(InputError, match="clean on images test-00000 to test-00003: .*prediction of normals is not"):
         evaluate(network, data, two_attacks())
 
 
-def test_tasks_that_do_not_fit(network: MultiTaskNetwork, data: PreparedDataset, tmp_path: Path) -> None:
+def test_tasks_that_do_not_fit(network: Little, data: PreparedDataset, tmp_path: Path) -> None:
     depth_only = load_dataset(data.path, tasks={"depth": network.tasks["depth"]})
     with pytest.raises(InputError, match="the data gives labels for depth, the model predicts depth, edge_texture"):
         evaluate(network, depth_only, [], path=tmp_path / "evidence.h5")
     assert not list(tmp_path.iterdir())
 
 
-def test_prediction_that_is_missing_or_of_another_size(network: MultiTaskNetwork, data: PreparedDataset) -> None:
+def test_prediction_that_is_missing_or_of_another_size(network: Little, data: PreparedDataset) -> None:
     class Silent(Fickle):
         def forward(self, images: torch.Tensor) -> dict[str, torch.Tensor]:
             return {name: value for name, value in super().forward(images).items() if name != "depth"}
@@ -331,11 +334,11 @@ def test_prediction_that_is_missing_or_of_another_size(network: MultiTaskNetwork
 
     with pytest.raises(InputError, match="the model predicts .*, not its task 'depth'"):
         evaluate(Silent(network), data, [])
-    with pytest.raises(InputError, match=r"prediction has shape \(4, 1, 48, 64\), expected \(4, 1, 96, 128\)"):
+    with pytest.raises(InputError, match=r"prediction has shape \(4, 1, 12, 16\), expected \(4, 1, 24, 32\)"):
         evaluate(Small(network), data, [])
 
 
-def test_arrays_are_float64(network: MultiTaskNetwork, data: PreparedDataset) -> None:
+def test_arrays_are_float64(network: Little, data: PreparedDataset) -> None:
     clean: Outcome = evaluate(network, data, []).clean
     assert clean.losses.dtype == np.float64 and clean.losses.shape == (4, 5)
     assert (clean.seconds > 0).all()
