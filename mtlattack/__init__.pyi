@@ -1,4 +1,5 @@
-from .analysis import Record, Report, Run, Transfer, merge, read_evidence, read_transfer
+from .analysis import Record, Report, Run, merge, read_evidence
+from .analysis.transfer import Transfer, read_transfer
 from .attacks import Attack, Threat, create_attack, list_attacks
 from .data import list_datasets, load_dataset
 from .errors import InputError, UnknownNameError

@@ -6,9 +6,8 @@ from typing import Any
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from table import by_aggregator
+from table import by_aggregator, measured
 
-from mtlattack.analysis.summaries import SUMMARIES
 from mtlattack.figures import save_figure
 
 _MARKS = {"pgd": ("s", "C0"), "apgd": ("o", "C3")}
@@ -18,12 +17,13 @@ def plot(documents: Sequence[dict[str, Any]], path: Path) -> None:
     """Values with 95 % intervals; aggregators in the order of the first model's table."""
     rows = [by_aggregator(document["attacks"]) for document in documents]
     order = list(dict.fromkeys(name for row in rows for name in row))[::-1]
+    summaries = [summary for summary in measured(documents[0]) if all(summary in measured(one) for one in documents)]
     figure = Figure(figsize=(15, 0.24 * len(order) * len(rows) + 1.2 * len(rows)), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(len(rows), len(SUMMARIES), squeeze=False)
+    axes = figure.subplots(len(rows), len(summaries), squeeze=False)
     for line, document, found in zip(axes, documents, rows, strict=True):
         names = [name for name in order if name in found]
-        for column, (axis, summary) in enumerate(zip(line, SUMMARIES, strict=True)):
+        for column, (axis, summary) in enumerate(zip(line, summaries, strict=True)):
             for shift, (step, (mark, colour)) in zip((-0.15, 0.15), _MARKS.items(), strict=True):
                 values = [found[name][step][summary.key] for name in names]
                 places = [place + shift for place in range(len(names))]

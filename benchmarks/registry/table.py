@@ -24,31 +24,38 @@ def by_aggregator(rows: Sequence[Row]) -> dict[str, dict[str, Row]]:
     return dict(sorted(found.items(), key=lambda item: -item[1]["apgd"]["loss_change"]["value"]))
 
 
+def measured(document: dict[str, Any]) -> list[Summary]:
+    """Of the numbers that sum up an attack those that its rows have: files from before there was skill lack it."""
+    return [summary for summary in SUMMARIES if summary.key in document["attacks"][0]]
+
+
 def _matrix(document: dict[str, Any]) -> str:
     rows: list[Row] = document["attacks"]
-    best = {summary.key: strongest(rows, summary)["name"] for summary in SUMMARIES}
+    summaries = measured(document)
+    best = {summary.key: strongest(rows, summary)["name"] for summary in summaries}
     head = [
         "aggregator",
         "steps",
-        *(f"{summary.title}: pgd | apgd" for summary in SUMMARIES),
+        *(f"{summary.title}: pgd | apgd" for summary in summaries),
         "apgd − apgd-dgba, loss %",
     ]
     lines = [" | ".join(head), "|".join("---" for _ in "|".join(head).split("|"))]
     for aggregator, pair in by_aggregator(rows).items():
         cells = [f"`{aggregator}`", str(pair["apgd"]["config"]["steps"])]
-        cells += [_cell(pair[step], summary, best) for summary in SUMMARIES for step in ("pgd", "apgd")]
+        cells += [_cell(pair[step], summary, best) for summary in summaries for step in ("pgd", "apgd")]
         lines.append(" | ".join([*cells, _interval(pair["apgd"]["loss_change_difference"], LOSS_CHANGE)]))
     return "\n".join(f"| {line} |" for line in lines) + "\n"
 
 
 def _steps(document: dict[str, Any]) -> str:
     rows: list[Row] = document["attacks"]
-    best = {summary.key: strongest(rows, summary)["name"] for summary in SUMMARIES}
-    head = ["attack", "passes", *(summary.title for summary in SUMMARIES), "− apgd-dgba, loss %"]
+    summaries = measured(document)
+    best = {summary.key: strongest(rows, summary)["name"] for summary in summaries}
+    head = ["attack", "passes", *(summary.title for summary in summaries), "− apgd-dgba, loss %"]
     lines = [" | ".join(head), "|".join("---" for _ in head)]
     for row in sorted(rows, key=lambda row: -row["loss_change"]["value"]):
         cells = [f"`{row['name']}`", f"{row['forward_passes']}+{row['backward_passes']}"]
-        cells += [_cell(row, summary, best) for summary in SUMMARIES]
+        cells += [_cell(row, summary, best) for summary in summaries]
         lines.append(" | ".join([*cells, _interval(row["loss_change_difference"], LOSS_CHANGE)]))
     return "\n".join(f"| {line} |" for line in lines) + "\n"
 

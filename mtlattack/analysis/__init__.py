@@ -4,7 +4,6 @@ from mtlattack.analysis.record import AttackResult, Interval, Record
 from mtlattack.analysis.report import Report
 from mtlattack.analysis.run import Run, merge, read_run
 from mtlattack.analysis.run import read_run as read_evidence
-from mtlattack.analysis.transfer import Transfer, read_transfer
 
 __all__ = [
     "AttackResult",
@@ -12,9 +11,7 @@ __all__ = [
     "Record",
     "Report",
     "Run",
-    "Transfer",
     "merge",
     "read_evidence",
     "read_run",
-    "read_transfer",
 ]

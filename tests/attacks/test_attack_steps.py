@@ -183,7 +183,7 @@ def reference_apgd(value_and_gradient, image, project, steepest, eps, steps, ste
 
 @pytest.mark.parametrize("steadily", [True, False])
 @pytest.mark.parametrize("norm", ["linf", "l2"])
-@pytest.mark.parametrize("steps", [1, 7, 20, 40])
+@pytest.mark.parametrize("steps", [1, 7, 22])
 def test_apgd_against_algorithm_1(norm, steps, steadily):
     """The ball is ours, tested on its own: a float of difference grows over the steps, and decisions are compared."""
     model, (images, targets) = ToyNet(), toy_batch(6)

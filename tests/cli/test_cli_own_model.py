@@ -19,8 +19,9 @@ from mtlattack.analysis import Record
 
 README = (Path(mta.__file__).parent / "models" / "README.md").read_text()
 EXAMPLES: dict[str, str] = {
-    re.match(r"# (\w+)\.py\n", code)[1]: code  # type: ignore[index]
+    named[1]: code
     for code in re.findall(r"```python\n(.*?)```", README, re.S)
+    if (named := re.match(r"# (\w+)\.py\n", code))
 }
 COMMAND = re.search(r"^mtlattack (run --model my_model:make --checkpoint weights.pth)$", README, re.M)
 TINY = """

@@ -204,7 +204,13 @@ LARGE = {
 }
 
 
-@pytest.mark.parametrize("fields", LARGE.values(), ids=LARGE)
+@pytest.mark.parametrize(
+    "fields",
+    [
+        pytest.param(fields, id=name, marks=[] if name == "blocks" else pytest.mark.slow)
+        for name, fields in LARGE.items()
+    ],
+)
 def test_thousands_of_layers_in_the_header_cost_seconds(fields, saved):
     path = saved.with_name("deep.safetensors")
     save_file(

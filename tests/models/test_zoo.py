@@ -61,7 +61,14 @@ def test_the_card_of_a_shipped_model_names_its_file(name):
     assert model_path(name).name in model_path(name).with_name(f"{name}.md").read_text()
 
 
-@pytest.mark.parametrize("name", [f"rooms-resnet10t.{layout}" for layout in LAYOUTS["rooms-resnet10t"]])
+@pytest.mark.parametrize(
+    "name",
+    [
+        # All say the same; the others take seconds each.
+        pytest.param(f"rooms-resnet10t.{layout}", marks=[] if layout == "shared" else pytest.mark.slow)
+        for layout in LAYOUTS["rooms-resnet10t"]
+    ],
+)
 def test_adversarial_training_made_it_robust(name):
     """Under apgd-dgba at ε = 4/255 the robust twin's losses rise less, and its first three tasks lose less."""
     attack = create_attack("apgd-dgba", eps=4 / 255, steps=4)
