@@ -37,9 +37,30 @@ def held(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def _acquired(folder: Path) -> tuple[BaseFileLock, Path]:
-    known_by = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:32]
+@contextmanager
+def taking_turns(path: Path) -> Iterator[None]:
+    """Inside, making the file at `path` is this process's alone; another that is at it is waited for."""
+    place, known_by = _known_by(path)
+    try:
+        place.mkdir(mode=0o700, exist_ok=True)
+        lock = FileLock(place / f"{known_by}.turn")
+        lock.acquire()
+    except OSError as error:
+        raise InputError(f"cannot lock {path} in {place} ({error})") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _known_by(path: Path) -> tuple[Path, str]:
+    """Where locks lie, and what that of a path is called."""
     place = Path(tempfile.gettempdir()) / f"mtlattack-locks-{getpass.getuser()}"
+    return place, hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:32]
+
+
+def _acquired(folder: Path) -> tuple[BaseFileLock, Path]:
+    place, known_by = _known_by(folder)
     holder = place / f"{known_by}.json"
     try:
         place.mkdir(mode=0o700, exist_ok=True)

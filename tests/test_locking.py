@@ -3,12 +3,13 @@
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from mtlattack.errors import InputError
-from mtlattack.locking import held
+from mtlattack.locking import held, taking_turns
 
 HOLD = "import sys; from pathlib import Path; from mtlattack.locking import held\nwith held(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"  # noqa: E501
 
@@ -34,3 +35,19 @@ def test_whoever_has_it_may_take_it_again_and_nothing_stays(tmp_path: Path) -> N
         _ = 1 / 0
     with held(tmp_path):
         assert os.listdir(tmp_path) == []
+
+
+def test_turns_are_waited_for(tmp_path: Path) -> None:
+    order: list[str] = []
+
+    def second() -> None:
+        with taking_turns(tmp_path / "file"):
+            order.append("second")
+
+    other = threading.Thread(target=second)
+    with taking_turns(tmp_path / "file"):
+        other.start()
+        other.join(0.2)
+        order.append("first")
+    other.join()
+    assert order == ["first", "second"]

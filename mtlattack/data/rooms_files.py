@@ -14,6 +14,7 @@ from mtlattack.data import rooms
 from mtlattack.data.cache import cache_folder, find_file
 from mtlattack.data.writing import DEPTH_LABEL, NORMALS_LABEL, Label, PreparedWriter, segmentation_label
 from mtlattack.errors import UnknownNameError
+from mtlattack.locking import taking_turns
 from mtlattack.progress import progress_bar
 
 SPLIT_SIZES = {"train": 8000, "test": 256}
@@ -31,7 +32,13 @@ def rooms_file(split: str) -> Path:
     """Prepared file that holds a split of rooms, rendered into the cache if it is nowhere yet (some minutes)."""
     if split not in _FILES:
         raise UnknownNameError("split of rooms", split, _FILES)
-    return find_file(_FILES[split]) or write_rooms(cache_folder() / _FILES[split], split)
+    found = find_file(_FILES[split])
+    if found is not None:
+        return found
+    # Processes that start together, as shards do, all ask for it: one renders.
+    path = cache_folder() / _FILES[split]
+    with taking_turns(path):
+        return find_file(_FILES[split]) or write_rooms(path, split)
 
 
 def write_rooms(path: Path, split: str, count: int | None = None) -> Path:
