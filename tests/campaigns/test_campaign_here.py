@@ -73,6 +73,7 @@ def test_the_campaign_is_interrupted_and_goes_on(
     assert_same(cells, here / "out", here / "whole")
 
 
+@pytest.mark.slow
 def test_the_campaign_is_killed_and_goes_on(here: Path) -> None:
     campaign = toy_campaign(models=["toy_models:slow"], seeds=[0, 1, 2, 3])
     cells = run_undisturbed(campaign, here / "whole")

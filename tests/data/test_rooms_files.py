@@ -72,6 +72,7 @@ def test_aborted_rendering_leaves_no_file_and_goes_on(installed: Path, monkeypat
     assert [path.name for path in installed.iterdir()] == ["rooms-v1.h5"]
 
 
+@pytest.mark.slow
 def test_processes_render_what_one_would(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(rooms_files.SPLIT_SIZES, "test", 4)
     pooled = write_rooms(tmp_path / "pooled.h5", "train", count=20)
