@@ -195,6 +195,7 @@ def test_black_boxes_spend_forwards_alone(name: str, options: dict[str, int]) ->
 
 
 @pytest.mark.parametrize("aggregator", [*LINEAR, *OTHERS])
+@pytest.mark.slow
 def test_prepared_copies_spend_the_same(aggregator: str) -> None:
     (model, search), backwards = prepared(), K * (1 if aggregator in LINEAR else T)
     more = create_aggregator(aggregator).relative_to_clean

@@ -179,6 +179,7 @@ def in_order(standings: list[Standing], key: Callable[[Standing], Any], down: bo
     return [s.stored.id for s in [*known, *missing]]
 
 
+@pytest.mark.slow
 def test_every_column_sorts_both_ways(
     browser: webdriver.Chrome, built: tuple[Board, Path], standings: list[Standing]
 ) -> None:

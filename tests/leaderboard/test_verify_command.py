@@ -77,6 +77,7 @@ def test_verified_takes_more_than_a_glance(
     assert board.ledger.read_bytes() == kept
 
 
+@pytest.mark.slow
 def test_verified_is_recorded_once(verify: Command, board: Board, stored: StoredRow) -> None:
     code, _, err = verify(stored.id, "--record")
     assert code == 2 and "--record needs --by" in err

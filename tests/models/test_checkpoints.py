@@ -211,6 +211,7 @@ LARGE = {
         for name, fields in LARGE.items()
     ],
 )
+@pytest.mark.slow
 def test_thousands_of_layers_in_the_header_cost_seconds(fields, saved):
     path = saved.with_name("deep.safetensors")
     save_file(
