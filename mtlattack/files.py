@@ -2,12 +2,18 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from mtlattack.errors import InputError
+
+
+def file_name(text: str) -> str:
+    """A text as the name of a file or folder: what may not stand in one becomes `_`."""
+    return re.sub(r"[^\w.-]+", "_", text)
 
 
 def write_whole(path: Path, text: str) -> None:

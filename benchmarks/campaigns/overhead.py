@@ -10,14 +10,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
 
-import torch
 import typer
+from reporting import report
 from tiny import write_image
 
 from mtlattack.campaigns import Campaign, run_campaign
 from mtlattack.cli.script import run_script
-from mtlattack.evaluation.environment import circumstances, numeric_environment
-from mtlattack.files import write_json
 
 SUITE = 'name = "tiny"\nversion = 1\ndescription = "one image, clean"\nmodel = "tiny:make"\nbatch_size = 1\neps = [4]\n'
 
@@ -56,11 +54,8 @@ def main(
         "seconds_when_all_is_done": again,
         "bytes_per_cell": size / cells,
         "load_average_before": load,
-        "environment": numeric_environment(torch.device("cpu")) | circumstances(),
     }
-    print({key: value for key, value in document.items() if key != "environment"})
-    if json_path is not None:
-        write_json(json_path, document)
+    report(document, json_path)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 from typing import Annotated
 
-import torch
 import typer
+from reporting import report
 from tiny import Idle
 
 from mtlattack.campaigns import Campaign
@@ -20,8 +20,6 @@ from mtlattack.campaigns.here import Here
 from mtlattack.campaigns.queue import work_off
 from mtlattack.campaigns.watching import watching
 from mtlattack.cli.script import run_script
-from mtlattack.evaluation.environment import circumstances, numeric_environment
-from mtlattack.files import write_json
 
 
 def main(
@@ -52,11 +50,8 @@ def main(
         "seconds_per_cell": wall / cells,
         "driver_processor_seconds_per_cell": driver / cells,
         "load_average_before": load,
-        "environment": numeric_environment(torch.device("cpu")) | circumstances(),
     }
-    print({key: value for key, value in document.items() if key != "environment"})
-    if json_path is not None:
-        write_json(json_path, document)
+    report(document, json_path)
 
 
 if __name__ == "__main__":

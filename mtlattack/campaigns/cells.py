@@ -13,7 +13,7 @@ from mtlattack.campaigns.description import Campaign, ModelEntry
 from mtlattack.data import PreparedDataset
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.evaluation import Chosen, choose, load_suite
-from mtlattack.evaluation.choosing import file_name
+from mtlattack.files import file_name
 from mtlattack.models import list_models
 from mtlattack.registry import natural_key
 

@@ -1,6 +1,5 @@
 """`mtlattack transfer`: adversarial images made once a source and judged on all victims."""
 
-import re
 from collections.abc import Callable, Iterable
 from enum import StrEnum
 from pathlib import Path
@@ -20,6 +19,7 @@ from mtlattack.epsilon import in_image_units, parse_epsilons
 from mtlattack.errors import InputError
 from mtlattack.evaluation import transfer as between_models
 from mtlattack.evaluation import transfer_between_tasks
+from mtlattack.files import file_name
 from mtlattack.locking import held
 from mtlattack.models import list_models, resolve_model, resolve_source
 from mtlattack.tasks import Model, Task, alone
@@ -80,7 +80,7 @@ def transfer(
         raise InputError("--victim goes with --between models: between tasks each model is its own victim")
     images = load_images(data or "rooms", split, {**(victims or {}), **models}.values(), every, limit)
     options = {"eps": _epsilon(eps, norm), "norm": norm, "seed": seed}
-    folder = out or Path("transfers") / re.sub(r"[^\w.-]+", "_", f"{chosen}-{next(iter(sources))}")
+    folder = out or Path("transfers") / file_name(f"{chosen}-{next(iter(sources))}")
     with held(folder):
         if chosen is Between.TASKS:
             if "-" in attack:

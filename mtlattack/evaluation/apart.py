@@ -16,7 +16,7 @@ from mtlattack.evaluation.arriving import measure_arrival
 from mtlattack.evaluation.calls import compare_calls
 from mtlattack.evaluation.constants import constant_statistics
 from mtlattack.evaluation.crafting import craft_batch, no_autocast
-from mtlattack.evaluation.environment import circumstances, numeric_environment
+from mtlattack.evaluation.environment import describe_environment
 from mtlattack.evaluation.judging import judge
 from mtlattack.evaluation.keeping import ImageFile
 from mtlattack.evaluation.loop import Loop
@@ -100,13 +100,8 @@ def judge_from(
     _check_belongs(file, data)
     with no_autocast(chosen):
         prepared = prepare(victim, first, "float32")
-        environment: dict[str, Any] = {
-            **numeric_environment(chosen),
-            **circumstances(),
-            "precision_asked": "float32",
-            "sign_agreement": None,
-            "calls": compare_calls(prepared.judge, first.images[:batch_size], first.targets),
-        }
+        calls = compare_calls(prepared.judge, first.images[:batch_size], first.targets)
+        environment = describe_environment(chosen, "float32", None, calls)
     said = file.plan or {}
     plan = make_plan(
         victim, data, _claimed(file), name=name, suite=said.get("suite"), ensembles=said.get("ensembles", []),

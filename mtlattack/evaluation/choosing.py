@@ -1,6 +1,5 @@
 """What is run, from names: a suite with what is asked for otherwise, the model, the images, the attacks."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from mtlattack.attacks import Attack, UniversalAttack
 from mtlattack.data import PreparedDataset, load_dataset
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.evaluation.suites import Suite, load_suite
+from mtlattack.files import file_name
 from mtlattack.models import resolve_model
 from mtlattack.schemas import validate
 from mtlattack.tasks import Model, TaskMap
@@ -83,11 +83,6 @@ def override(suite: Suite, changes: Mapping[str, Any]) -> tuple[Suite, dict[str,
     """The suite with what the user asked for otherwise, and these changes alone; InputError for a wrong value."""
     wanted = {key: value for key, value in changes.items() if value is not None and value != getattr(suite, key)}
     return validate(Suite, suite.model_dump() | wanted), wanted
-
-
-def file_name(text: str) -> str:
-    """A text as the name of a file or folder: what may not stand in one becomes `_`."""
-    return re.sub(r"[^\w.-]+", "_", text)
 
 
 def _images_to_fit_on(attacks: list[Attack], data: str, tasks: TaskMap) -> PreparedDataset | None:

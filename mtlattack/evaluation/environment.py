@@ -4,6 +4,7 @@ import hashlib
 import os
 import platform
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
@@ -33,6 +34,15 @@ def numeric_environment(device: torch.device) -> dict[str, Any]:
 @cache
 def _versions() -> dict[str, str]:
     return {name: version(name) for name in _VERSIONED}
+
+
+def describe_environment(
+    device: torch.device, precision_asked: str, sign_agreement: float | None, calls: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """What the evidence of a run says of what it ran on, what precision its gradients were asked for in, how far they
+    agree with float32's, and what the first calls of the model have shown."""
+    found = {"precision_asked": precision_asked, "sign_agreement": sign_agreement, "calls": calls}
+    return numeric_environment(device) | circumstances() | found
 
 
 def circumstances() -> dict[str, Any]:

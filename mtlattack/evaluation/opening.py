@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from mtlattack.errors import InputError
-from mtlattack.evidence import WHOLE, EvidenceFile, Shard, check_same_run, differing, parts_of
+from mtlattack.evidence import WHOLE, EvidenceFile, Shard, check_same_plan, differing, parts_of
 from mtlattack.locking import held
 
 
@@ -44,7 +44,7 @@ def _open_or_create(
         return EvidenceFile.create(path, plan, environment, ids)
     file = EvidenceFile(path)
     found = file.environment()
-    check_same_run(path, file.plan(), plan)
+    check_same_plan(path, "run", file.plan(), plan)
     if found.get("shard") != environment.get("shard"):
         raise InputError(f"{path} holds {_named(found)} of this run, not {_named(environment)}; choose another --out")
     parts = parts_of(found, file.plan())

@@ -14,7 +14,7 @@ from mtlattack.devices import choose_device, is_out_of_memory
 from mtlattack.errors import InputError
 from mtlattack.evaluation.calls import compare_calls
 from mtlattack.evaluation.crafting import first_images, no_autocast
-from mtlattack.evaluation.environment import circumstances, numeric_environment
+from mtlattack.evaluation.environment import describe_environment
 from mtlattack.evaluation.fitting import fitted
 from mtlattack.evaluation.loop import Done, full_size, make_room
 from mtlattack.evaluation.members import expand
@@ -97,13 +97,8 @@ def set_up(
         raise InputError(f"the images to fit on have labels for {', '.join(fit_data.tasks)}, not as those to attack")
     with no_autocast(chosen):
         prepared = prepare(model, first, precision)
-        environment: dict[str, Any] = {
-            **numeric_environment(chosen),
-            **circumstances(),
-            "precision_asked": precision,
-            "sign_agreement": prepared.sign_agreement,
-            "calls": compare_calls(prepared.judge, first.images[:batch_size], first.targets),
-        }
+        calls = compare_calls(prepared.judge, first.images[:batch_size], first.targets)
+        environment = describe_environment(chosen, precision, prepared.sign_agreement, calls)
         if cuda_graphs:  # After the calls: they are compared without TF32, which a recording would hold on to.
             prepared = with_graphs(prepared, first.images, full_size(batch_size, len(data)))
             environment["cuda_graphs"] = prepared.speed_ups

@@ -61,7 +61,7 @@ def merge_shards(shards: Sequence[Path], path: Path, *, fresh: bool = False) -> 
             raise InputError(f"{part} cannot be what it is merged to; choose another --out")
     with held(path.parent):
         if path.exists() and not fresh:
-            check_same_run(path, EvidenceFile(path).plan(), parts[0].plan)
+            check_same_plan(path, "run", EvidenceFile(path).plan(), parts[0].plan)
         try:
             _write(parts, path)
         except OSError as error:
@@ -86,12 +86,12 @@ def _write(parts: Sequence[Part], path: Path) -> None:
                 _copy(parts, [file[name] for file in files], array)
 
 
-def check_same_run(path: Path, stored: Mapping[str, Any], plan: Mapping[str, Any]) -> None:
-    """InputError names in what the plan that is `stored` at a path is another than `plan`."""
+def check_same_plan(path: Path, what: str, stored: Mapping[str, Any], plan: Mapping[str, Any]) -> None:
+    """InputError names in what the plan of a run (or `what` it is) that is `stored` at a path differs from `plan`."""
     other = [key for key, value in plan.items() if stored.get(key) != value]
     if other:
         raise InputError(
-            f"{path} holds another run (other {', '.join(other)}); start anew with --fresh or choose another --out"
+            f"{path} holds another {what} (other {', '.join(other)}); start anew with --fresh or choose another --out"
         )
 
 

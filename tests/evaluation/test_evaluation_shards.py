@@ -219,7 +219,7 @@ def test_going_on_with_other_threads_is_said(tiny: Path, tmp_path: Path, monkeyp
     model.calls.fail_at = -1
     here = numeric_environment(torch.device("cpu"))
     monkeypatch.setattr(
-        "mtlattack.evaluation.setup.numeric_environment", lambda device: {**here, "threads": here["threads"] + 7}
+        "mtlattack.evaluation.environment.numeric_environment", lambda device: {**here, "threads": here["threads"] + 7}
     )
     with pytest.warns(UserWarning, match="goes on with other threads: numbers may differ by rounding"):
         run = evaluate(model, data, [], batch_size=2, path=path)

@@ -1,7 +1,6 @@
 """A transfer: adversarial images are made once a source and judged on all victims."""
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -16,15 +15,15 @@ from mtlattack.data import PreparedDataset
 from mtlattack.devices import choose_device
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.evaluation.crafting import first_images
-from mtlattack.evaluation.environment import circumstances, numeric_environment
+from mtlattack.evaluation.environment import describe_environment
 from mtlattack.evaluation.opening import evidence_at
 from mtlattack.evaluation.plan import make_plan
 from mtlattack.evaluation.transfers.alike import BetweenModels, BetweenTasks, Comparison, finish
 from mtlattack.evaluation.transfers.parties import Party, common_tasks, join, left_out
 from mtlattack.evaluation.transfers.shooting import shoot_all
 from mtlattack.evaluation.transfers.shots import Shot, shots_between_models, shots_between_tasks
-from mtlattack.evidence import AgreementFile
-from mtlattack.files import write_json
+from mtlattack.evidence import AgreementFile, check_same_plan
+from mtlattack.files import file_name, write_json
 from mtlattack.locking import held
 from mtlattack.models import SourceModel
 from mtlattack.tasks import Model
@@ -150,7 +149,7 @@ def _carry_out(
                     evidence_at(
                         folder / folders[name] / EVIDENCE,
                         plans[name],
-                        _environment(parties[name], device),
+                        describe_environment(device, "float32", None, parties[name].calls),
                         data.ids,
                         fresh,
                     )
@@ -217,19 +216,11 @@ def _check_attack(attack: Attack) -> None:
         raise InputError(f"{attack} cannot be transferred: expected one attack whose images are made batch by batch")
 
 
-def _environment(party: Party, device: torch.device) -> dict[str, Any]:
-    return (
-        numeric_environment(device)
-        | circumstances()
-        | {"precision_asked": "float32", "sign_agreement": None, "calls": party.calls}
-    )
-
-
 def _folders(names: Iterable[str]) -> dict[str, str]:
     """A folder a model, that a file system takes; numbered where two names come to the same."""
     folders: dict[str, str] = {}
     for name in names:
-        plain = re.sub(r"[^\w.-]+", "_", name).strip(".") or "model"
+        plain = file_name(name).strip(".") or "model"
         taken = sum(other == plain or other.startswith(f"{plain}~") for other in folders.values())
         folders[name] = f"{plain}~{taken + 1}" if taken else plain
     return folders
@@ -254,12 +245,7 @@ def _begin(folder: Path, plan: dict[str, Any], fresh: bool) -> None:
             stored = json.loads(place.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise InputError(f"{place} is damaged ({error}); start anew with --fresh or choose another --out") from None
-        differing = [key for key, value in plan.items() if stored.get(key) != value]
-        if differing:
-            raise InputError(
-                f"{folder} holds another transfer (other {', '.join(differing)}); "
-                "start anew with --fresh or choose another --out"
-            )
+        check_same_plan(folder, "transfer", stored, plan)
     try:
         write_json(place, plan)
     except OSError as error:
