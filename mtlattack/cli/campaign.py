@@ -1,13 +1,13 @@
 """`mtlattack campaign`: many runs with one queue, resumable, over many processes or machines."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
 from mtlattack.campaigns import load_campaign, render_summary, run_campaign
+from mtlattack.printing import complain, print_parts
 
 # Of failed cells, so many are listed.
 _LISTED = 20
@@ -28,15 +28,11 @@ def campaign(
         load_campaign(file), out or Path("campaigns") / file.stem, on=on, workers=workers, address=address,
         gpus_per_cell=gpus_per_cell,
     )  # fmt: skip
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 200
-    console.print(render_summary(ended))
+    print_parts(render_summary(ended))
     if ended.failed:
-        complain = Console(stderr=True, highlight=False)
         for result in ended.failed[:_LISTED]:
-            complain.print(Text.assemble(("failed:", "red"), f" {result.name}: {result.error}"), soft_wrap=True)
+            complain("failed:", f"{result.name}: {result.error}")
         if len(ended.failed) > _LISTED:
-            complain.print(f"… and {len(ended.failed) - _LISTED} more", soft_wrap=True)
-        complain.print("the same command tries them again", soft_wrap=True)
+            print(f"… and {len(ended.failed) - _LISTED} more", file=sys.stderr)
+        print("the same command tries them again", file=sys.stderr)
         raise typer.Exit(1)

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 
 import torch
 import typer
-from rich.console import Console
 
 from mtlattack.attacks import create_attack
 from mtlattack.commit import describe_commit
@@ -42,7 +41,6 @@ def train_recipe(
     the training, lie beside it. A run that was stopped goes on after the last finished epoch.
     """
     chosen = change(load_recipe(recipe), adversarial=adversarial, eps=eps, start=start, seed=seed)
-    console = Console(highlight=False, soft_wrap=True, markup=False)
     dataset = training_data(chosen, data, limit)
     # Opened before anything is spent: a data set without a test split gives no card.
     test = load_dataset(data or chosen.data, "test", tasks=dataset.tasks, limit=limit)
@@ -51,7 +49,7 @@ def train_recipe(
     except OSError as error:
         raise InputError(f"cannot write to {out} ({error})") from None
     place = out / f"{chosen.name}.state.pt"
-    state = train(chosen, place, data=data, limit=limit, device=device, workers=workers, report=console.print)
+    state = train(chosen, place, data=data, limit=limit, device=device, workers=workers)
     write_curves(state.curves, out / f"{chosen.name}.curves.csv")
     plot_curves(state.curves, dataset.tasks, out / f"{chosen.name}.curves.png", chosen.name)
     fingerprint = state.identity["fingerprint"]
@@ -88,7 +86,7 @@ def train_recipe(
     }
     card_path = out / f"{chosen.name}.md"
     write_whole(card_path, card(chosen, network, path, record.clean, record.attacks[0].metrics, facts))
-    console.print(f"{path}\n{card_path}")
+    print(f"{path}\n{card_path}")
 
 
 def change(

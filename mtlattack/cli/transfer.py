@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from torch import nn
 
 from mtlattack.analysis.transfer import Transfer
@@ -22,6 +21,7 @@ from mtlattack.evaluation import transfer_between_tasks
 from mtlattack.files import file_name
 from mtlattack.locking import held
 from mtlattack.models import list_models, resolve_model, resolve_source
+from mtlattack.printing import print_parts
 from mtlattack.tasks import Model, Task, alone
 
 # What a step rule is followed by where nobody says on which tasks: all of them, in proportion to their clean losses.
@@ -159,7 +159,5 @@ def _print(finished: Transfer, folder: Path) -> None:
     """Keep record, table, pictures and page beside the evidence, and print the tables."""
     record = finished.record()
     written = write_results(record, folder)
-    width = None if Console().is_terminal else max(120, Console().width)
-    console = Console(width=width, highlight=False)
-    console.print(render(record))
-    console.print(", ".join(map(str, written[:3])), markup=False, soft_wrap=True)
+    print_parts(render(record))
+    print(", ".join(map(str, written[:3])))
