@@ -143,9 +143,9 @@ def width_of(part: RenderableType) -> int:
     return max([WIDTH, own, *map(width_of, inside)])
 
 
-def complain(what: str, message: str) -> None:
-    """One line on standard error, `what` in red where there are colours."""
-    text = Text.assemble((what, "red"), " ", " ".join(message.split()))
+def complain(what: str, message: str, colour: str = "red") -> None:
+    """One line on standard error, `what` in a colour where there are colours."""
+    text = Text.assemble((what, colour), " ", " ".join(message.split()))
     console(stderr=True).print(text, soft_wrap=True)
 
 

@@ -7,7 +7,6 @@ from mtlattack.analysis.record import AttackResult, Interval, Record
 from mtlattack.analysis.tables import compact_interval, threat_text
 from mtlattack.printing import Grid
 
-
 # Names of models take several lines beyond.
 _LONGEST = 40
 

@@ -14,7 +14,7 @@ from mtlattack.analysis.transfer.writing import write_results
 from mtlattack.attacks import Attack, create_attack, takes_steps
 from mtlattack.cli import choosing
 from mtlattack.data import PreparedDataset, load_dataset
-from mtlattack.epsilon import in_image_units, parse_epsilons
+from mtlattack.epsilon import default_written, in_image_units, parse_epsilons
 from mtlattack.errors import InputError
 from mtlattack.evaluation import transfer as between_models
 from mtlattack.evaluation import transfer_between_tasks
@@ -26,6 +26,8 @@ from mtlattack.tasks import Model, Task, alone
 
 # What a step rule is followed by where nobody says on which tasks: all of them, in proportion to their clean losses.
 _ALL_TASKS = "relative"
+# What carries over is little, and is not told from noise at 4.
+_LINF_EPS = 8.0
 Known = dict[str, tuple[str, Model]]
 Load = Callable[[str], tuple[nn.Module, str]]
 
@@ -52,7 +54,9 @@ def transfer(
         str, typer.Option(help="Step rule, as apgd; between models also a whole name, as pgd-dgba.")
     ] = "apgd",
     steps: Annotated[int, typer.Option(help="Of the attack, if it takes any.")] = 20,
-    eps: Annotated[str, typer.Option(help="One number; l_inf in levels of 255, others as they are.")] = "8",
+    eps: Annotated[
+        str | None, typer.Option(help="One number; l_inf in levels of 255, default 8; others as they are.")
+    ] = None,
     norm: Annotated[str, typer.Option(help="Of the threat: linf, l2, l1, l0 or patch.")] = "linf",
     every: choosing.Every = None,
     limit: choosing.Limit = None,
@@ -143,10 +147,12 @@ def load_images(
     return load_dataset(data, split, tasks=labelled, limit=limit, every=1 if every is None else every)
 
 
-def _epsilon(text: str, norm: str) -> float:
-    values = parse_epsilons(text)
+def _epsilon(text: str | None, norm: str) -> float:
+    values = [_LINF_EPS if norm == "linf" else default_written(norm)] if text is None else parse_epsilons(text)
     if len(values) != 1:
         raise InputError(f"--eps {text!r}, expected one number: a matrix is of one threat")
+    default_written(norm)  # UnknownNameError for a norm that there is not
+    choosing.say_doubts(values, norm)
     return in_image_units(values[0], norm)
 
 

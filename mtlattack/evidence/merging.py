@@ -18,7 +18,7 @@ from mtlattack.evidence.outcome import job_names
 from mtlattack.evidence.parts import differing, parts_of
 from mtlattack.evidence.shard import WHOLE, Shard
 from mtlattack.evidence.store import EvidenceFile, open_evidence
-from mtlattack.files import whole_file
+from mtlattack.files import set_aside, whole_file
 from mtlattack.locking import held
 
 # Images whose rows are in memory at a time.
@@ -60,7 +60,9 @@ def merge_shards(shards: Sequence[Path], path: Path, *, fresh: bool = False) -> 
         if part.path.resolve() == path.resolve():
             raise InputError(f"{part} cannot be what it is merged to; choose another --out")
     with held(path.parent):
-        if path.exists() and not fresh:
+        if fresh:
+            set_aside(path.parent, [path.name, "record.json"])
+        if path.exists():
             check_same_plan(path, "run", EvidenceFile(path).plan(), parts[0].plan)
         try:
             _write(parts, path)

@@ -7,9 +7,9 @@ import sys
 import pytest
 
 import mtlattack
+from mtlattack.cli.application import COMMANDS
 from mtlattack.cli.commands import Deferred
 from mtlattack.cli.leaderboard import COMMANDS as OF_LEADERBOARD
-from mtlattack.cli.application import COMMANDS
 
 EVERY = {**COMMANDS, **{f"leaderboard {name}": found for name, found in OF_LEADERBOARD.items()}}
 # What is there when they are loaded, not only known by name.

@@ -23,7 +23,7 @@ from mtlattack.evaluation.transfers.parties import Party, common_tasks, join, le
 from mtlattack.evaluation.transfers.shooting import shoot_all
 from mtlattack.evaluation.transfers.shots import Shot, shots_between_models, shots_between_tasks
 from mtlattack.evidence import AgreementFile, check_same_plan
-from mtlattack.files import file_name, write_json
+from mtlattack.files import file_name, set_aside, write_json
 from mtlattack.locking import held
 from mtlattack.models import SourceModel
 from mtlattack.tasks import Model
@@ -151,14 +151,14 @@ def _carry_out(
                         plans[name],
                         describe_environment(device, "float32", None, parties[name].calls),
                         data.ids,
-                        fresh,
+                        fresh=False,
                     )
                 )
                 for name in shots
             }
             shoot_all(shots, files, parties, data, batch_size, device)
         agreement = folder / AGREEMENT
-        if fresh or not agreement.exists():
+        if not agreement.exists():
             AgreementFile.create(agreement, [each.shape for each in comparisons], data.ids)
         finish(AgreementFile(agreement), comparisons, data, batch_size, device)
         return read_transfer(folder)
@@ -238,9 +238,11 @@ def _folder(path: str | Path | None) -> Iterator[Path]:
 
 
 def _begin(folder: Path, plan: dict[str, Any], fresh: bool) -> None:
-    """Keep the plan; InputError if the folder holds another transfer's."""
+    """Keep the plan; InputError if the folder holds another transfer's, which is set aside if this is to be `fresh`."""
     place = folder / PLAN
-    if not fresh and place.is_file():
+    if fresh:
+        set_aside(folder)
+    if place.is_file():
         try:
             stored = json.loads(place.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:

@@ -16,7 +16,6 @@ from mtlattack.leaderboard.records import threat_at
 from mtlattack.leaderboard.standings import Standing
 from mtlattack.printing import Grid
 
-
 # What is said of a row takes several lines beyond.
 _LONGEST = 44
 
