@@ -145,7 +145,7 @@ def width_of(part: RenderableType) -> int:
 
 def complain(what: str, message: str, colour: str = "red") -> None:
     """One line on standard error, `what` in a colour where there are colours."""
-    text = Text.assemble((what, colour), " ", " ".join(message.split()))
+    text = Text.assemble((what, colour), " ", " ".join(line.strip() for line in message.splitlines()))
     console(stderr=True).print(text, soft_wrap=True)
 
 

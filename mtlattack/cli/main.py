@@ -4,35 +4,41 @@ What stands above `main` is imported before an interrupt can be told in one line
 """
 
 import os
-import signal
 import sys
 
 from mtlattack.errors import InputError
+from mtlattack.interrupts import INTERRUPTED, Interrupts, end, say_stopped
 from mtlattack.missing import is_a_library, what_to_install
 
-MISTAKE, INTERRUPTED, UNREAD = 2, 130, 141
-"""Exit codes beside 0: a user's mistake, Ctrl-C, and a reader that went away, as `head` does."""
+MISTAKE, UNREAD = 2, 141
+"""Exit codes beside 0 and INTERRUPTED: a user's mistake, and a reader that went away, as `head` does."""
 
 
 def main() -> None:
     """Run the command line; a user's mistake is one line on standard error and exit code 2, Ctrl-C one and 130."""
-    try:
-        code = _run()
-        sys.stdout.flush()
-    except KeyboardInterrupt:
-        code = INTERRUPTED
-    except ModuleNotFoundError as error:
-        if not is_a_library(error):
-            raise
-        print(f"error: {what_to_install(error)}", file=sys.stderr)
-        code = MISTAKE
-    except BrokenPipeError:
-        # What is left in the buffer has no reader either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = UNREAD
+    interrupts = Interrupts()
+    with interrupts.answered():
+        try:
+            code = _run()
+            sys.stdout.flush()
+        except KeyboardInterrupt:
+            code = INTERRUPTED
+        except ModuleNotFoundError as error:
+            if not is_a_library(error):
+                raise
+            print(f"error: {what_to_install(error)}", file=sys.stderr)
+            code = MISTAKE
+        except BrokenPipeError:
+            # What is left in the buffer has no reader either.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            code = UNREAD
+        except Exception:
+            if not interrupts.happened:
+                raise
+        if interrupts.happened:  # whatever a library has made of it
+            end()
     if code == INTERRUPTED:
-        _ignore_interrupts()
-        print("stopped; what is finished is kept, the same command goes on from here", file=sys.stderr)
+        say_stopped()
     sys.exit(code)
 
 
@@ -58,11 +64,3 @@ def _run() -> int:
     if message:  # Without one the help was printed instead.
         complain("error:", message)
     return MISTAKE
-
-
-def _ignore_interrupts() -> None:
-    """An impatient second one is no news; only the main thread may say so."""
-    try:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-    except ValueError:
-        pass

@@ -21,6 +21,7 @@ from mtlattack.evaluation import transfer_between_tasks
 from mtlattack.files import file_name
 from mtlattack.locking import held
 from mtlattack.models import list_models, resolve_model, resolve_source
+from mtlattack.models.checkpoints import SUFFIX
 from mtlattack.printing import print_parts
 from mtlattack.tasks import Model, Task, alone
 
@@ -111,7 +112,8 @@ def resolve(references: Iterable[str], option: str, known: Known, load: Load) ->
     """
     chosen: dict[str, Model] = {}
     for reference in references:
-        is_glob = any(sign in reference for sign in "*?[") and not set("/:") & set(reference)
+        is_file = reference.endswith(SUFFIX)
+        is_glob = any(sign in reference for sign in "*?[") and not is_file and not set("/:") & set(reference)
         matches = list_models(reference) if is_glob else [reference]
         if not matches:
             raise InputError(f"{option} {reference!r} matches none of the models: {', '.join(list_models())}")
