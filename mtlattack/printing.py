@@ -160,16 +160,16 @@ def in_encoding(text: str, encoding: str) -> str:
 
 
 def print_plainly_where_needed(streams: Iterable[TextIO] | None = None) -> None:
-    """Make standard output and error write plain signs where their encoding, or the terminal, has no others."""
+    """Make standard output and error write plain signs where their encoding, or the terminal, has no others; whatever
+    is printed, it does not fail."""
     for stream in (sys.stdout, sys.stderr) if streams is None else streams:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is None or stream.encoding is None:
             continue
-        if not stream.encoding.lower().startswith("utf"):
-            reconfigure(errors=_ERRORS)
-        elif stream.isatty() and _locale_is_plain():
-            # Python writes UTF-8 in the locale C all the same, for files; a terminal would show it as rubbish.
-            reconfigure(encoding="ascii", errors=_ERRORS)
+        # Python writes UTF-8 in the locale C all the same, for files; a terminal would show it as rubbish.
+        plain = stream.encoding.lower().startswith("utf") and stream.isatty() and _locale_is_plain()
+        # Also UTF-8 has no sign for all there is: names of files may hold any bytes.
+        reconfigure(encoding="ascii" if plain else stream.encoding, errors=_ERRORS)
 
 
 def _locale_is_plain() -> bool:

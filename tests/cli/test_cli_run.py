@@ -14,11 +14,12 @@ import pytest
 from cli_toys import CommandLine, files, plain, run_quietly, start
 
 from mtlattack.analysis import Record, read_run
-from mtlattack.analysis.tables import width_for
+from mtlattack.analysis.tables import render
 from mtlattack.attacks import Standard
 from mtlattack.evaluation import load_suite
 from mtlattack.evaluation.choosing import override
 from mtlattack.evidence import Evidence, read_evidence
+from mtlattack.printing import width_of
 
 
 @pytest.fixture
@@ -77,7 +78,10 @@ def test_standard_and_a_member_by_itself(
     members = ["apgd-relative", *dlr, "square-relative"]
     assert [result.name for result in record.attacks] == ["fgsm-total", *members, "standard"]
     assert record.attacks[-1].config["members"] == members
-    assert max(map(len, out.splitlines())) <= width_for(record) and "standard (linf 4/255) took for the image" in out
+    assert (
+        max(map(len, out.splitlines())) <= width_of(render(record))
+        and "standard (linf 4/255) took for the image" in out
+    )
     assert cli.good(*command) == out
     assert cli.good("show", "here") == "".join(out.splitlines(keepends=True)[:-1])
 
