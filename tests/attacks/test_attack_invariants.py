@@ -71,6 +71,7 @@ CASES += [
     for step, random, options, norms in [
         ("nim", False, {"steps": 5}, ("linf", "l2")),
         ("tim", False, {"steps": 5}, ("linf", "l2")),
+        ("heavyball", True, {"steps": 4}, ("linf",)),
         ("dim", True, {"steps": 5}, ("linf", "l2")),
         ("sim", False, {"steps": 4, "copies": 2}, ("linf",)),
         ("vmi", True, {"steps": 4, "neighbours": 2}, ("linf", "l2")),
