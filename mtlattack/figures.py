@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from matplotlib.ticker import FixedFormatter
+from matplotlib.ticker import FixedFormatter, FuncFormatter
 
 from mtlattack.errors import InputError
 
@@ -41,5 +41,5 @@ def _words(figure: Figure) -> Iterator[Text]:
 def _numbers(axis: Axis) -> Iterator[Text]:
     yield axis.get_offset_text()
     yield from axis.get_ticklabels(minor=True)
-    if not isinstance(axis.get_major_formatter(), FixedFormatter):
+    if not isinstance(axis.get_major_formatter(), FixedFormatter | FuncFormatter):  # what somebody wrote
         yield from axis.get_ticklabels()

@@ -51,7 +51,7 @@ def test_run_prints_and_keeps(cli: CommandLine, basics: list[object]) -> None:
     assert record.attacks[-1].config["steps"] == load_suite("quick").options.get("pgd", {}).get("steps", 20)
     assert record == read_run(folder / "evidence.h5").report().record
     lines = out.splitlines()
-    assert lines[0].startswith("suite quick v3 · tiny (") and max(map(len, lines)) <= 114
+    assert lines[0].startswith("suite quick v3 · tiny (") and max(map(len, lines)) <= 130
     assert lines[-1] == "runs/quick-tiny/record.json, runs/quick-tiny/evidence.h5"
     assert f"{record.clean['segmentation']['miou']:.3g}" in next(line for line in lines if line.startswith("clean"))
 
@@ -61,7 +61,10 @@ def test_same_command_computes_nothing_again(cli: CommandLine, basics: list[obje
     first = cli.good(*command)
     kept = files(Path("here"))
     assert cli.good(*command) == first and files(Path("here")) == kept
-    cli.good(*command, "--fresh")
+    again = cli(*command, "--fresh")
+    assert (again.code, again.err) == (0, "what was in here is kept in here/before-1\n")
+    assert files(Path("here/before-1")) == kept
+    assert cli.good("show", "here/before-1") == "".join(first.splitlines(keepends=True)[:-1])
     assert files(Path("here"))["evidence.h5"] != kept["evidence.h5"]  # other seconds, other start
 
 
