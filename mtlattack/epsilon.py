@@ -29,9 +29,10 @@ def default_written(norm: str) -> float:
 
 
 def doubt(written: float, norm: str) -> str | None:
-    """What a written ε means, where it is so small or large that another unit may be meant; None where it is usual."""
+    """What a written ε means, where it is so small or large that another unit may be meant; None where it is usual, and
+    where no threat takes it."""
     low, high = _USUAL[norm]
-    if low <= written <= high:
+    if low <= written <= high or not 0 < written <= largest_written(norm):
         return None
     size = "small" if written < low else "large"
     taken = f"eps {written:g} is {epsilon_text(in_image_units(written, norm), norm)}, which is {size}"

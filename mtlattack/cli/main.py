@@ -21,25 +21,29 @@ def main() -> None:
         try:
             code = _run()
             sys.stdout.flush()
-        except KeyboardInterrupt:
-            code = INTERRUPTED
-        except ModuleNotFoundError as error:
-            if not is_a_library(error):
-                raise
-            print(f"error: {what_to_install(error)}", file=sys.stderr)
-            code = MISTAKE
-        except BrokenPipeError:
-            # What is left in the buffer has no reader either.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            code = UNREAD
-        except Exception:
-            if not interrupts.happened:
-                raise
-        if interrupts.happened:  # whatever a library has made of it
+        except (Exception, KeyboardInterrupt) as error:
+            if interrupts.happened:  # whatever a library has made of it
+                end()
+            code = _code_of(error)
+        if interrupts.happened:
             end()
     if code == INTERRUPTED:
         say_stopped()
     sys.exit(code)
+
+
+def _code_of(error: BaseException) -> int:
+    """The exit code of what is no mistake of ours, which is said; anything else is raised again."""
+    if isinstance(error, KeyboardInterrupt):
+        return INTERRUPTED
+    if isinstance(error, BrokenPipeError):
+        # What is left in the buffer has no reader either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return UNREAD
+    if isinstance(error, ModuleNotFoundError) and is_a_library(error):
+        print(f"error: {what_to_install(error)}", file=sys.stderr)
+        return MISTAKE
+    raise error
 
 
 def _run() -> int:
