@@ -24,11 +24,8 @@ CASES = {
     "import mtlattack": ["-c", "import mtlattack"],
     "--help": ["-m", "mtlattack", "--help"],
     "list attacks": ["-m", "mtlattack", "list", "attacks"],
-    "list steps": ["-m", "mtlattack", "list", "steps"],
     "list models": ["-m", "mtlattack", "list", "models"],
-    "list layouts": ["-m", "mtlattack", "list", "layouts"],
     "leaderboard show": ["-m", "mtlattack", "leaderboard", "show", "quick"],
-    "import torch": ["-c", "import torch"],
 }
 # Its own size is left out of the install, and that of what only it asks for, CUDA's libraries for one.
 TORCH = "torch"
@@ -36,12 +33,16 @@ TORCH = "torch"
 
 def main(
     runs: Annotated[int, typer.Option(min=1, help="Of each command, after one that is not counted.")] = 5,
+    finished: Annotated[Path | None, typer.Option("--run", help="Folder of a finished run, to be shown.")] = None,
     source: Annotated[Path | None, typer.Option(help="Source tree of another version; default: this one.")] = None,
     json_path: Annotated[Path | None, typer.Option("--json", help="Where to write every number.")] = None,
 ) -> None:
     """Start each command some times; print the medians, and the size of each library that is installed."""
     root, load = (source or Path(__file__).parents[2]).resolve(), os.getloadavg()[0]
-    commands = {name: _measured(arguments, root, runs) for name, arguments in CASES.items()}
+    json_path, finished = json_path and json_path.resolve(), finished and finished.resolve()
+    os.chdir(root)  # which `python -m` looks in first
+    shown = {"show": ["-m", "mtlattack", "show", str(finished)]} if finished else {}
+    commands = {name: _measured(arguments, root, runs) for name, arguments in (CASES | shown).items()}
     for name, each in commands.items():
         wall, processor, memory = (sorted(numbers)[runs // 2] for numbers in each.values())
         print(f"{name:<20} {wall:6.2f} s {processor:6.2f} s of the processor {memory:6.0f} MB")
