@@ -94,7 +94,7 @@ def test_a_finished_run_becomes_a_row_that_its_evidence_proves(
     assert stored.path.parent == empty.folder_of(row)
     # All of a pull request with a row.
     text = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    named = [re.sub("<.*?>", "[^/]+", re.escape(each)) for each in re.findall(r"^- `leaderboard/(\S+)`", text, re.M)]
+    named = [re.sub("<.*?>", "[^/]+", re.escape(each)) for each in re.findall(r"^- `leaderboard/([^`]+)`", text, re.M)]
     touched = [path.relative_to(empty.root).as_posix() for path in files]
     assert [[bool(re.fullmatch(each, path)) for path in touched].count(True) for each in named] == [1] * len(files)
 
