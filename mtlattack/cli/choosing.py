@@ -57,8 +57,9 @@ def choose(
         "limit": limit,
         "batch_size": batch_size,
         "seed": seed,
+        "target": _target(target or []) or None,
     }
-    return choose_by_name(suite, model, checkpoint, data, changes, target=_target(target or []))
+    return choose_by_name(suite, model, checkpoint, data, changes)
 
 
 def _target(texts: list[str]) -> dict[str, str]:
