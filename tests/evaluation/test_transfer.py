@@ -13,6 +13,7 @@ from evaluation_toys import Fickle, assert_equal
 from torch import nn
 
 from mtlattack.analysis.transfer import Transfer, read_transfer
+from mtlattack.analysis.transfer.tables import headlines
 from mtlattack.attacks import Attack, create_attack
 from mtlattack.data import Batch, PreparedDataset, join_batches, load_dataset
 from mtlattack.errors import InputError, UnknownNameError
@@ -338,5 +339,11 @@ def test_an_ensemble_is_a_source_and_no_victim(network: Toy, other: Toy, data: P
     assert made["config"]["name"] == "apgd-relative@ens:a+b" and floor["forward_passes"] == 1
     assert (made["forward_passes"], made["backward_passes"]) == (2 * own["forward_passes"], 2 * own["backward_passes"])
     assert matrix.cells[0][0].log_ratio.value > matrix.noise_log[0].value  # type: ignore[operator]
+    record = done.record()
+    twice = [made["forward_passes"], made["backward_passes"]]
+    assert record.source_passes == {"ens:a+b": twice} and record.passes == [twice]
+    assert record.models["ens:a+b"]["networks"] == 2 and "networks" not in record.models["a"]
+    said = f"passes an image: {twice[0]}+{twice[1]} on ens:a+b (a pass is one of each of its 2 networks)"
+    assert headlines(record)[2] == said
     with pytest.raises(InputError, match="ens:a.b is a source of images alone"):
         transfer({"ens:a+b": source}, None, data, ATTACK)
