@@ -22,6 +22,7 @@ from mtlattack.evaluation import evaluate as evaluate_anywhere
 from mtlattack.evaluation import transfer as transfer_anywhere
 from mtlattack.evaluation import transfer_between_tasks as between_tasks_anywhere
 from mtlattack.evaluation.preparation import prepare
+from mtlattack.evaluation.transfers.parties import join
 from mtlattack.models import EnsembleSource, create_model
 
 evaluate = partial(evaluate_anywhere, device="cpu", batch_size=2)
@@ -282,6 +283,35 @@ def test_another_size_is_refused_unless_asked_for(network: Toy, other: Toy, data
     (matrix,) = done.record().matrices
     assert matrix.cells[1][1].share.value == 1 and matrix.cells[1][1].log_ratio.value > 0  # type: ignore[operator]
     assert (done.runs["small"].attacked[1].perturbation[:, 0] <= 8 / 255 + 1e-7).all()
+
+
+def test_a_model_without_features_is_refused_before_anything_is_done(
+    network: Toy, data: PreparedDataset, tmp_path: Path
+) -> None:
+    for name in ("pgd-feature", "pgd-fia"):
+        attack = create_attack(name, eps=8 / 255)
+        with pytest.raises(InputError, match="a: Toy has no `.*shared_features"):
+            transfer({"a": network}, None, data, attack, path=tmp_path / "transfer")
+        with pytest.raises(InputError, match="Toy has no `.*shared_features"):
+            evaluate(network, data, [attack], path=tmp_path / "run" / "evidence.h5")
+    assert not [path for path in tmp_path.rglob("*") if path.suffix in (".h5", ".json")]
+
+
+def test_features_are_those_of_the_images_that_a_model_is_shown(network: Toy, data: PreparedDataset) -> None:
+    class Seen(Small):
+        def shared_features(self, images: torch.Tensor) -> torch.Tensor:
+            assert images.shape[-2:] == self.input_size
+            return images
+
+        def with_shared_features(self, images: torch.Tensor) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+            return self(images), self.shared_features(images)
+
+    images = data[0].images
+    party = join("small", Seen(network), data.tasks, data[0], resize=True)
+    predictions, features = party.prepared.judge.with_shared_features(images)  # type: ignore[attr-defined]
+    assert features.shape[-2:] == Small.input_size and predictions["depth"].shape[-2:] == images.shape[-2:]
+    assert torch.equal(features, party.prepared.judge.shared_features(images))  # type: ignore[attr-defined]
+    assert torch.equal(predictions["depth"], party.prepared.judge(images)["depth"])
 
 
 def test_mistakes_are_said(network: Toy, other: Toy, data: PreparedDataset, tmp_path: Path) -> None:
