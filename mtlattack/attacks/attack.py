@@ -61,7 +61,7 @@ class Attack(ABC):
         truth. InputError where its target does not fit them."""
         return {}
 
-    def check_model(self, model: Model, images: Tensor) -> None:
+    def check_model(self, model: Model, images: Tensor) -> None:  # noqa: B027 - most look at predictions alone
         """InputError for a model that lacks what the attack looks at, with one forward pass of some images
         `[B, 3, H, W]` at most."""
 

@@ -65,7 +65,8 @@ def headlines(record: TransferRecord) -> list[str]:
 def _passes_by_source(record: TransferRecord) -> list[str]:
     """A line where these differ, or one of the sources is several networks."""
     networks = {name: record.models[name].get("networks", 1) for name in record.source_passes}
-    if max(networks.values(), default=1) == 1 and all(each == record.passes[0] for each in record.source_passes.values()):
+    alike = all(passes == record.passes[0] for passes in record.source_passes.values())
+    if alike and max(networks.values(), default=1) == 1:
         return []
     texts = [
         f"{forward}+{backward} on {name}"

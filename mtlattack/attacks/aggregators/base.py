@@ -60,7 +60,7 @@ class Aggregator(ABC):
         """
         return problem
 
-    def check_model(self, model: Model, images: Tensor) -> None:
+    def check_model(self, model: Model, images: Tensor) -> None:  # noqa: B027 - most look at predictions alone
         """InputError for a model that lacks what it looks at, with one forward pass of some images at most."""
 
     def config(self) -> dict[str, Any]:
