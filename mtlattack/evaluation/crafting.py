@@ -48,7 +48,9 @@ def craft(
     chosen = choose_device(device)
     attack.goals(source.tasks)  # What does not fit is said before anything is done.
     with no_autocast(chosen):
-        prepared = prepare(source, first_images(data).to(chosen), precision)
+        first = first_images(data).to(chosen)
+        prepared = prepare(source, first, precision)
+        attack.check_model(prepared.search, prepared.laid_out(first).images[:1])
     attack = fitted(attack, prepared, data if fit_data is None else fit_data, chosen)
     size = full_size(batch_size, len(data))
     rows = [range(start, min(start + size, len(data))) for start in range(0, len(data), size)]

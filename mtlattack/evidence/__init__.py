@@ -1,6 +1,7 @@
 """What was measured: numbers per image, kept safe and passed on; what they mean is for `analysis` to say."""
 
 from mtlattack.evidence.agreement import Agreement, AgreementFile
+from mtlattack.evidence.mapped import part_of
 from mtlattack.evidence.merging import check_same_plan, merge_shards
 from mtlattack.evidence.outcome import (
     ARRIVAL,
@@ -37,6 +38,7 @@ __all__ = [
     "differing",
     "job_names",
     "merge_shards",
+    "part_of",
     "parts_of",
     "read_evidence",
     "targets_of",

@@ -6,7 +6,7 @@ from mtlattack.tasks.curvature import PrincipalCurvature
 from mtlattack.tasks.depth import Depth, DepthEuclidean, InverseDepth
 from mtlattack.tasks.goals import KEEP, Goal
 from mtlattack.tasks.heatmap import EdgeTexture, Heatmap, Keypoints2D, Reshading
-from mtlattack.tasks.joint import JointTask, alone, mean_loss
+from mtlattack.tasks.joint import JointTask, alone, joint_features, mean_loss
 from mtlattack.tasks.metric import Metric
 from mtlattack.tasks.model import Model, predict, undisturbed
 from mtlattack.tasks.normals import Normals
@@ -38,6 +38,7 @@ __all__ = [
     "Task",
     "TaskMap",
     "alone",
+    "joint_features",
     "create_task",
     "list_tasks",
     "mean_loss",

@@ -11,15 +11,15 @@ import torch
 
 from mtlattack.analysis.transfer import AGREEMENT, EVIDENCE, PLAN, Transfer, read_transfer
 from mtlattack.attacks import Attack, Standard, UniversalAttack
-from mtlattack.data import PreparedDataset
+from mtlattack.data import Batch, PreparedDataset
 from mtlattack.devices import choose_device
 from mtlattack.errors import InputError, UnknownNameError
-from mtlattack.evaluation.crafting import first_images
+from mtlattack.evaluation.crafting import first_images, no_autocast
 from mtlattack.evaluation.environment import describe_environment
 from mtlattack.evaluation.opening import evidence_at
 from mtlattack.evaluation.plan import make_plan
 from mtlattack.evaluation.transfers.alike import BetweenModels, BetweenTasks, Comparison, finish
-from mtlattack.evaluation.transfers.parties import Party, common_tasks, join, left_out
+from mtlattack.evaluation.transfers.parties import Party, common_tasks, join, left_out, naming
 from mtlattack.evaluation.transfers.shooting import shoot_all
 from mtlattack.evaluation.transfers.shots import Shot, shots_between_models, shots_between_tasks
 from mtlattack.evidence import AgreementFile, check_same_plan
@@ -133,6 +133,7 @@ def _carry_out(
     fresh: bool,
 ) -> Transfer:
     """Do what is not done yet, and read all of it."""
+    _check_sources(shots, data[0].to(device))
     plans = _plans(shots, parties, data, batch_size)
     folders = _folders(list(shots))
     plan = {
@@ -209,6 +210,13 @@ def _together(sources: Models, victims: Models) -> dict[str, Model]:
         if name in sources and sources[name] is not victims[name]:
             raise InputError(f"a source and a victim are both called {name!r}, but are two models; rename one")
     return {**sources, **victims}
+
+
+def _check_sources(shots: Mapping[str, list[Shot]], first: Batch) -> None:
+    """InputError for a model that lacks what its attack looks at, before anything is done."""
+    for shot in {(shot.source.name, str(shot.attack)): shot for own in shots.values() for shot in own}.values():
+        with naming(shot.source.name), no_autocast(first.images.device):
+            shot.attack.check_model(shot.source.prepared.search, shot.source.prepared.laid_out(first).images)
 
 
 def _check_attack(attack: Attack) -> None:
