@@ -196,7 +196,7 @@ def task_table(clean: Metrics, tasks: Sequence[Task], results: Sequence[AttackRe
     table.add_column("attack", no_wrap=True)
     for task in tasks:
         metric = task.headline_metric
-        table.add_column(f"{task.short_title}\n{metric.title}", justify="right", no_wrap=True)
+        table.add_column(f"{task.heading}\n{metric.title}", justify="right", no_wrap=True)
     if results:
         table.add_column("passes", justify="right", no_wrap=True)
     table.add_row("clean", *(_clean_cell(clean, task) for task in tasks))

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from mtlattack.commit import describe_commit
-from mtlattack.data import PreparedDataset
+from mtlattack.data import LabelledImages
 
 _VERSIONED = ("mtlattack", "torch", "timm", "numpy")
 
@@ -76,7 +76,7 @@ def describe_model(model: object, name: str | None = None) -> dict[str, Any]:
     return {"name": name or type(model).__name__, "sha256": weights_digest(model), "parameters": parameters}
 
 
-def describe_data(data: PreparedDataset) -> dict[str, Any]:
+def describe_data(data: LabelledImages) -> dict[str, Any]:
     """Which images, for the plan; reads them all."""
     identity = data.identify()
     return {

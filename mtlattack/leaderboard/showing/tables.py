@@ -102,7 +102,7 @@ def _tasks_table(ranking: Ranking, only: str | None) -> Table:
     for each in names:
         _add_column(table, each)
     for _, task, metric in metrics:
-        table.add_column(f"{task.short_title}\n{metric.title}", justify="right", no_wrap=True)
+        table.add_column(f"{task.heading}\n{metric.title}", justify="right", no_wrap=True)
     for standing in ranking.standings:
         changes = [_change(standing, name, metric) for name, _, metric in metrics]
         table.add_row(*map(Text, [*(each.text(standing) for each in names), *changes]))
