@@ -9,12 +9,13 @@ import torch
 from mtlattack.attacks import Attack, Result
 from mtlattack.data import AnyData, Batch, LabelledImages, join_batches, labelled_images, read_ahead
 from mtlattack.devices import choose_device
-from mtlattack.errors import InputError, UnknownNameError
+from mtlattack.errors import InputError
+from mtlattack.evaluation.belonging import check_labels
 from mtlattack.evaluation.fitting import fitted
 from mtlattack.evaluation.loop import full_size
 from mtlattack.evaluation.preparation import Precision, Preparation, check_precision, prepare
 from mtlattack.evidence import CLEAN
-from mtlattack.tasks import Model, alone
+from mtlattack.tasks import Model
 
 # So many are looked at when a model is prepared, and by `precision="auto"`.
 FIRST_IMAGES = 8
@@ -48,7 +49,7 @@ def craft(
     chosen = choose_device(device)
     attack.goals(source.tasks)  # What does not fit is said before anything is done.
     images = labelled_images(data, source.tasks)
-    check_labels(source, images)
+    check_labels(source.tasks, images)
     with no_autocast(chosen):
         prepared = prepare(source, first_images(images).to(chosen), precision)
     attack = fitted(attack, prepared, images if fit_data is None else labelled_images(fit_data, source.tasks), chosen)
@@ -76,23 +77,6 @@ def first_images(data: LabelledImages) -> Batch:
     if not len(data):
         raise InputError(f"{data.split} of {data.name} has no images to attack")
     return join_batches([data[i] for i in range(min(FIRST_IMAGES, len(data)))])
-
-
-def check_labels(model: Model, data: LabelledImages) -> None:
-    """InputError unless the data have labels for each of a model's tasks, as it predicts them; the nearest names."""
-    for name, task in model.tasks.items():
-        wanted = alone(task)
-        if name in data.tasks:
-            if data.tasks[name] != wanted:
-                raise InputError(f"the data has labels for {data.tasks[name]}, the model predicts {name!r}: {wanted}")
-            continue
-        same = next((other for other, each in data.tasks.items() if each == wanted and other not in model.tasks), None)
-        if same is not None:
-            raise InputError(
-                f"the data calls {same!r} what the model calls {name!r}; name it so in the labels, "
-                "or with load_dataset(…, tasks=model.tasks)"
-            )
-        raise UnknownNameError(f"label of {data.name}:", name, {*data.labels, *data.tasks})
 
 
 @contextmanager

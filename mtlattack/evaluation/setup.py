@@ -12,8 +12,9 @@ from mtlattack.attacks import Attack, UniversalAttack
 from mtlattack.data import AnyData, Batch, LabelledImages, labelled_images
 from mtlattack.devices import choose_device, is_out_of_memory
 from mtlattack.errors import InputError
+from mtlattack.evaluation.belonging import check_labels_alone
 from mtlattack.evaluation.calls import compare_calls
-from mtlattack.evaluation.crafting import check_labels, first_images, no_autocast
+from mtlattack.evaluation.crafting import first_images, no_autocast
 from mtlattack.evaluation.environment import describe_environment
 from mtlattack.evaluation.fitting import fitted
 from mtlattack.evaluation.loop import Done, full_size, make_room
@@ -94,7 +95,9 @@ def set_up(
         job.goals(model.tasks)  # What does not fit is said before anything is done.
     first = first_batch(model, data, batch_size, ranks).to(chosen)
     if images_to_fit.tasks != data.tasks:
-        raise InputError(f"the images to fit on have labels for {', '.join(images_to_fit.tasks)}, not as those to attack")
+        raise InputError(
+            f"the images to fit on have labels for {', '.join(images_to_fit.tasks)}, not as those to attack"
+        )
     with no_autocast(chosen):
         prepared = prepare(model, first, precision)
         calls = compare_calls(prepared.judge, first.images[:batch_size], first.targets)
@@ -121,11 +124,6 @@ def first_batch(model: Model, data: LabelledImages, batch_size: int, ranks: Rank
             f"{type(model).__name__} is a source of adversarial images for others (`craft`, `transfer`): "
             "its own numbers would say nothing of a model"
         )
-    check_labels(model, data)
-    if data.tasks != dict(model.tasks):
-        raise InputError(
-            f"the data gives labels for {', '.join(data.tasks)}, the model predicts {', '.join(model.tasks)}; "
-            "load_dataset(…, tasks=model.tasks) takes those alone"
-        )
+    check_labels_alone(model.tasks, data)
     ranks.once(data.identify)
     return first_images(data)

@@ -56,8 +56,8 @@ class OwnImages(TorchDataset[Batch]):
         batch = self._batch(position)
         if self._read and _digest(batch) != self._read[position]:
             raise InputError(
-                f"{self._what(position)} is another one than when it was first read, expected a data set without chance "
-                "(augmentation?)"
+                f"{self._what(position)} is another one than when it was first read: "
+                "expected a data set without chance (augmentation?)"
             )
         if not self._read:
             faults = Faults()

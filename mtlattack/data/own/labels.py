@@ -33,7 +33,7 @@ def target_of(task: Task, name: str, targets: Mapping[str, Any], size: tuple[int
     what = f"{name} of {what}"
     values = as_tensor(targets[name], what)
     if task.target_channels:
-        values = channels_first(values, *task.target_channels, what)
+        values = channels_first(values, task.target_channels[0], what)
     elif values.ndim == 3:
         values = channels_first(values, 1, what)[0]
     expected = (*task.target_channels, *size)

@@ -170,5 +170,6 @@ def _own_ids(source: Any) -> list[str] | None:
         inner = _own_ids(source.dataset)
         return None if inner is None else [inner[position] for position in source.indices]
     ids = getattr(source, "ids", None)
-    is_list = isinstance(ids, Sequence | np.ndarray | Tensor) and not isinstance(ids, str)
-    return [str(identity) for identity in ids] if is_list else None
+    if isinstance(ids, Sequence | np.ndarray | Tensor) and not isinstance(ids, str):
+        return [str(identity) for identity in ids]
+    return None
