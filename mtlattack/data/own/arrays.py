@@ -11,7 +11,7 @@ from torch import Tensor
 from mtlattack.errors import InputError
 
 # Pictures whose numbers are what they show: colours, or one number a pixel.
-_COLOURS, _NUMBERS = ("RGB",), ("L", "P", "I", "F", "I;16", "1")
+_COLOURS, _NUMBERS = "RGB", ("L", "P", "I", "I;16", "F")
 # torch has no types for these, or does next to nothing with them.
 _WIDENED = {"uint16": np.int32, "uint32": np.int64, "float16": np.float32}
 
@@ -19,8 +19,11 @@ _WIDENED = {"uint16": np.int32, "uint32": np.int64, "float16": np.float32}
 def as_tensor(value: Any, what: str) -> Tensor:
     """A tensor on the CPU, without history, of what somebody has; InputError for what holds no numbers."""
     if isinstance(value, Image.Image):
-        if value.mode not in (*_COLOURS, *_NUMBERS):
-            raise InputError(f"{what} is a picture of mode {value.mode!r}, expected one of {', '.join(_COLOURS)}")
+        if value.mode not in (_COLOURS, *_NUMBERS):
+            raise InputError(
+                f"{what} is a picture of mode {value.mode!r}, expected {_COLOURS}, or for labels one of "
+                f"{', '.join(_NUMBERS)}"
+            )
         value = np.array(value)
     if isinstance(value, Tensor):
         # A copy where it is somebody's: datasets may give the same memory for every image.

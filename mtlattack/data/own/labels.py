@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -19,7 +18,7 @@ def targets_by_task(targets: Any, tasks: TaskMap, what: str) -> Mapping[str, Any
         return targets
     if len(tasks) == 1:
         return dict.fromkeys(tasks, targets)
-    raise InputError(f"the labels of {what} are {type(targets).__name__}, expected them by task: {', '.join(tasks)}")
+    raise InputError(f"the labels of {what} are a {type(targets).__name__}, expected them by task: {', '.join(tasks)}")
 
 
 def target_of(task: Task, name: str, targets: Mapping[str, Any], size: tuple[int, int], what: str) -> Tensor:
@@ -59,5 +58,6 @@ def _typed(task: Task, values: Tensor, what: str) -> Tensor:
 
 
 def _example(values: Tensor) -> str:
+    values = values.flatten()
     odd = values[values != values.round()] if values.is_floating_point() else values
-    return f" (it holds {np.round(odd[0].item(), 6)})" if len(odd) else ""
+    return f" (it holds {odd[0].item():.6g})" if len(odd) else ""

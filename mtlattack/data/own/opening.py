@@ -45,7 +45,7 @@ def labelled_images(data: Any, tasks: TaskMap) -> LabelledImages:
         return data
     items, source = _items(data, {name: alone(task) for name, task in tasks.items()})
     if not len(items):
-        raise InputError(f"{describe(data)} has no images to attack")
+        raise InputError(f"the data is {describe(data)} without an image, expected one at least")
     named = {part: getattr(source, part, None) for part in ("name", "split")}
     texts = {part: text if isinstance(text, str) and text else None for part, text in named.items()}
     return OwnImages(
