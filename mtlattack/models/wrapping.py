@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, TypeVar, get_args
+from contextlib import suppress
+from typing import Literal, Self, TypeVar, get_args
 
 import torch
 import torch.nn.functional as F
@@ -66,6 +67,13 @@ class WrappedModel(NormalisingModule):
             raise InputError(f"images have shape {tuple(images.shape)}, expected [B, 3, H, W]")
         x = self._prepared(images)
         return self._read(self._guarded(self.module, x), images, x)
+
+    def train(self, mode: bool = True) -> Self:
+        """As any module, but for what `torch.export` made: it has the mode that it was exported in, and no other."""
+        self.training = mode
+        with suppress(NotImplementedError):
+            self.module.train(mode)
+        return self
 
     def with_shared_features(self, images: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         """Predictions, and what the submodule named by `features` gave on the way; InputError where none is named."""
