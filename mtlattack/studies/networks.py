@@ -3,14 +3,11 @@
 from dataclasses import dataclass
 
 from mtlattack.data import PreparedDataset, load_dataset
-from mtlattack.errors import InputError
 from mtlattack.models import create_model
 from mtlattack.models.network import MultiTaskNetwork
 
-NYUV2 = "nyuv2"
 # All shipped networks were trained with it.
 SHIPPED_SEED = 0
-_PREPARED = "mtlattack data prepare nyuv2"
 
 
 @dataclass(frozen=True)
@@ -28,7 +25,7 @@ ROOMS = Family(
     tuple(f"rooms-resnet10t.{layout}.at-dgba" for layout in ("shared", "degree68", "degree32", "separate")),
 )
 NYU = Family(
-    NYUV2,
+    "nyuv2",
     tuple(f"nyuv2-resnet10t.{layout}" for layout in ("shared", "degree53", "separate")),
     tuple(f"nyuv2-resnet10t.{layout}.at-dgba" for layout in ("shared", "degree53", "separate")),
 )
@@ -38,14 +35,9 @@ FAMILIES = (ROOMS, NYU)
 def load(model: str, images: int) -> tuple[MultiTaskNetwork, PreparedDataset]:
     """A shipped network, and test images of its data set that are spread over the split, with labels of its tasks.
 
-    InputError where the real images are not at hand, with the command that prepares them.
+    InputError where the real images are not prepared.
     """
     network = create_model(model)
     name = model.partition("-")[0]
-    try:
-        whole = load_dataset(name, tasks=network.tasks)
-    except InputError as error:
-        if name != NYUV2:
-            raise
-        raise InputError(f"{model} is judged on real images: {error}; make them with `{_PREPARED}`") from None
+    whole = load_dataset(name, tasks=network.tasks)
     return network, load_dataset(name, tasks=network.tasks, every=max(len(whole) // images, 1), limit=images)
