@@ -108,7 +108,7 @@ class BalanceStudy(Study):
     def cells(self, quick: bool) -> list[Cell]:
         """A cell a network."""
         families = (ROOMS,) if quick else FAMILIES
-        passes, images, layouts = (10, 4, 1) if quick else (20, 32, None)
+        passes, images, layouts = (5, 2, 1) if quick else (20, 32, None)
         return [
             Cell(
                 self.name,

@@ -90,7 +90,7 @@ class JointAttackStudy(Study):
     def cells(self, quick: bool) -> list[Cell]:
         """A cell a network."""
         families = (ROOMS,) if quick else FAMILIES
-        steps, images = (3, 4) if quick else (10, 16)
+        steps, images = (2, 2) if quick else (10, 16)
         return [
             Cell(self.name, model, {"model": model, "steps": steps, "images": images, "eps": EPS}, work=images)
             for family in families

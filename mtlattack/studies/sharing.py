@@ -124,7 +124,7 @@ class SharingStudy(Study):
     def cells(self, quick: bool) -> list[Cell]:
         """A cell a network."""
         families = (ROOMS,) if quick else FAMILIES
-        steps, images = (4, 4) if quick else (20, 32)
+        steps, images = (3, 2) if quick else (20, 32)
         return [
             Cell(
                 self.name,
