@@ -143,9 +143,7 @@ def jointly(by_size: dict[int, float], networks: int = 3) -> list[Measured]:
     """Networks of three tasks, each of which drops by so much in a set of this size."""
     sets = ["a", "b", "c", "a+b", "a+c", "b+c", "a+b+c"]
     attacks = {
-        label: {
-            f"task:{task}": numbers(-by_size[len(label.split("+"))], 0.001, seed=place) for task in "abc"
-        }
+        label: {f"task:{task}": numbers(-by_size[len(label.split("+"))], 0.001, seed=place) for task in "abc"}
         for place, label in enumerate(sets)
     }
     return [cell(f"n{i}", {}, attacks=attacks) for i in range(networks)]
