@@ -131,7 +131,9 @@ def check_determined(basis: Tensor, examples: Examples, eps: float) -> None:
         raise InputError(f"{count} examples for a head of {rank} weights at eps 0; expected {rank} or more, or eps > 0")
     features = examples.inputs @ basis[:, None].mT
     if int(torch.linalg.matrix_rank(features).min()) < rank:
-        raise InputError(f"a design of rank below the {rank} weights of a head at eps 0; expected other inputs, or eps > 0")
+        raise InputError(
+            f"a design of rank below the {rank} weights of a head at eps 0; expected other inputs, or eps > 0"
+        )
 
 
 def truncate(weights: Tensor, rank: int) -> Representation:
