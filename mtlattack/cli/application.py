@@ -29,6 +29,10 @@ COMMANDS = {
         "Show a sharing layout: its name and number, its tree.",
     ),
     "data": ("mtlattack.cli.data:app", "Prepare, verify and preview data sets."),
+    "study": (
+        "mtlattack.cli.study:study",
+        "Test a paper's claims: a table, a picture and a verdict for each.",
+    ),
     "leaderboard": ("mtlattack.cli.leaderboard:app", "Rows that anyone can check: submit, check, verify, show, build."),
 }
 
