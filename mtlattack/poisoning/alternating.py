@@ -22,7 +22,9 @@ def alternate(objective: Objective, start: Array, tolerance: float, most: int = 
     scale = max(1.0, float(np.linalg.norm(objective.at(np.zeros_like(start)).gradient)))
     penalty = Fixed(strength, np.full(count, 1 / count), np.eye(count))
     parameters, stationarity = start, 1.0
-    for turn in range(most):
+    turns = 0
+    while turns < most:
+        turns += 1
         given = Objective(objective.data, penalty, objective.ridge, objective.dimension)
         parameters = minimise(given, parameters, max(_INNER * min(stationarity, 1.0), tolerance) * _INNER).parameters
         here = objective.at(parameters)
@@ -31,4 +33,4 @@ def alternate(objective: Objective, start: Array, tolerance: float, most: int = 
             break
         assert isinstance(here.penalty, LearnedAt)
         penalty = here.penalty.as_fixed()
-    return Solution(here, stationarity, turn + 1)
+    return Solution(here, stationarity, turns)

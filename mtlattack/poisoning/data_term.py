@@ -47,7 +47,7 @@ def extend(features: Array, intercept: bool) -> Array:
 
 
 class Moments:
-    """Squared loss: second moments of a task's points say all, and but for `of` nothing takes longer with more points."""
+    """Squared loss: second moments of a task's points say all, so only `of` takes longer with more points."""
 
     def __init__(self, sizes: Array, gram: Array, cross: Array, square: Array) -> None:
         self.sizes = sizes

@@ -79,9 +79,9 @@ def test_parameters_are_cloned_searched_and_shown() -> None:
         (lambda x, y: MTRLRegressor(smoothing=0).fit(x, y), "smoothing 0, expected a positive number"),
         (lambda x, y: MTRLRegressor().fit(x, y, np.zeros(3)), r"y \(6,\) and task \(3,\), expected \[6\] both"),
         (lambda x, y: MTRLClassifier().fit(x, y), "Only binary classification"),
-        (lambda x, y: MTRLRegressor().fit(x, y, y).predict(x, y + 9), "task has 6"),
+        (lambda x, y: MTRLRegressor().fit(x, y, y).predict(x, y + 9), "task has .*9.*, expected"),
         (lambda x, y: MTRLRegressor().predict(x), "not fitted yet"),
-        (lambda x, y: MTRLRegressor().fit(x, y).predict(x[:, :1]), "X has 1 features, but MTRLRegressor is expecting 2"),
+        (lambda x, y: MTRLRegressor().fit(x, y).predict(x[:, :1]), "X has 1 features, but MTRL"),
     ],
 )  # fmt: skip
 def test_bad_input(fit: object, message: str) -> None:
