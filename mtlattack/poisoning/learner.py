@@ -31,7 +31,7 @@ class Learner:
     """
 
     ridge: float = 0.01
-    relation: float = 0.1
+    relation: float = 0.01
     smoothing: float = 1e-4
     intercept: bool = True
 
