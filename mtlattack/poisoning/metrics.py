@@ -11,12 +11,10 @@ HEADLINE = {Kind.REGRESSION: "nmse", Kind.CLASSIFICATION: "auc_error"}
 
 
 def errors(parameters: Array, tasks: TaskSet) -> dict[str, Array]:
-    """Errors by name, `[T]` each: `nmse` (mean squared error over the labels' variance) of numbers; `auc_error` (1 − AUC)
-    and `error` (share of wrong answers) of classes. NaN where labels of a task are all the same, but for `error`."""
-    scored = [
-        (x @ column[: tasks.dimension] + (column[tasks.dimension :].sum()), y)
-        for column, (x, y) in zip(parameters.T, tasks.points, strict=True)
-    ]
+    """Errors by name, `[T]` each: of numbers `nmse`, the mean squared error over the labels' variance; of classes
+    `auc_error` (1 − AUC) and `error` (share of wrong answers). NaN where all labels of a task are the same, but for
+    `error`."""
+    scored = [(z, y) for z, (_, y) in zip(responses(parameters, tasks), tasks.points, strict=True)]
     if tasks.kind is Kind.REGRESSION:
         return {"nmse": np.array([_nmse(z, y) for z, y in scored])}
     wrong = np.array([np.mean((z > 0) != (y > 0.5)) for z, y in scored])
@@ -36,3 +34,15 @@ def _auc(z: Array, y: Array) -> float:
         return np.nan
     ranks = rankdata(z)[y > 0.5].sum()
     return float((ranks - positive * (positive + 1) / 2) / (positive * negative))
+
+
+def responses(parameters: Array, tasks: TaskSet) -> list[Array]:
+    """w_iᵀx + b_i of every task's points, for parameters `[D, T]`."""
+    d = tasks.dimension
+    return [x @ column[:d] + column[d:].sum() for column, (x, _) in zip(parameters.T, tasks.points, strict=True)]
+
+
+def point_losses(parameters: Array, tasks: TaskSet) -> list[Array]:
+    """ℓ of every task's points."""
+    loss = tasks.kind.loss
+    return [loss.value(z, y) for z, (_, y) in zip(responses(parameters, tasks), tasks.points, strict=True)]

@@ -39,7 +39,7 @@ def read_mnist(folder: Path, tasks: str = "rest", components: str = "128", limit
 
 
 def principal_components(values: Array, count: int) -> Array:
-    """Values `[n, k]` along the `count` directions in which they vary most, `[n, count]`; InputError if there are less."""
+    """Values `[n, k]` along the `count` directions in which they vary most; InputError if there are less."""
     if not 1 <= count <= min(values.shape):
         raise InputError(f"components {count}, expected 1 to {min(values.shape)}")
     centred = values - values.mean(0)
