@@ -15,7 +15,7 @@ from mtlattack.poisoning.relations import LearnedAt, correlation
 from mtlattack.poisoning.tasks import Kind, TaskSet
 from mtlattack.registry import Registry
 
-_TOLERANCE = 1e-6
+_TOLERANCE = 1e-4
 # A residual beyond 2.5 robust deviations (1.4826 medians) is an outlier; of losses, which are squares, so many medians.
 _OUTLIER = (2.5 * 1.4826) ** 2
 
@@ -121,7 +121,7 @@ class DriftAlarm:
 
     @classmethod
     def calibrate(
-        cls, learner: Learner, trusted: TaskSet, seed: int, resamples: int = 40, level: float = 0.05
+        cls, learner: Learner, trusted: TaskSet, seed: int, resamples: int = 20, level: float = 0.05
     ) -> "DriftAlarm":
         """An alarm for data of the size of `trusted`."""
         reference = correlations(learner, trusted)

@@ -31,7 +31,7 @@ class _Relationship(Parametrised):
     _kind: Kind
 
     def __init__(
-        self, ridge: float = 0.01, relation: float = 0.01, smoothing: float = 1e-4, fit_intercept: bool = True,
+        self, ridge: float = 0.01, relation: float = 0.01, smoothing: float = 1e-3, fit_intercept: bool = True,
         solver: str = "newton", tol: float = 1e-10, max_iter: int = 2000,
     ) -> None:  # fmt: skip
         self.ridge, self.relation, self.smoothing = ridge, relation, smoothing

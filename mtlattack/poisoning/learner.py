@@ -32,7 +32,7 @@ class Learner:
 
     ridge: float = 0.01
     relation: float = 0.01
-    smoothing: float = 1e-4
+    smoothing: float = 1e-3
     intercept: bool = True
 
     def __post_init__(self) -> None:

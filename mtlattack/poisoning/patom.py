@@ -17,7 +17,7 @@ from mtlattack.poisoning.losses import Array
 from mtlattack.poisoning.newton import Solution, minimise
 from mtlattack.poisoning.tasks import Points, TaskSet
 
-_INNER_TOLERANCE = 1e-8
+_INNER_TOLERANCE = 1e-6
 _ADJOINT_RESIDUAL = 1e-6
 _LAST_STEP = 0.05  # of the first
 

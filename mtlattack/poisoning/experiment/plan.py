@@ -41,7 +41,7 @@ class Plan(BaseModel):
     test_share: float = 0.3
     ridge: float = 0.01
     relation: float = 0.01
-    smoothing: float = 1e-4
+    smoothing: float = 1e-3
     omega: Omega = Omega.EXACT
     labels: Labels = Labels.FIXED
     iterations: int = 100
