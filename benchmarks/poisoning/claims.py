@@ -76,6 +76,9 @@ def read_claims(name: str, tasks: TaskSet, out: Path, plans: dict[Omega, Plan]) 
     def error(seed: int, mode: Mode | None = None, method: Method | None = None) -> float:
         return target_error(numbers(Omega.EXACT, seed, mode, method), tasks.kind, tasks.names)
 
+    def utility(omega: Omega, seed: int, mode: Mode) -> float:
+        return float(numbers(omega, seed, mode, Method.PATOM)["utility"])
+
     def within(seed: int, mode: Mode, method: Method | None) -> float:
         """Mean |correlation| between the attacked tasks of a mode, after a method or clean."""
         attacked = [tasks.names.index(n) for n in numbers(Omega.EXACT, seed, mode, Method.PATOM)["attacked"]]
@@ -93,10 +96,7 @@ def read_claims(name: str, tasks: TaskSet, out: Path, plans: dict[Omega, Plan]) 
         for method in Method:
             result["errors"][f"{method} {mode}"] = asdict(Estimate.of([error(s, mode, method) for s in seeds]))
         result["P1"][mode] = judged([error(s, mode, Method.PATOM) - error(s, mode, Method.RANDOM) for s in seeds])
-        result["P4"][mode] = judged(
-            [numbers(Omega.EXACT, s, mode, Method.PATOM)["utility"] - numbers(Omega.FROZEN, s, mode, Method.PATOM)["utility"]
-             for s in seeds]
-        )  # fmt: skip
+        result["P4"][mode] = judged([utility(Omega.EXACT, s, mode) - utility(Omega.FROZEN, s, mode) for s in seeds])
         after = np.array([within(s, mode, Method.PATOM) for s in seeds])
         clean = np.array([within(s, mode, None) for s in seeds])
         random = np.array([within(s, mode, Method.RANDOM) for s in seeds])

@@ -1,5 +1,6 @@
 """Multi-task relationship learning, and attacks on the data that it is taught with. Numpy and scipy alone."""
 
+from mtlattack.poisoning.baselines import Method, inject
 from mtlattack.poisoning.budget import Mode, check_mode, injected_counts, mode_of
 from mtlattack.poisoning.estimators import MTRLClassifier, MTRLRegressor, NotConverged
 from mtlattack.poisoning.feasible import Ball, Box, Feasible
@@ -19,6 +20,7 @@ __all__ = [
     "Learner",
     "MTRLClassifier",
     "MTRLRegressor",
+    "Method",
     "Mode",
     "NotConverged",
     "Omega",
@@ -27,6 +29,7 @@ __all__ = [
     "Solver",
     "TaskSet",
     "check_mode",
+    "inject",
     "injected_counts",
     "make_tasks",
     "mode_of",

@@ -1,7 +1,6 @@
 """How well a task was learned, by its test points."""
 
 import numpy as np
-from scipy.stats import rankdata
 
 from mtlattack.poisoning.losses import Array
 from mtlattack.poisoning.tasks import Kind, TaskSet
@@ -27,13 +26,12 @@ def _nmse(z: Array, y: Array) -> float:
 
 
 def _auc(z: Array, y: Array) -> float:
-    """Mann and Whitney's U over its maximum: ties count half."""
-    positive = int((y > 0.5).sum())
-    negative = len(y) - positive
-    if not positive or not negative:
+    """How often a point of the second class is above one of the first; ties count half."""
+    positive, negative = z[y > 0.5], np.sort(z[y < 0.5])
+    if not len(positive) or not len(negative):
         return np.nan
-    ranks = rankdata(z)[y > 0.5].sum()
-    return float((ranks - positive * (positive + 1) / 2) / (positive * negative))
+    below = np.searchsorted(negative, positive, "left") + np.searchsorted(negative, positive, "right")
+    return float(below.mean() / (2 * len(negative)))
 
 
 def responses(parameters: Array, tasks: TaskSet) -> list[Array]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy.special import stdtrit
 
 from mtlattack.poisoning.experiment.plan import ALARM, Cell, Plan
 from mtlattack.poisoning.losses import Array
@@ -31,7 +31,7 @@ class Estimate:
         mean = float(known.mean())
         if len(known) < 2:
             return cls(mean, None, None)
-        reach = float(stats.t.ppf(0.975, len(known) - 1) * known.std(ddof=1) / np.sqrt(len(known)))
+        reach = float(stdtrit(len(known) - 1, 0.975) * known.std(ddof=1) / np.sqrt(len(known)))
         return cls(mean, mean - reach, mean + reach)
 
     def __str__(self) -> str:
