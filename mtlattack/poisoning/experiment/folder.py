@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from mtlattack.errors import InputError
-from mtlattack.evidence import check_same_plan
-from mtlattack.files import file_name, whole_file, write_json, write_whole
+from mtlattack.files import check_same_plan, file_name, whole_file, write_json, write_whole
 from mtlattack.locking import held
 from mtlattack.poisoning.experiment.plan import Cell, Plan, plan_document
 from mtlattack.poisoning.experiment.trial import Outcome
