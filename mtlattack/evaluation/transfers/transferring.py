@@ -22,8 +22,8 @@ from mtlattack.evaluation.transfers.alike import BetweenModels, BetweenTasks, Co
 from mtlattack.evaluation.transfers.parties import Party, common_tasks, join, left_out, naming
 from mtlattack.evaluation.transfers.shooting import shoot_all
 from mtlattack.evaluation.transfers.shots import Shot, shots_between_models, shots_between_tasks
-from mtlattack.evidence import AgreementFile, check_same_plan
-from mtlattack.files import file_name, set_aside, write_json
+from mtlattack.evidence import AgreementFile
+from mtlattack.files import check_same_plan, file_name, set_aside, write_json
 from mtlattack.locking import held
 from mtlattack.models import SourceModel
 from mtlattack.tasks import Model, Task, alone, describe_tasks
