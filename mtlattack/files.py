@@ -5,7 +5,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -77,6 +77,15 @@ def whole_file(path: Path) -> Iterator[Path]:
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+def check_same_plan(path: Path, what: str, stored: Mapping[str, Any], plan: Mapping[str, Any]) -> None:
+    """InputError names in what the plan of a run (or `what` it is) that is `stored` at a path differs from `plan`."""
+    other = [key for key, value in plan.items() if stored.get(key) != value]
+    if other:
+        raise InputError(
+            f"{path} holds another {what} (other {', '.join(other)}); start anew with --fresh or choose another --out"
+        )
 
 
 def check_room(path: Path, size: int) -> None:

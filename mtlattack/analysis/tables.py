@@ -181,7 +181,7 @@ def task_table(clean: Metrics, tasks: Sequence[Task], results: Sequence[AttackRe
     table = Grid(title=f"{threat}: the tasks")
     table.add_column("attack")
     for task in tasks:
-        table.add_column(f"{task.short_title}\n{task.headline_metric.title}", "right")
+        table.add_column(f"{task.heading}\n{task.headline_metric.title}", "right")
     if results:
         table.add_column("passes", "right")
     table.add_row("clean", *(_clean_cell(clean, task) for task in tasks), *([""] if results else []))

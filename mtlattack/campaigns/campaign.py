@@ -91,7 +91,7 @@ def _engine(
     share: float | None,
     address: str | None,
     cells: int,
-) -> Engine:
+) -> Engine[Cell]:
     if on == "ray":
         from mtlattack.campaigns.on_ray import OnRay
 

@@ -70,7 +70,7 @@ def expand(campaign: Campaign) -> list[Cell]:
         name = file_name("-".join(names))
         taken[name] += 1
         changes = {"attacks": _listed(attacks), "eps": _listed(eps), "seed": seed} | {
-            key: getattr(campaign, key) for key in ("norm", "quantize", "every", "limit", "batch_size")
+            key: getattr(campaign, key) for key in ("norm", "quantize", "every", "limit", "batch_size", "target")
         }
         cells.append(
             Cell(

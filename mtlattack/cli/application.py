@@ -13,6 +13,10 @@ COMMANDS = {
         "mtlattack.cli.transfer:transfer",
         "Say how attacks carry over: from task to task within a model, from layout to layout, from model to model.",
     ),
+    "poison": (
+        "mtlattack.cli.poison:poison",
+        "Inject points into some related tasks and say how badly others are then learned.",
+    ),
     "merge": ("mtlattack.cli.merge:merge_folders", "Make one run of its shards."),
     "campaign": (
         "mtlattack.cli.campaign:campaign",
@@ -29,6 +33,10 @@ COMMANDS = {
         "Show a sharing layout: its name and number, its tree.",
     ),
     "data": ("mtlattack.cli.data:app", "Prepare, verify and preview data sets."),
+    "study": (
+        "mtlattack.cli.study:study",
+        "Test a paper's claims: a table, a picture and a verdict for each.",
+    ),
     "leaderboard": ("mtlattack.cli.leaderboard:app", "Rows that anyone can check: submit, check, verify, show, build."),
 }
 

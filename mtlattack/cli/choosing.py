@@ -69,8 +69,9 @@ def choose(
         "limit": limit,
         "batch_size": batch_size,
         "seed": seed,
+        "target": _target(target or []) or None,
     }
-    chosen = choose_by_name(suite, model, checkpoint, data, changes, target=_target(target or []))
+    chosen = choose_by_name(suite, model, checkpoint, data, changes)
     say_doubts(chosen.suite.eps, chosen.suite.norm)
     return chosen
 

@@ -8,8 +8,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from mtlattack.errors import InputError
-from mtlattack.evidence import WHOLE, EvidenceFile, Shard, check_same_plan, differing, parts_of
-from mtlattack.files import set_aside
+from mtlattack.evidence import WHOLE, EvidenceFile, Shard, differing, parts_of
+from mtlattack.files import check_same_plan, set_aside
 from mtlattack.locking import held
 
 

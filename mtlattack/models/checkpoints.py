@@ -79,6 +79,7 @@ def load_checkpoint(path: str | Path) -> MultiTaskNetwork:
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in weights.items()})
+    network.given_name = checkpoint_name(path)
     return network.eval()
 
 

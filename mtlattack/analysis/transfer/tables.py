@@ -49,7 +49,7 @@ def render(record: TransferRecord) -> RenderableType:
 
 
 def headlines(record: TransferRecord) -> list[str]:
-    """What was done, in two lines."""
+    """What was done, in two lines; a third says what sources take other passes."""
     names = ", ".join(attack["name"] for attack in record.attacks)
     attack = record.attacks[0]
     threat = threat_text(attack["norm"], attack["eps"], attack.get("quantized", False))
@@ -58,7 +58,22 @@ def headlines(record: TransferRecord) -> list[str]:
         f"transfer, {heading(record)}: {names} ({threat}), {forward}+{backward} passes an image",
         f"{record.data['images']} images of {record.data['name']} {record.data['split']} "
         f"({record.data['fingerprint'][:8]}), seed {record.seed}, tasks that count: {', '.join(record.tasks)}",
+        *_passes_by_source(record),
     ]
+
+
+def _passes_by_source(record: TransferRecord) -> list[str]:
+    """A line where these differ, or one of the sources is several networks."""
+    networks = {name: record.models[name].get("networks", 1) for name in record.source_passes}
+    alike = all(passes == record.passes[0] for passes in record.source_passes.values())
+    if alike and max(networks.values(), default=1) == 1:
+        return []
+    texts = [
+        f"{forward}+{backward} on {name}"
+        + (f" (a pass is one of each of its {networks[name]} networks)" if networks[name] > 1 else "")
+        for name, (forward, backward) in record.source_passes.items()
+    ]
+    return [f"passes an image: {'; '.join(texts)}"]
 
 
 def matrix_table(record: TransferRecord, matrix: Matrix, quantity: Quantity) -> Grid:
@@ -147,7 +162,7 @@ def correlation_text(found: Correlation) -> str:
 def to_markdown(record: TransferRecord) -> str:
     """A table a matrix, with intervals: share and log loss ratio; then the notes."""
     lines = [*headlines(record), ""]
-    lines[0] += "  "  # a line of its own
+    lines[:-2] = [f"{line}  " for line in lines[:-2]]  # each a line of its own
     for matrix in record.matrices:
         for quantity in (SHARE, LOG_RATIO):
             lines += [*markdown_table(record, matrix, quantity), ""]

@@ -94,7 +94,7 @@ def _tasks_table(ranking: Ranking, only: str | None) -> Grid:
     for each in names:
         _add_column(table, each)
     for _, task, metric in metrics:
-        table.add_column(f"{task.short_title}\n{metric.title}", "right")
+        table.add_column(f"{task.heading}\n{metric.title}", "right")
     for standing in ranking.standings:
         changes = [_change(standing, name, metric) for name, _, metric in metrics]
         table.add_row(*(each.text(standing) for each in names), *changes)

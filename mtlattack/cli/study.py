@@ -1,0 +1,42 @@
+"""`mtlattack study`: the papers' claims, each with a table, a picture and a verdict."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mtlattack.errors import InputError
+from mtlattack.printing import print_parts
+from mtlattack.studies import find_study, list_studies, render, run_study
+
+
+def study(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Default: list what there is.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A small version, to see that it runs.")] = False,
+    workers: Annotated[int, typer.Option(help="Processes that measure cells.")] = 1,
+    out: Annotated[Path | None, typer.Option(help="Folder; default: studies/<name>, with -quick if it is.")] = None,
+) -> None:
+    """Test a paper's claims: a table, a picture and a verdict for each. Without a name, list the studies.
+
+    A study that was stopped goes on where it was, cell by cell.
+    """
+    if not names:
+        _list()
+        return
+    if out is not None and len(names) > 1:
+        raise InputError(f"--out {out} is one folder for {len(names)} studies; give one study")
+    chosen = [find_study(name) for name in names]
+    for each in chosen:
+        folder = out or Path("studies") / (f"{each.name}-quick" if quick else each.name)
+        finished = run_study(each, folder, quick=quick, workers=workers)
+        print_parts(render(each, finished.verdicts, finished.tables))
+        print(f"{finished.out}/")
+
+
+def _list() -> None:
+    for name in list_studies():
+        found = find_study(name)
+        print(f"{name}: {found.summary}")
+        print(f"  {found.paper}; {found.cost}")
+        for claim in found.claims:
+            print(f"  {claim.name}: {claim.sentence}")
