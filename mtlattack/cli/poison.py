@@ -64,9 +64,7 @@ def poison(
     points: Annotated[bool, typer.Option("--points", help="Write the injected points as tables.")] = False,
     check: Annotated[Path | None, typer.Option("--audit", help="Judge the points of this table instead.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder; default: poisonings/<data>.")] = None,
-    fresh: Annotated[
-        bool, typer.Option("--fresh", help="Start anew; what is in the folder goes to its before-1 …")
-    ] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start anew; the folder goes to its before-1 …")] = False,
 ) -> None:
     """Poison the training data of related tasks (PATOM) and print how much worse the targets are learned.
 
