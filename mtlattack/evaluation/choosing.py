@@ -9,6 +9,7 @@ from torch import nn
 
 from mtlattack.attacks import Attack, UniversalAttack
 from mtlattack.data import PreparedDataset, load_dataset
+from mtlattack.epsilon import default_written
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.evaluation.suites import Suite, load_suite
 from mtlattack.files import file_name
@@ -74,14 +75,28 @@ def choose(
     source = data or chosen.data
     images = load(source, chosen.split, tasks=tasks, limit=chosen.limit, every=chosen.every)
     attacks = chosen.create_attacks(tasks)
+    overrides |= {"data": images.name} if data and _is_other(images, chosen.data) else {}
     fit_images = _images_to_fit_on(attacks, source, tasks)
     return Chosen(chosen, overrides, network, name, images, attacks, fit_images)  # type: ignore[arg-type]
 
 
 def override(suite: Suite, changes: Mapping[str, Any]) -> tuple[Suite, dict[str, Any]]:
-    """The suite with what the user asked for otherwise, and these changes alone; InputError for a wrong value."""
+    """The suite with what the user asked for otherwise, and these changes alone; InputError for a wrong value.
+
+    The ε of a suite are of its norm: with another norm and no ε the norm's default is taken.
+    """
     wanted = {key: value for key, value in changes.items() if value is not None and value != getattr(suite, key)}
-    return validate(Suite, suite.model_dump() | wanted), wanted
+    if "norm" in wanted and changes.get("eps") is None:
+        wanted["eps"] = [default_written(wanted["norm"])]
+    whole = suite.model_dump() | wanted
+    if suite.headline not in whole["eps"]:
+        whole["headline"] = None
+    return validate(Suite, whole), wanted
+
+
+def _is_other(images: PreparedDataset, data: str) -> bool:
+    """Whether these are not the data that a suite names: a prepared file knows what it is of."""
+    return images.name != data and images.path.resolve() != Path(data).resolve()
 
 
 def _images_to_fit_on(attacks: list[Attack], data: str, tasks: TaskMap) -> PreparedDataset | None:

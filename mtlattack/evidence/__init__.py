@@ -2,7 +2,7 @@
 
 from mtlattack.evidence.agreement import Agreement, AgreementFile
 from mtlattack.evidence.mapped import part_of
-from mtlattack.evidence.merging import check_same_plan, merge_shards
+from mtlattack.evidence.merging import merge_shards
 from mtlattack.evidence.outcome import (
     ARRIVAL,
     CLEAN,
@@ -34,7 +34,6 @@ __all__ = [
     "Measurement",
     "Outcome",
     "Shard",
-    "check_same_plan",
     "differing",
     "job_names",
     "merge_shards",

@@ -32,6 +32,10 @@ class JointTask:
         """That of the task."""
         return self.task.name
 
+    def called(self, name: str) -> JointTask:
+        """The same under another name."""
+        return JointTask(self.task.called(name), self.sources)
+
     @property
     def channels(self) -> int:
         """Of all predictions together."""

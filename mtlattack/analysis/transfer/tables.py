@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from mtlattack.analysis.record import Interval
@@ -14,6 +13,7 @@ from mtlattack.analysis.tables import compact_interval, compact_number
 from mtlattack.analysis.transfer.labels import heading, labels
 from mtlattack.analysis.transfer.record import LEVEL, Cell, Correlation, Matrix, TransferRecord
 from mtlattack.epsilon import threat_text
+from mtlattack.printing import Grid
 
 BELOW_NOISE = "°"
 NAMES = {"cosine": "cosine of the gradients", "signs": "equal signs of the gradients", "depth": "sharing depth"}
@@ -76,15 +76,14 @@ def _passes_by_source(record: TransferRecord) -> list[str]:
     return [f"passes an image: {'; '.join(texts)}"]
 
 
-def matrix_table(record: TransferRecord, matrix: Matrix, quantity: Quantity) -> Table:
+def matrix_table(record: TransferRecord, matrix: Matrix, quantity: Quantity) -> Grid:
     """Rows are sources, columns victims; what the floor and the own attack do stands below."""
-    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
-    table.add_column(f"made {'for' if matrix.kind == 'tasks' else 'on'} ↓ judged on →", no_wrap=True)
+    table = Grid()
+    table.add_column(f"made {'for' if matrix.kind == 'tasks' else 'on'} ↓ judged on →")
     for label in labels(record, matrix.victims):
-        table.add_column(Text(label.replace(".", "\n")), justify="right")
+        table.add_column(label.replace(".", "\n"), "right")
     for label, row in zip(labels(record, matrix.sources), matrix.cells, strict=True):
-        table.add_row(Text(label), *(Text(short_cell(quantity, cell)) for cell in row))
-    table.add_section()
+        table.add_row(label, *(short_cell(quantity, cell) for cell in row))
     for name, values in below(matrix, quantity):
         table.add_row(name, *(compact_number(value.value, quantity.percent) for value in values))
     return table
