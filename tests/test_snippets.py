@@ -1,4 +1,4 @@
-"""The Python in the READMEs: every name of ours is there, and every snippet runs as it is written, on few small images."""
+"""The Python in the pages: every name of ours is there, every snippet runs as it is written, on few small images."""
 
 import ast
 import re
@@ -30,7 +30,7 @@ def snippets(page: Path) -> list[str]:
     return re.findall(r"^```python\n(.*?)^```$", (ROOT / page).read_text(), re.S | re.M)
 
 
-# Files of their own are run where their commands are: tests/cli/test_cli_own_model.py, tests/leaderboard/test_to_a_row.py.
+# Files of their own are run where their commands are: test_cli_own_model.py, test_to_a_row.py.
 RUN = [
     (page, place)
     for page in PAGES

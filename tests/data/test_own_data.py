@@ -257,7 +257,7 @@ REFUSED: dict[str, tuple[Callable[[Content], Any], str]] = {
         r"image '0' of own-images has values from -2.\d+ to 2.\d+, expected \[0, 1\], or .* look normalised, which `wr",
     ),
     "NaN": (images_as(lambda x: x * torch.nan), "image '0' of own-images has values from nan to nan, expected"),
-    "levels and between": (images_as(lambda x: x * 250.3), "values from .* that are not whole, expected .*: give uint8"),
+    "levels and between": (images_as(lambda x: x * 250.3), "values from .* that are not whole, expected .*: give"),
     "beyond bytes": (images_as(lambda x: (x * 65535).int()), "values from .* expected .* whole numbers from 0 to 255"),
     "two ranges": (
         lambda c: [(c.images[0], c.labels[0]), (c.levels[1].float(), c.labels[1])],
