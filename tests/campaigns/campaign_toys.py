@@ -3,13 +3,13 @@
 import os
 import sys
 from collections.abc import Iterable
-from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
+import process_toys
 
 from mtlattack.campaigns import Campaign
 from mtlattack.campaigns.cells import Cell, expand
@@ -90,11 +90,7 @@ def done_marks(out: Path) -> int:
 
 def start(*arguments: object) -> BaseProcess:
     """`mtlattack ARGUMENTS…` in a process of its own."""
-    context = get_context("forkserver")
-    context.set_forkserver_preload(["mtlattack.campaigns.worker"])
-    process = context.Process(target=_run, args=([*map(str, arguments)],))
-    process.start()
-    return process
+    return process_toys.start(_run, [*map(str, arguments)])
 
 
 def _run(arguments: list[str]) -> None:

@@ -4,11 +4,11 @@ import json
 import os
 import socket
 from collections.abc import Sequence
-from multiprocessing import get_context
-from multiprocessing.context import ForkServerProcess
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+import process_toys
 from shard_toys import TinyNet, tiny_data
 
 from mtlattack.attacks import Attack, create_attack
@@ -24,20 +24,14 @@ def attacks() -> list[Attack]:
     ]
 
 
-def start_ranks(data: Path, folder: Path, fail_at: Sequence[int] = (-1, -1)) -> list[ForkServerProcess]:
+def start_ranks(data: Path, folder: Path, fail_at: Sequence[int] = (-1, -1)) -> list[BaseProcess]:
     """As many processes as numbers are given: at which call their model fails."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    context = get_context("forkserver")
-    context.set_forkserver_preload(["torchrun_toys"])
-    ranks = [
-        context.Process(target=_rank, args=(rank, len(fail_at), port, data, folder, call))
-        for rank, call in enumerate(fail_at)
+    return [
+        process_toys.start(_rank, rank, len(fail_at), port, data, folder, call) for rank, call in enumerate(fail_at)
     ]
-    for process in ranks:
-        process.start()
-    return ranks
 
 
 def _rank(rank: int, size: int, port: int, path: Path, folder: Path, fail_at: int) -> None:

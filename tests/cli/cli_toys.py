@@ -6,11 +6,11 @@ import os
 import sys
 from contextlib import redirect_stdout
 from dataclasses import dataclass
-from multiprocessing import get_context
-from multiprocessing.context import ForkServerProcess
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+import process_toys
 import pytest
 
 from mtlattack.cli import main
@@ -68,13 +68,9 @@ def run_quietly(*arguments: object) -> None:
     assert not ended.value.code
 
 
-def start(*arguments: object) -> ForkServerProcess:
-    """The command in a process of its own, forked from one that has imported everything already."""
-    context = get_context("forkserver")
-    context.set_forkserver_preload(["cli_toys", "mtlattack.cli"])
-    process = context.Process(target=_run, args=([*map(str, arguments)],))
-    process.start()
-    return process
+def start(*arguments: object) -> BaseProcess:
+    """The command in a process of its own."""
+    return process_toys.start(_run, [*map(str, arguments)])
 
 
 def _run(arguments: list[str]) -> None:

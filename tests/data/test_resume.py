@@ -4,12 +4,12 @@ import os
 import signal
 from collections.abc import Callable
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
+import process_toys
 import pytest
 from data_toys import LABELS, SIZE, toy_arrays
 from published_toys import leftovers
@@ -88,12 +88,7 @@ def prepare_and_die(source: Path, out: Path, moment: int) -> None:
 
 def run(source: Path, out: Path, moment: int) -> int:
     """Exit code of a process that prepares and dies at a moment, or ends before it."""
-    context = get_context("forkserver")
-    context.set_forkserver_preload(
-        ["cli_toys", "mtlattack.cli"]
-    )  # one server serves all tests: the same list everywhere
-    process = context.Process(target=prepare_and_die, args=(source, out, moment))
-    process.start()
+    process = process_toys.start(prepare_and_die, source, out, moment)
     process.join(60)
     assert process.exitcode is not None
     return process.exitcode
