@@ -25,6 +25,7 @@ from mtlattack.evaluation.plan import make_plan
 from mtlattack.evaluation.preparation import Precision, prepare
 from mtlattack.evaluation.setup import first_batch, set_up
 from mtlattack.evidence import CLEAN, job_names, targets_of
+from mtlattack.files import set_aside
 from mtlattack.locking import held
 from mtlattack.tasks import Model
 
@@ -58,7 +59,9 @@ def craft_to(
         raise InputError("there is no attack to craft images with")
     path = Path(path)
     with held(path.parent):
-        if fresh or not path.exists():
+        if fresh:
+            set_aside(path.parent, [path.name])
+        if not path.exists():
             file = ImageFile.create(path, setup.plan, images.ids, setup.jobs, images.size)
         else:
             file = ImageFile(path)

@@ -51,7 +51,9 @@ def craft(
     images = labelled_images(data, source.tasks)
     check_labels(source.tasks, images)
     with no_autocast(chosen):
-        prepared = prepare(source, first_images(images).to(chosen), precision)
+        first = first_images(images).to(chosen)
+        prepared = prepare(source, first, precision)
+        attack.check_model(prepared.search, prepared.laid_out(first).images[:1])
     attack = fitted(attack, prepared, images if fit_data is None else labelled_images(fit_data, source.tasks), chosen)
     size = full_size(batch_size, len(images))
     rows = [range(start, min(start + size, len(images))) for start in range(0, len(images), size)]

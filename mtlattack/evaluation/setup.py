@@ -100,6 +100,8 @@ def set_up(
         )
     with no_autocast(chosen):
         prepared = prepare(model, first, precision)
+        for job in jobs:
+            job.check_model(prepared.search, prepared.laid_out(first).images[:1])
         calls = compare_calls(prepared.judge, first.images[:batch_size], first.targets)
         environment = describe_environment(chosen, precision, prepared.sign_agreement, calls)
         if cuda_graphs:  # After the calls: they are compared without TF32, which a recording would hold on to.

@@ -7,7 +7,7 @@ from mtlattack.tasks.depth import Depth, DepthEuclidean, InverseDepth
 from mtlattack.tasks.faults import check_classes
 from mtlattack.tasks.goals import KEEP, Goal
 from mtlattack.tasks.heatmap import EdgeTexture, Heatmap, Keypoints2D, Reshading
-from mtlattack.tasks.joint import JointTask, alone, mean_loss
+from mtlattack.tasks.joint import JointTask, alone, joint_features, mean_loss
 from mtlattack.tasks.metric import Metric
 from mtlattack.tasks.model import Model, predict, undisturbed
 from mtlattack.tasks.normals import Normals
@@ -40,6 +40,7 @@ __all__ = [
     "TaskMap",
     "alone",
     "check_classes",
+    "joint_features",
     "create_task",
     "describe_tasks",
     "list_tasks",

@@ -11,19 +11,19 @@ import torch
 
 from mtlattack.analysis.transfer import AGREEMENT, EVIDENCE, PLAN, Transfer, read_transfer
 from mtlattack.attacks import Attack, Standard, UniversalAttack
-from mtlattack.data import AnyData, LabelledImages, labelled_images
+from mtlattack.data import AnyData, Batch, LabelledImages, labelled_images
 from mtlattack.devices import choose_device
 from mtlattack.errors import InputError, UnknownNameError
-from mtlattack.evaluation.crafting import first_images
+from mtlattack.evaluation.crafting import first_images, no_autocast
 from mtlattack.evaluation.environment import describe_environment
 from mtlattack.evaluation.opening import evidence_at
 from mtlattack.evaluation.plan import make_plan
 from mtlattack.evaluation.transfers.alike import BetweenModels, BetweenTasks, Comparison, finish
-from mtlattack.evaluation.transfers.parties import Party, common_tasks, join, left_out
+from mtlattack.evaluation.transfers.parties import Party, common_tasks, join, left_out, naming
 from mtlattack.evaluation.transfers.shooting import shoot_all
 from mtlattack.evaluation.transfers.shots import Shot, shots_between_models, shots_between_tasks
-from mtlattack.evidence import AgreementFile, check_same_plan
-from mtlattack.files import file_name, write_json
+from mtlattack.evidence import AgreementFile
+from mtlattack.files import check_same_plan, file_name, set_aside, write_json
 from mtlattack.locking import held
 from mtlattack.models import SourceModel
 from mtlattack.tasks import Model, Task, alone, describe_tasks
@@ -133,6 +133,7 @@ def _carry_out(
     fresh: bool,
 ) -> Transfer:
     """Do what is not done yet, and read all of it."""
+    _check_sources(shots, data[0].to(device))
     plans = _plans(shots, parties, data, batch_size)
     folders = _folders(list(shots))
     plan = {
@@ -151,14 +152,14 @@ def _carry_out(
                         plans[name],
                         describe_environment(device, "float32", None, parties[name].calls),
                         data.ids,
-                        fresh,
+                        fresh=False,
                     )
                 )
                 for name in shots
             }
             shoot_all(shots, files, parties, data, batch_size, device)
         agreement = folder / AGREEMENT
-        if fresh or not agreement.exists():
+        if not agreement.exists():
             AgreementFile.create(agreement, [each.shape for each in comparisons], data.ids)
         finish(AgreementFile(agreement), comparisons, data, batch_size, device)
         return read_transfer(folder)
@@ -220,6 +221,13 @@ def _together(sources: Models, victims: Models) -> dict[str, Model]:
     return {**sources, **victims}
 
 
+def _check_sources(shots: Mapping[str, list[Shot]], first: Batch) -> None:
+    """InputError for a model that lacks what its attack looks at, before anything is done."""
+    for shot in {(shot.source.name, str(shot.attack)): shot for own in shots.values() for shot in own}.values():
+        with naming(shot.source.name), no_autocast(first.images.device):
+            shot.attack.check_model(shot.source.prepared.search, shot.source.prepared.laid_out(first).images)
+
+
 def _check_attack(attack: Attack) -> None:
     if isinstance(attack, Standard | UniversalAttack):
         raise InputError(f"{attack} cannot be transferred: expected one attack whose images are made batch by batch")
@@ -247,9 +255,11 @@ def _folder(path: str | Path | None) -> Iterator[Path]:
 
 
 def _begin(folder: Path, plan: dict[str, Any], fresh: bool) -> None:
-    """Keep the plan; InputError if the folder holds another transfer's."""
+    """Keep the plan; InputError if the folder holds another transfer's, which is set aside if this is to be `fresh`."""
     place = folder / PLAN
-    if not fresh and place.is_file():
+    if fresh:
+        set_aside(folder)
+    if place.is_file():
         try:
             stored = json.loads(place.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
