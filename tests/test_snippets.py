@@ -16,12 +16,13 @@ from mtlattack.data import LabelledImages, labelled_images
 from mtlattack.tasks import Depth, Normals, Segmentation
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted(
+FOLDERS = ("mtlattack", "datasets", "benchmarks", "leaderboard")
+# CONTRIBUTING.md has a test of its own, which does what it says.
+PAGES = [
     page.relative_to(ROOT)
-    for folder in ("", "mtlattack", "datasets", "benchmarks", "leaderboard")
-    for page in (ROOT.glob("*.md") if not folder else (ROOT / folder).rglob("*.md"))
+    for page in (ROOT / "README.md", *sorted(page for folder in FOLDERS for page in (ROOT / folder).rglob("*.md")))
     if "```python" in page.read_text()
-)
+]
 TASKS = {"segmentation": Segmentation(14), "depth": Depth(), "normals": Normals()}
 SIZE = (6, 8)
 

@@ -12,7 +12,7 @@ from leaderboard_toys import TINY_SUITE, write_suite
 from typer.testing import CliRunner
 
 import mtlattack as mta
-from mtlattack.cli.main import app
+from mtlattack.cli.application import app
 from mtlattack.leaderboard.board import Board
 
 PAGE = (Path(mta.__file__).parent / "models" / "TO_A_ROW.md").read_text()
