@@ -1,7 +1,6 @@
 """Judging: what a victim makes of images, whoever made them; in one transfer from the device."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -11,11 +10,10 @@ from torch import Tensor
 
 from mtlattack.attacks.checks import check_targets
 from mtlattack.data import as_batch
-from mtlattack.devices import is_out_of_memory
 from mtlattack.errors import InputError
 from mtlattack.evaluation.crafting import no_autocast
 from mtlattack.evidence import DIAGNOSTICS, Measurement
-from mtlattack.tasks import Model, TaskMap, predict, undisturbed
+from mtlattack.tasks import Model, labels_in_words, predict, undisturbed
 
 
 def judge(
@@ -48,7 +46,8 @@ def judge(
         finite = extremes.view(-1, 2).isfinite().all(1)
         # Statistics count by value: what is not finite is refused below, and must not become an index before.
         outputs = {name: predictions[name].float().nan_to_num() for name in tasks}
-        with _labels_in_words(tasks, targets):
+        check_targets(tasks, targets, len(images))
+        with labels_in_words(tasks, targets):
             losses = torch.stack([task.loss(outputs[name], targets[name]) for name, task in tasks.items()], 1)
             statistics = [task.statistics(outputs[name], targets[name]) for name, task in tasks.items()]
         nothing = torch.full_like(losses[:, 0], torch.nan)
@@ -68,18 +67,6 @@ def judge(
 def _are_tensors(images: Any, targets: Any) -> bool:
     each = [images, *targets.values()] if isinstance(targets, Mapping) else [images, targets]
     return isinstance(targets, Mapping) and all(isinstance(x, Tensor) for x in each) and images.is_floating_point()
-
-
-@contextmanager
-def _labels_in_words(tasks: TaskMap, targets: Mapping[str, Tensor]) -> Iterator[None]:
-    """What torch says of labels that cannot be, said in words; looked at only then, for it waits for the device."""
-    try:
-        yield
-    except (IndexError, RuntimeError, KeyError) as error:
-        if is_out_of_memory(error):
-            raise
-        check_targets(tasks, targets, next((len(target) for target in targets.values() if target.ndim), 0))
-        raise
 
 
 def _norms(images: Tensor, clean: Tensor) -> Tensor:

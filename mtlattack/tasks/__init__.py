@@ -4,7 +4,7 @@ from mtlattack.tasks.base import LOSS_FLOOR, Task, TaskMap
 from mtlattack.tasks.contradictions import Contradiction, somewhere
 from mtlattack.tasks.curvature import PrincipalCurvature
 from mtlattack.tasks.depth import Depth, DepthEuclidean, InverseDepth
-from mtlattack.tasks.faults import check_classes
+from mtlattack.tasks.faults import check_classes, labels_in_words
 from mtlattack.tasks.goals import KEEP, Goal
 from mtlattack.tasks.heatmap import EdgeTexture, Heatmap, Keypoints2D, Reshading
 from mtlattack.tasks.joint import JointTask, alone, joint_features, mean_loss
@@ -44,6 +44,7 @@ __all__ = [
     "create_task",
     "describe_tasks",
     "list_tasks",
+    "labels_in_words",
     "mean_loss",
     "predict",
     "somewhere",

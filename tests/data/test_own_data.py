@@ -1,4 +1,4 @@
-"""Anybody's images and labels: in whatever form, the batches and hashes of a prepared file; what is refused, in words."""
+"""Anybody's images and labels: in every form the batches and hashes of a prepared file; what is refused, in words."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -224,7 +224,7 @@ REFUSED: dict[str, tuple[Callable[[Content], Any], str]] = {
     "images alone": (lambda c: c.images, r"the data is a Tensor of shape \(4, 3, 12, 16\), expected"),
     "a generator": (lambda c: iter([]), "the data is a list_iterator, expected"),
     "no image": (lambda c: [], "the data is a list of 0 without an image"),
-    "what is read in a row": (lambda c: Endless(), "Endless is read in a row alone, expected a data set with positions"),
+    "what is read in a row": (lambda c: Endless(), "Endless is read in a row alone, expected a data set with"),
     "a loader of that": (lambda c: DataLoader(Endless()), "Endless is read in a row alone"),
     "draws": (
         lambda c: DataLoader(Folder(c), sampler=WeightedRandomSampler([1.0] * COUNT, COUNT)),
@@ -247,18 +247,18 @@ REFUSED: dict[str, tuple[Callable[[Content], Any], str]] = {
         lambda c: TensorDataset(c.images, c.targets["depth"]),
         "the labels of image '0' of TensorDataset are a Tensor, expected them by task: segmentation, depth, normals",
     ),
-    "another key": (lambda c: [{"img": c.images[0]}], "unknown key of image '0' of own-images: 'image'; did you mean 'img'"),
+    "another key": (lambda c: [{"img": c.images[0]}], "unknown key of image '0' of own-images: 'image'; did you me"),
     "fewer labels": (
         lambda c: (c.images, {"depth": c.targets["depth"][:3]}),
         r"depth is a Tensor of shape \(3, 12, 16\), expected one for each of the 4 images",
     ),
     "normalised": (
         images_as(lambda x: (x - 0.5) / 0.2),
-        r"image '0' of own-images has values from -2.\d+ to 2.\d+, expected \[0, 1\], or .* look normalised, which `wrap",
+        r"image '0' of own-images has values from -2.\d+ to 2.\d+, expected \[0, 1\], or .* look normalised, which `wr",
     ),
-    "NaN": (images_as(lambda x: x * torch.nan), r"image '0' of own-images has values from nan to nan, expected \[0, 1\]"),
-    "levels and between": (images_as(lambda x: x * 250.3), "values from .* that are not whole, expected .*: give uint8, or"),
-    "beyond bytes": (images_as(lambda x: (x * 65535).int()), "values from .* expected .*, or whole numbers from 0 to 255"),
+    "NaN": (images_as(lambda x: x * torch.nan), "image '0' of own-images has values from nan to nan, expected"),
+    "levels and between": (images_as(lambda x: x * 250.3), "values from .* that are not whole, expected .*: give"),
+    "beyond bytes": (images_as(lambda x: (x * 65535).int()), "values from .* expected .* whole numbers from 0 to 255"),
     "two ranges": (
         lambda c: [(c.images[0], c.labels[0]), (c.levels[1].float(), c.labels[1])],
         "image '1' of own-images has values from 0 to 25., the first one in .0, 1., expected one range for all",
@@ -301,11 +301,14 @@ REFUSED: dict[str, tuple[Callable[[Content], Any], str]] = {
     ),
     "several faults": (
         lambda c: [
-            (c.images[k], c.labels[k] | {"depth": c.labels[k]["depth"] - 9, "normals": (1 + k // 2) * c.labels[k]["normals"]})
+            (
+                c.images[k],
+                {"depth": c.labels[k]["depth"] - 9, "normals": (1 + k // 2) * c.labels[k]["normals"]},
+            )
             for k in (0, 1, 2, 3, 0, 1)
         ],
-        "own-images: depth has the value -.*, in images '0', '1', '2', '3', '4' and 1 more; normals has a normal of length "
-        r"[12].\d+, expected 1, or 0 or NaN for none, in images '2', '3'$",
+        "own-images: depth has the value -.*, in images '0', '1', '2', '3', '4' and 1 more; normals has a normal of "
+        r"length [12].\d+, expected 1, or 0 or NaN for none, in images '2', '3'$",
     ),
 }  # fmt: skip
 

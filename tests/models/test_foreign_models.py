@@ -27,6 +27,8 @@ from mtlattack.models.wrapping import WrappedModel
 from mtlattack.tasks import Depth, Normals, Segmentation
 
 TWO = {"seg": Segmentation(FEW), "depth": Depth()}
+# Of these two smaller ones of the same library or kind are always tried.
+LARGE = ("torchvision", "transformers")
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 CLASSES = 14
 
@@ -167,7 +169,7 @@ def targets(images: Tensor) -> dict[str, Tensor]:
     return {"seg": seg, "depth": 1 + torch.rand(seg.shape, generator=draw)}
 
 
-@pytest.mark.parametrize("row", ROWS)
+@pytest.mark.parametrize("row", [pytest.param(row, marks=[pytest.mark.slow] if row in LARGE else []) for row in ROWS])
 @pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")  # Of torch.compile itself.
 def test_what_is_brought_is_called_attacked_and_named(row: str) -> None:
     """In its user's words: predictions as by hand, an attack that hurts, and the class that they wrote."""
