@@ -22,8 +22,8 @@ def stored_task(name: str, label: h5py.Dataset) -> Task | None:
         raise InputError(f"{label.file.filename}: {label.name} has {error}") from None
 
 
-def has_valid_pixel(task: Task, target: Tensor) -> bool:
-    """Whether any pixel of one image's target, `[…, H, W]`, counts."""
+def valid_pixels(task: Task, target: Tensor) -> int:
+    """How many pixels of one image's target, `[…, H, W]`, count; of whole images how many labels, most often one."""
     # Column 0 of every task's statistics is their number, whatever is predicted.
-    anything = torch.zeros(1, task.channels, *target.shape[-2:])
-    return bool(task.statistics(anything, target[None])[0, 0] > 0)
+    anything = task.spread(torch.zeros(task.channels), target[None])
+    return int(task.statistics(anything, target[None])[0, 0])

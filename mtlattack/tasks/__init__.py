@@ -1,6 +1,8 @@
 """What is predicted and how it is scored."""
 
 from mtlattack.tasks.base import LOSS_FLOOR, Task, TaskMap
+from mtlattack.tasks.classes import Classes
+from mtlattack.tasks.classification import Classification
 from mtlattack.tasks.contradictions import Contradiction, somewhere
 from mtlattack.tasks.curvature import PrincipalCurvature
 from mtlattack.tasks.depth import Depth, DepthEuclidean, InverseDepth
@@ -9,15 +11,19 @@ from mtlattack.tasks.heatmap import EdgeTexture, Heatmap, Keypoints2D, Reshading
 from mtlattack.tasks.joint import JointTask, alone, mean_loss
 from mtlattack.tasks.metric import Metric
 from mtlattack.tasks.model import Model, predict, undisturbed
+from mtlattack.tasks.multilabel import MultiLabel
 from mtlattack.tasks.normals import Normals
 from mtlattack.tasks.painting import Painting
 from mtlattack.tasks.registry import create_task, list_tasks, task_from_config, task_types
 from mtlattack.tasks.regression import Regression
+from mtlattack.tasks.scalar import Scalar
 from mtlattack.tasks.segmentation import Segmentation
 
 __all__ = [
     "KEEP",
     "LOSS_FLOOR",
+    "Classes",
+    "Classification",
     "Contradiction",
     "Depth",
     "DepthEuclidean",
@@ -29,11 +35,13 @@ __all__ = [
     "Keypoints2D",
     "Metric",
     "Model",
+    "MultiLabel",
     "Normals",
     "Painting",
     "PrincipalCurvature",
     "Regression",
     "Reshading",
+    "Scalar",
     "Segmentation",
     "Task",
     "TaskMap",

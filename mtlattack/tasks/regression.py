@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Regression(Task):
-    """L1 over valid pixels; predictions `[B, channels, H, W]`, targets as `target_channels` says.
+    """L1 over valid pixels, or images if it is not `dense`; targets as `target_channels` says.
 
     The error of a pixel with several channels is the mean over them, and the only metric, unless a task has more.
     """
@@ -54,11 +54,12 @@ class Regression(Task):
 
     @abstractmethod
     def valid(self, target: Tensor) -> Tensor:
-        """Which pixels count, bool `[B, H, W]`."""
+        """Which pixels count, bool `[B, H, W]`, or which images, `[B]`."""
 
     def pixel_losses(self, prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         check_aligned(self, prediction, target)
-        return self._errors(prediction, target)
+        error, valid = self._errors(prediction, target)
+        return self.places(error), self.places(valid)
 
     def similarity(self, prediction: Tensor, target: Tensor) -> Tensor:
         """2⟨p, t⟩/(‖p‖² + ‖t‖²), not below 0: the cosine of (p, t) and (t, p), which knows no unit."""
@@ -66,22 +67,22 @@ class Regression(Task):
         true = known(prediction, target, self.valid(target))
         size = (prediction.square() + true.square()).sum(1)
         alike = 2 * (prediction * true).sum(1) / torch.where(size > 0, size, 1.0)
-        return torch.where(size > 0, alike.clamp_min(0), 1.0)
+        return self.places(torch.where(size > 0, alike.clamp_min(0), 1.0))
 
     def statistics(self, prediction: Tensor, target: Tensor) -> Tensor:
         check_aligned(self, prediction, target)
         error, valid = self._errors(prediction, target)
         columns = [error, *self._more_columns(prediction, target, error)]
-        sums = (sum_of_image(torch.where(valid, column, 0)).float() for column in columns)
-        return torch.stack([valid.sum((1, 2)).float(), *sums], 1)
+        sums = (sum_of_image(self.places(torch.where(valid, column, 0))).float() for column in columns)
+        return torch.stack([self.places(valid).sum((1, 2)).float(), *sums], 1)
 
     def best_constant(self, targets: Iterable[Tensor]) -> Tensor:
         """The median of each channel over the valid pixels, weighted as the headline metric weights their errors."""
         tallies, images = [Tally() for _ in range(self.channels)], 0
         for target in targets:
             check_target(self, target)
-            planes = target.reshape(len(target), self.channels, *target.shape[-2:]).unbind(1)
-            valid = self.valid(target)
+            planes = target.reshape(len(target), self.channels, -1).unbind(1)
+            valid = self.valid(target).reshape(len(target), -1)
             for tally, plane in zip(tallies, planes, strict=True):
                 tally.add(plane[valid][:, None])
             images += len(target)
@@ -132,11 +133,11 @@ class Regression(Task):
         return statistics[:, 1] / np.maximum(statistics[:, 0], 1)
 
     def _more_columns(self, prediction: Tensor, target: Tensor, error: Tensor) -> list[Tensor]:
-        """Statistics of each pixel `[B, H, W]` behind its count and its error; of no account on invalid pixels."""
+        """Statistics of each pixel `[B, H, W]` (image, `[B]`) behind its count and its error; of no account on invalid pixels."""
         return []
 
     def _errors(self, prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """Absolute error and whether it counts, `[B, H, W]` both; finite everywhere."""
+        """Absolute error and whether it counts, `[B, H, W]` both, or `[B]` of whole images; finite everywhere."""
         valid = self.valid(target)
         error = (prediction - known(prediction, target, valid)).abs()
         # The mean over one channel is that channel.
