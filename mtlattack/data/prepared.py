@@ -228,7 +228,7 @@ def _check_shapes(path: Path, group: h5py.Group, size: tuple[int, int], labels: 
     for name, shape in shapes.items():
         if group[name].shape[1:] != shape:
             expected = (len(group["id"]), *shape)
-            raise InputError(f"{path}: {name} has shape {group[name].shape}, expected {expected} as the images have")
+            raise InputError(f"{path}: {group[name].name} has shape {group[name].shape}, expected {expected}")
 
 
 def _choose_labels(path: Path, group: h5py.Group, tasks: TaskMap | None) -> dict[str, tuple[str, Task]]:

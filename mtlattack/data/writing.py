@@ -17,7 +17,7 @@ from mtlattack.data.prepared import FORMAT, FORMAT_VERSION
 from mtlattack.data.provenance import SOURCES, SourceFile, describe_file, write_sources
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.files import whole_file
-from mtlattack.tasks import Depth, InverseDepth, Normals, Regression, Segmentation
+from mtlattack.tasks import Classes, Depth, InverseDepth, MultiLabel, Normals, Regression, Segmentation
 from mtlattack.version import __version__
 
 _SPLIT_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
@@ -26,17 +26,33 @@ _RESERVED = (SOURCES, LOCK)
 
 @dataclass(frozen=True)
 class Label:
-    """How one label is stored: its dtype, trailing dimensions behind `[N, H, W]`, and attributes."""
+    """How one label is stored: its dtype, trailing dimensions behind `[N, H, W]`, and attributes.
+
+    That of the whole image, which is not `dense`, has them behind `[N]`.
+    """
 
     dtype: str
     channels: tuple[int, ...] = ()
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    dense: bool = True
+
+
+def classes_label(kind: type[Classes], classes: Iterable[str] | int) -> Label:
+    """Class numbers of a kind of task; `classes` are the names, or their number where no names are published."""
+    attributes = {"classes": classes if isinstance(classes, int) else list(classes), "ignore": kind.stored_ignore}
+    return Label(kind.stored_dtype, kind.target_channels, attributes, kind.dense)
 
 
 def segmentation_label(classes: Iterable[str] | int) -> Label:
-    """Class numbers, 255 = ignore; `classes` are the names, or their number where no names are published."""
-    attributes = {"classes": classes if isinstance(classes, int) else list(classes), "ignore": Segmentation.ignore}
-    return Label(Segmentation.stored_dtype, Segmentation.target_channels, attributes)
+    """Class numbers, 255 = ignore; `classes` as in `classes_label`."""
+    return classes_label(Segmentation, classes)
+
+
+def answers_label(names: Iterable[str] | int) -> Label:
+    """Whether each label of a multi-label classification is present: 1, 0, or −1 where that is not known."""
+    names = names if isinstance(names, int) else list(names)
+    task = MultiLabel(names if isinstance(names, int) else len(names))
+    return Label(task.stored_dtype, task.target_channels, {"classes": names}, task.dense)
 
 
 def normals_label(**attributes: Any) -> Label:
@@ -47,10 +63,12 @@ def normals_label(**attributes: Any) -> Label:
 
 
 def number_label(task: Regression, step: float | None = None) -> Label:
-    """Numbers in multiples of `step`, by default the task's own."""
+    """Numbers in multiples of `step`, by default the task's own; of a kind that is not scaled as they are."""
     unit = {"unit": task.stored_unit} if task.stored_unit else {}
-    attributes = {"scale": task.stored_step if step is None else step, **unit, "invalid": task.stored_invalid}
-    return Label(task.stored_dtype, task.target_channels, attributes)
+    scale = {"scale": task.stored_step if step is None else step} if task.scaled else {}
+    invalid = {"invalid": task.stored_invalid} if task.scaled else {}
+    attributes = {**scale, **unit, **invalid, **task.stored_options()}
+    return Label(task.stored_dtype, task.target_channels, attributes, task.dense)
 
 
 IMAGE_LABEL = Label("uint8", (3,))
@@ -176,7 +194,7 @@ class PreparedWriter:
                 raise InputError(f"{name} of {where} is {found[0]} {found[1]}, expected {wanted[0]} {wanted[1]}")
 
     def _shape(self, label: Label) -> tuple[int, ...]:
-        return (*self._size, *label.channels)
+        return (*self._size, *label.channels) if label.dense else label.channels
 
     def _finish(self) -> None:
         for split, plan in self._splits.items():

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 LOSS_FLOOR = 1e-8
 
 
+@dataclass(frozen=True)
 class Task(ABC):
     """One thing predicted from an image.
 
@@ -39,6 +41,7 @@ class Task(ABC):
     batch sizes and bootstrap resamples need no second pass. Column 0 is always the number of valid pixels.
 
     All that is known of a kind of task is here: of one that says nothing else, a label is a number a pixel, or several.
+    Fields of a kind, if it has any, are those of a frozen data class, and plain JSON.
     """
 
     kind: ClassVar[str]
@@ -151,10 +154,18 @@ class Task(ABC):
         """Whether a label of this name in a prepared file is one of this kind."""
         return name == cls.kind
 
+    def stored_options(self) -> dict[str, str]:
+        """Attributes of a stored label by which `from_stored` makes this task again."""
+        options = {name: value for name, value in self.config().items() if name != "kind"}
+        return {"options": json.dumps(options)} if options else {}
+
     @classmethod
     def from_stored(cls, attributes: Mapping[str, Any]) -> Self:
         """The task of a stored label with these attributes; InputError if they lack what it needs."""
-        return cls()
+        try:
+            return cls(**json.loads(attributes.get("options", "{}")))
+        except (TypeError, ValueError) as error:
+            raise InputError(f"options that make no {cls.kind} ({error})") from None
 
     def decode(self, raw: NDArray[Any], attributes: Mapping[str, Any]) -> Tensor:
         """A stored label of one image (`stored_shape`) as target: float32 in the task's unit, int64 classes.

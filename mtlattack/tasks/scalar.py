@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,11 +67,6 @@ class Scalar(Regression):
 
     def _more_columns(self, prediction: Tensor, target: Tensor, error: Tensor) -> list[Tensor]:
         return [error.square()]
-
-    @classmethod
-    def from_stored(cls, attributes: Mapping[str, Any]) -> Self:
-        """The attribute `unit` may say what the numbers are."""
-        return cls(str(attributes.get("unit", "")))
 
     def decode(self, raw: NDArray[Any], attributes: Mapping[str, Any]) -> Tensor:
         return torch.from_numpy(np.array(raw, np.float32))

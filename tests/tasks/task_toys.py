@@ -125,7 +125,7 @@ ROWS: dict[str, Row] = {
         Scalar("m²"),
         lambda shape, generator: 3 * torch.randn(shape, generator=generator),
         invalid=(_NAN, _INF),
-        stored={"unit": "m²"},
+        stored={"options": '{"unit": "m²"}'},
     ),
 }
 assert set(ROWS) == set(list_tasks()), "a kind of task without a row"

@@ -86,7 +86,7 @@ def test_the_mean_direction_is_not_the_best_one():
 def test_opposite_directions_have_no_mean_but_a_median():
     target = torch.tensor([[0.0, 0, 1], [0, 0, -1]]).T.reshape(1, 3, 1, 2)
     constant = Normals().best_constant([target])
-    assert headline_of(Normals(), task.spread(constant, target), target) == pytest.approx(90)
+    assert headline_of(Normals(), Normals().spread(constant, target), target) == pytest.approx(90)
 
 
 def test_medians_by_hand():
