@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtlattack.data.identity import Identifier
-from mtlattack.data.labels import stored_task, valid_pixels
+from mtlattack.data.labels import stored_task, valid_places
 from mtlattack.data.prepared import open_prepared
 from mtlattack.data.provenance import SOURCES, compare_sources, read_sources
 from mtlattack.errors import InputError, UnknownNameError
@@ -175,7 +175,7 @@ def _check_arrays(
                 fault = _check_array(task, raw, group[name].attrs)
                 if fault:
                     faults[name].append(Problem(split, name, identity, fault))
-                elif name in unseen and valid_pixels(unseen[name], unseen[name].decode(raw, group[name].attrs)):
+                elif name in unseen and valid_places(unseen[name], unseen[name].decode(raw, group[name].attrs)).any():
                     del unseen[name]
     for name in unseen:
         if ids and not faults[name]:

@@ -1,5 +1,6 @@
 """Writing prepared files: whole or not at all, and killed at any moment the same run goes on where it was."""
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,6 +13,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from mtlattack.data.account import ATTRIBUTE, Account, from_json, to_json
 from mtlattack.data.parts import LOCK, Parts
 from mtlattack.data.prepared import FORMAT, FORMAT_VERSION
 from mtlattack.data.provenance import SOURCES, SourceFile, describe_file, write_sources
@@ -148,16 +150,17 @@ class PreparedWriter:
         return found
 
     def write(
-        self, split: str, row: int, arrays: Mapping[str, NDArray[np.generic]], files: Sequence[Path] = ()
-    ) -> None:
-        """Store image number `row` of a split with its labels, made from `files`.
+        self, split: str, row: int, arrays: Mapping[str, NDArray[np.generic]], files: Sequence[Path] = (),
+        accounts: Mapping[str, Account] | None = None,
+    ) -> None:  # fmt: skip
+        """Store image number `row` of a split with its labels, made from `files`, and what became of these by name.
 
         InputError names an array that is missing, too many, or of another shape or dtype than the split was given.
         """
         self._check(split, row, arrays)
         described = [describe_file(path, self._base) for path in files]
         try:
-            self._parts.write(split, row, arrays, described, self._compression)
+            self._parts.write(split, row, arrays, described, self._compression, to_json(accounts or {}))
         except OSError as error:
             raise InputError(f"cannot write {self.path} ({error})") from None
         self._splits[split].done.add(row)
@@ -221,8 +224,13 @@ class PreparedWriter:
                 compression_opts=self._compression,
             )  # fmt: skip
             dataset.attrs.update(label.attributes)
+        accounts: dict[str, Account] = {}
         for row in range(len(plan.ids)):
             self._parts.join(split, row, group)
+            for name, account in from_json(self._parts.account_of(split, row)).items():
+                accounts[name] = accounts.get(name, Account(0, 0)).plus(account)
+        for name, account in accounts.items():
+            group[name].attrs[ATTRIBUTE] = json.dumps(vars(account))
 
     def _sources(self) -> Iterable[tuple[str, SourceFile]]:
         for split, plan in self._splits.items():
