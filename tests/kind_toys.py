@@ -1,4 +1,4 @@
-"""A task of every kind, with as many classes or labels as a test needs, and the shapes of their predictions and labels."""
+"""A task of every kind, with as many classes or labels as a test needs, and shapes of predictions and labels."""
 
 import torch
 from torch import Generator, Tensor

@@ -1,6 +1,7 @@
 """`mtlattack`: commands, and one way to report a user's mistake."""
 
 import sys
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -52,8 +53,16 @@ app = typer.Typer(
 
 
 @app.callback()
-def _group() -> None:
-    """A group needs something that is its own."""
+def _group(
+    plugin: Annotated[
+        list[str] | None,
+        typer.Option(help="Module or .py file that registers kinds of task or other parts; also $MTLATTACK_PLUGIN."),
+    ] = None,
+) -> None:
+    if plugin:
+        from mtlattack.tasks import add_plugins
+
+        add_plugins(plugin)
 
 
 def main() -> None:

@@ -78,7 +78,9 @@ class Account:
 
     def plus(self, other: "Account") -> "Account":
         """Both together."""
-        none, dropped = (dict(Counter(a) + Counter(b)) for a, b in ((self.none, other.none), (self.dropped, other.dropped)))
+        none, dropped = (
+            dict(Counter(a) + Counter(b)) for a, b in ((self.none, other.none), (self.dropped, other.dropped))
+        )
         return Account(self.pixels + other.pixels, self.kept + other.kept, none, dropped)
 
 

@@ -72,7 +72,7 @@ class Parts:
         self, split: str, row: int, arrays: Mapping[str, NDArray[Any]], files: Sequence[SourceFile], compression: int,
         account: str = "{}",
     ) -> None:  # fmt: skip
-        """Store image number `row` of a split, compressed as it will be in the end, with the `account` of its labels."""
+        """Store image number `row` of a split, compressed as it will be in the end, and the `account` of its labels."""
         with whole_file(self._part(split, row)) as place, h5py.File(place, "w") as part:
             for name, array in arrays.items():
                 part.create_dataset(

@@ -19,8 +19,9 @@ class Output:
 
     `key` is a mapping's key, a position or an attribute; a tuple leads inwards, `()` is what the module returns itself,
     None (the default) stands for the task's name. Then, in this order: `channels` cuts dimension 1, `transform` maps
-    the tensor to `[B, channels of the task, h, w]` (of whole images `[B, channels]`), `resize` interpolates it to the images' size (corners not aligned).
-    A transform is differentiable, treats every image alone and holds no weights: those belong to the module.
+    the tensor to `[B, channels of the task, h, w]` (of whole images `[B, channels]`), `resize` interpolates it to the
+    images' size (corners not aligned). A transform is differentiable, treats every image alone and holds no weights:
+    those belong to the module.
     """
 
     key: Key | None = None

@@ -58,7 +58,10 @@ class WrappedModel(NormalisingModule):
         self.register_buffer("conventions", torch.tensor(list(text), dtype=torch.uint8), persistent=False)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """Predictions by task, `[B, channels, H, W]` or of whole images `[B, channels]`, for images `[B, 3, H, W]`; InputError if it gives others."""
+        """Predictions by task for images `[B, 3, H, W]`: `[B, channels, H, W]`, or of whole images `[B, channels]`.
+
+        InputError if the module gives others.
+        """
         if images.ndim != 4 or images.shape[1] != 3:
             raise InputError(f"images have shape {tuple(images.shape)}, expected [B, 3, H, W]")
         x = self._prepared(images)

@@ -14,7 +14,8 @@ from mtlattack.tasks.model import Model, predict, undisturbed
 from mtlattack.tasks.multilabel import MultiLabel
 from mtlattack.tasks.normals import Normals
 from mtlattack.tasks.painting import Painting
-from mtlattack.tasks.registry import create_task, list_tasks, task_from_config, task_types
+from mtlattack.tasks.plugins import add_plugins, load_plugins
+from mtlattack.tasks.registry import TASKS, create_task, list_tasks, task_from_config, task_types
 from mtlattack.tasks.regression import Regression
 from mtlattack.tasks.scalar import Scalar
 from mtlattack.tasks.segmentation import Segmentation
@@ -43,11 +44,14 @@ __all__ = [
     "Reshading",
     "Scalar",
     "Segmentation",
+    "TASKS",
     "Task",
     "TaskMap",
+    "add_plugins",
     "alone",
     "create_task",
     "list_tasks",
+    "load_plugins",
     "mean_loss",
     "predict",
     "somewhere",
@@ -55,3 +59,6 @@ __all__ = [
     "task_types",
     "undisturbed",
 ]
+
+# Last, for they import from here.
+load_plugins()

@@ -96,7 +96,7 @@ class Task(ABC):
         return (*size, *self.target_channels) if self.dense else self.target_channels
 
     def places(self, values: Tensor) -> Tensor:
-        """One number a label, `[B, H, W]`: as they are, or of whole images `[B]` and `[B, n]` as columns `[B, n, 1]`."""
+        """One number a label, `[B, H, W]`: as they are, or of whole images `[B]`, `[B, n]` as columns `[B, n, 1]`."""
         return values if self.dense else values.reshape(len(values), -1, 1)
 
     def spread(self, answer: Tensor, target: Tensor) -> Tensor:
@@ -111,7 +111,7 @@ class Task(ABC):
 
     @abstractmethod
     def pixel_losses(self, prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """Differentiable loss of each pixel (`places`) and whether it counts, `[B, H, W]` both; finite where it counts."""
+        """Differentiable loss of each pixel and whether it counts, `[B, H, W]` both (`places`); finite where it does."""
 
     @abstractmethod
     def similarity(self, prediction: Tensor, target: Tensor) -> Tensor:

@@ -39,10 +39,6 @@ class PrincipalCurvature(Regression):
     def short_title(self) -> str:
         return "curvature"
 
-    @property
-    def channels(self) -> int:
-        return 2
-
     def valid(self, target: Tensor) -> Tensor:
         first, second = is_finite(target).unbind(1)
         return first & second

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Iterable, Iterator
+from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mtlattack.errors import InputError
 from mtlattack.lazily import torch
-from mtlattack.tasks.base import Task, check_aligned, check_target, no_valid_pixel, sum_of_image
+from mtlattack.tasks.base import Task, check_aligned, check_target, is_finite, no_valid_pixel, sum_of_image
 from mtlattack.tasks.contradictions import ROUNDING, Array, Contradiction, somewhere
 from mtlattack.tasks.goals import Goal, check_factor, read_factor
 from mtlattack.tasks.metric import Metric, divide
@@ -50,11 +50,12 @@ class Regression(Task):
 
     @property
     def channels(self) -> int:
-        return 1
+        """As many as a label has, by default."""
+        return prod(self.target_channels)
 
-    @abstractmethod
     def valid(self, target: Tensor) -> Tensor:
-        """Which pixels count, bool `[B, H, W]`, or which images, `[B]`."""
+        """Which pixels count, bool `[B, H, W]`, or which images, `[B]`; by default those that are finite."""
+        return is_finite(target).all(1) if self.target_channels else is_finite(target)
 
     def pixel_losses(self, prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         check_aligned(self, prediction, target)
@@ -133,7 +134,7 @@ class Regression(Task):
         return statistics[:, 1] / np.maximum(statistics[:, 0], 1)
 
     def _more_columns(self, prediction: Tensor, target: Tensor, error: Tensor) -> list[Tensor]:
-        """Statistics of each pixel `[B, H, W]` (image, `[B]`) behind its count and its error; of no account on invalid pixels."""
+        """Statistics of each pixel `[B, H, W]` (image `[B]`) behind its count and error; no account on invalid ones."""
         return []
 
     def _errors(self, prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from mtlattack.errors import InputError
 from mtlattack.lazily import torch
-from mtlattack.tasks.base import is_finite
 from mtlattack.tasks.contradictions import SUM, Array, Contradiction
 from mtlattack.tasks.metric import Metric, divide
 from mtlattack.tasks.registry import TASKS
@@ -53,9 +52,6 @@ class Scalar(Regression):
     def metrics(self, statistics_sum: NDArray[np.floating[Any]]) -> dict[str, NDArray[np.float64]]:
         images, absolute, square = np.moveaxis(np.asarray(statistics_sum, np.float64), -1, 0)
         return {"abs_error": divide(absolute, images), "rmse": np.sqrt(divide(square, images))}
-
-    def valid(self, target: Tensor) -> Tensor:
-        return is_finite(target)
 
     def contradictions(self, statistics: Array, losses: Array) -> Iterator[Contradiction]:
         """Also more than one label an image, and a square that is none."""

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from mtlattack.errors import InputError
 from mtlattack.evaluation import judge, judging
 from mtlattack.evidence import DIAGNOSTICS
-from mtlattack.tasks import Depth, Segmentation, Task
+from mtlattack.tasks import Depth, Task
 
 TASKS = every_task()
 

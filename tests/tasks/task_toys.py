@@ -148,7 +148,9 @@ def pair_of(row: Row, seed: int, batch: int = 4, size: tuple[int, int] = (7, 9))
     target = row.draw((batch, *task.target_channels, *(size if task.dense else ())), generator)
     prediction = row.near(noise, target)
     if task.dense or task.target_channels:
-        draw = torch.rand(target[:, 0].shape if task.dense and task.target_channels else target.shape, generator=generator)
+        draw = torch.rand(
+            target[:, 0].shape if task.dense and task.target_channels else target.shape, generator=generator
+        )
     else:
         draw = 0.15 + 0.7 * ((torch.arange(batch) + seed) % 4 != 1)  # One of four images.
     for k, value in enumerate(row.invalid):
@@ -158,8 +160,8 @@ def pair_of(row: Row, seed: int, batch: int = 4, size: tuple[int, int] = (7, 9))
 
 
 def lifted(task: Task, values: Tensor) -> Tensor:
-    """Predictions or labels of whole images as if they were dense ones, `[B, channels, h, w]`: a pixel an image, or one a
-    label where these are known one by one. Dense ones as they are, with a channel at least."""
+    """Predictions or labels of whole images as if they were dense ones, `[B, channels, h, w]`: a pixel an image, or
+    one a label where these are known one by one. Dense ones as they are, with a channel at least."""
     if task.dense:
         return values if values.ndim == 4 else values[:, None]
     return values[:, None, :, None] if task.target_channels else values.reshape(len(values), -1, 1, 1)

@@ -56,7 +56,10 @@ def test_a_label_is_found_by_its_name_and_read_back(row):
 
 
 def test_only_a_second_segmentation_has_a_number_in_its_name():
-    assert [kind for kind, task in task_types().items() if task.serves(f"{kind}40")] == ["classification", "segmentation"]
+    assert [kind for kind, task in task_types().items() if task.serves(f"{kind}40")] == [
+        "classification",
+        "segmentation",
+    ]
 
 
 @pytest.mark.parametrize("row", [row for row in KINDS if row.faulty], ids=lambda row: row.task.kind)

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mtlattack.data.labels import IGNORE
 from mtlattack.data.account import Drops
+from mtlattack.data.labels import IGNORE
 from mtlattack.data.sources.encode import encode_scaled
 from mtlattack.data.sources.files import check_classes, find_folder, read_bytes, read_gray, read_image
 from mtlattack.data.sources.images import Arrays, Header, SourceImage, choose_splits, write_images

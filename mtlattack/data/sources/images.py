@@ -29,8 +29,8 @@ class Header:
 
 @dataclass(frozen=True)
 class SourceImage:
-    """One image of a source: its id, the files that are its own, and `read`, which gives image and labels as stored, and
-    says what it leaves out."""
+    """One image of a source: its id, the files that are its own, and `read`, which gives image and labels as stored
+    and says what it leaves out."""
 
     id: str
     files: tuple[Path, ...]

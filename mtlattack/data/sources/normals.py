@@ -25,8 +25,8 @@ LENGTHS = (0.8, 1.2)
 """Shorter or longer is no normal: 8 bits change a length by 1 %."""
 _MARK = 0.9
 _SHORT = 0.1
-"""What has three equal components beyond the first (white, black) or less than the second in all (grey) marks that there
-is no normal."""
+"""What has three equal components beyond the first (white, black), or is shorter than the second (grey), marks that
+there is no normal."""
 _MOST_DEGREES = 15.0
 """Median angle to the derived normals: right frames have 2 to 5, wrong ones 25 and more."""
 _MARGIN, _SLACK = 1.5, 0.02
@@ -41,17 +41,17 @@ class Frame:
         axes = [part.strip() for part in text.split(",")]
         if sorted(axis.removeprefix("-") for axis in axes) != ["x", "y", "z"]:
             raise InputError(f"frame {text!r}, expected {AUTO} or the axes of three channels, such as x,z,-y")
-        self._channels = [next(k for k, axis in enumerate(axes) if axis.endswith(ours)) for ours in "xyz"]
-        self._signs = np.array([-1.0 if axes[k].startswith("-") else 1.0 for k in self._channels])
+        self.channels = [next(k for k, axis in enumerate(axes) if axis.endswith(ours)) for ours in "xyz"]
+        self.signs = np.array([-1.0 if axes[k].startswith("-") else 1.0 for k in self.channels])
 
     def to_ours(self, vectors: Vectors) -> Vectors:
         """The vectors with x right, y down and z forward."""
-        ours: Vectors = vectors[..., self._channels] * self._signs
+        ours: Vectors = vectors[..., self.channels] * self.signs
         return ours
 
     def agreement(self, products: NDArray[np.float64]) -> float:
         """Mean cosine between given and derived normals, from the mean products `[ours, given]` of components."""
-        return float((products[range(3), self._channels] * self._signs).sum())
+        return float((products[range(3), self.channels] * self.signs).sum())
 
 
 FRAMES = [
@@ -75,7 +75,7 @@ def read_normals(path: Path, size: tuple[int, int], lengths: tuple[float, float]
 
 
 def read_vectors(path: Path, size: tuple[int, int]) -> Vectors:
-    """What a file of normals holds, `[H, W, 3]`: an .npy file vectors, an image (v + 1) · 127.5. InputError names it."""
+    """What a file of normals holds, `[H, W, 3]`: an array vectors, an image (v + 1) · 127.5. InputError names it."""
     if path.suffix == ".npy":
         raw = read_npy(path, shape=(*size, 3)).astype(np.float64)
     else:

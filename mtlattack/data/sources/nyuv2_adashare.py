@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mtlattack.data.labels import IGNORE
 from mtlattack.data.account import Drops
+from mtlattack.data.labels import IGNORE
 from mtlattack.data.sources.encode import encode_depth, encode_normals
 from mtlattack.data.sources.files import check_classes, find_folder, read_bytes, read_gray, read_image, read_npy
 from mtlattack.data.sources.geometry import normals_from_depth

@@ -8,13 +8,21 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mtlattack.data.labels import IGNORE
 from mtlattack.data.account import Drops
+from mtlattack.data.labels import IGNORE
 from mtlattack.data.sources.encode import encode_depth, encode_normals
 from mtlattack.data.sources.files import check_classes, find_folder, read_npy
 from mtlattack.data.sources.geometry import Intrinsics, normals_from_depth
 from mtlattack.data.sources.images import Arrays, Header, SourceImage, choose_splits, paired_files, write_images
-from mtlattack.data.sources.normals import AUTO, CHECKED_IMAGES, Frame, choose_frame, read_normals, read_vectors, unit_normals
+from mtlattack.data.sources.normals import (
+    AUTO,
+    CHECKED_IMAGES,
+    Frame,
+    choose_frame,
+    read_normals,
+    read_vectors,
+    unit_normals,
+)
 from mtlattack.data.sources.nyuv2 import CAMERA, CITATION, LICENSE
 from mtlattack.data.sources.nyuv2 import HEIGHT as FULL_HEIGHT
 from mtlattack.data.sources.registry import SOURCES

@@ -96,5 +96,5 @@ def _choose_frame(views: Sequence[View], names: Sequence[str], full: Size, wante
     if "depth_zbuffer" in names:
         depths = [read_wide(view.files["depth_zbuffer"], full).astype(np.float64) for view in samples]
         valid = [np.where(depth < DEPTH_LIMIT, depth, 0) for depth in depths]
-        check_signs([frame.to_ours(image) for image in normals], valid, where, frame.text)
+        check_signs(normals, valid, where, frame.text)
     return frame

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mtlattack.data.labels import IGNORE
 from mtlattack.data.account import Drop
+from mtlattack.data.labels import IGNORE
 from mtlattack.data.sources.encode import encode_normals
 from mtlattack.data.sources.files import Size, check_classes, read_gray, read_image
 from mtlattack.data.sources.normals import Frame, read_normals, read_vectors, unit_normals
