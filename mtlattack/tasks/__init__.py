@@ -16,7 +16,7 @@ from mtlattack.tasks.normals import Normals
 from mtlattack.tasks.painting import Painting
 from mtlattack.tasks.plugins import add_plugins, load_plugins
 from mtlattack.tasks.registry import TASKS, create_task, list_tasks, task_from_config, task_types
-from mtlattack.tasks.regression import Regression
+from mtlattack.tasks.regression import Regression, SignedRegression
 from mtlattack.tasks.scalar import Scalar
 from mtlattack.tasks.segmentation import Segmentation
 
@@ -44,6 +44,7 @@ __all__ = [
     "Reshading",
     "Scalar",
     "Segmentation",
+    "SignedRegression",
     "TASKS",
     "Task",
     "TaskMap",

@@ -111,7 +111,7 @@ class Task(ABC):
 
     @abstractmethod
     def pixel_losses(self, prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """Differentiable loss of each pixel and whether it counts, `[B, H, W]` both (`places`); finite where it does."""
+        """Differentiable loss of each of `places` and whether it counts, `[B, H, W]` both; finite where it counts."""
 
     @abstractmethod
     def similarity(self, prediction: Tensor, target: Tensor) -> Tensor:

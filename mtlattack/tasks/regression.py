@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -15,6 +15,7 @@ from mtlattack.tasks.base import Task, check_aligned, check_target, is_finite, n
 from mtlattack.tasks.contradictions import ROUNDING, Array, Contradiction, somewhere
 from mtlattack.tasks.goals import Goal, check_factor, read_factor
 from mtlattack.tasks.metric import Metric, divide
+from mtlattack.tasks.painting import Painting, paint_scale
 from mtlattack.tasks.tally import Tally, weighted_median
 
 if TYPE_CHECKING:
@@ -143,6 +144,23 @@ class Regression(Task):
         error = (prediction - known(prediction, target, valid)).abs()
         # The mean over one channel is that channel.
         return error.squeeze(1) if self.channels == 1 else error.mean(1), valid
+
+
+class SignedRegression(Regression):
+    """L1 over numbers of both signs, which a prepared file holds as −32,767 to 32,767 steps."""
+
+    stored_dtype: ClassVar[str] = "int16"
+    stored_invalid: ClassVar[int] = -32768
+
+    def encode(self, values: NDArray[np.float64], valid: NDArray[np.bool_], step: float) -> NDArray[Any]:
+        """A label of several numbers is invalid where one of them is."""
+        whole = valid.all(-1, keepdims=True) if self.target_channels else valid
+        steps = whole_steps(np.where(whole, values, 0), step, 32767)
+        return np.where(whole, steps, self.stored_invalid).astype(self.stored_dtype)
+
+    def paint(self, labels: NDArray[Any], names: Sequence[str] = ()) -> Painting:
+        values = labels.mean(1) if self.target_channels else labels
+        return paint_scale(values, np.isfinite(values), "magma")
 
 
 def known(prediction: Tensor, target: Tensor, valid: Tensor) -> Tensor:

@@ -80,8 +80,8 @@ def check_signs(
         f"{where}: read as {frame} (x right, y down, z forward), the normals have the signs that depth gives them at "
         f"{table.describe(chosen)} of the steep pixels, expected at least {100 * agreement:g} % on each axis "
         f"(agreement = {agreement:g}) and no frame that is {100 * _MARGIN:.0f} % better; the best of all 48 is "
-        f"{best.text} with {table.describe(best)}. By their worst axis: {', '.join(tried) or 'none has half of the pixels'}; "
-        f"the other {len(FRAMES) - len(tried)} have less than half"
+        f"{best.text} with {table.describe(best)}. By their worst axis: {', '.join(tried) or 'none'}; the other "
+        f"{len(FRAMES) - len(tried)} have less than half of the pixels"
     )
 
 
@@ -116,16 +116,20 @@ class _SignTable:
             self._seen += steep.sum((0, 1))
 
     def shares(self, frame: Frame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """By axis the share of the pixels with the right sign, and how many tell."""
+        """By axis the share of the pixels with the right sign, and how many tell.
+
+        Where a channel is steep at less than half as many of the axis' steep pixels as another one, it is another axis:
+        the share is 0.
+        """
         axes = range(3)
-        seen = self._seen[axes, frame.channels]
+        seen, most = self._seen[axes, frame.channels], self._seen.max(1)
         same = self._hits[axes, frame.channels] / np.maximum(seen, 1)
-        return np.where(frame.signs > 0, same, 1 - same), seen
+        return np.where(2 * seen < most, 0, np.where(frame.signs > 0, same, 1 - same)), most
 
     def worst(self, frame: Frame) -> float:
         """The least share of the axes of which enough pixels tell; 1 where there is none."""
-        shares, seen = self.shares(frame)
-        return float(np.where(seen >= _ENOUGH, shares, 1.0).min())
+        shares, most = self.shares(frame)
+        return float(np.where(most >= _ENOUGH, shares, 1.0).min())
 
     def describe(self, frame: Frame) -> str:
         """The shares of the axes, in words."""
