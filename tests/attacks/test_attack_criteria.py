@@ -18,7 +18,8 @@ TASKS = {name: task for name, task in kinds(4).items() if task.dense}
 every_task = pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
 CRITERIA = list_criteria()
 JUDGES = ["dlr"]
-WEIGHTS = [name for name in CRITERIA if name not in JUDGES]
+GUIDES = [name for name in CRITERIA if name not in JUDGES]
+WEIGHTS = ["cospgd", "segpgd"]
 
 
 def example(task: Task, batch: int = 3, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -91,7 +92,35 @@ def test_segpgd_by_hand(progress: float) -> None:
     assert result == pytest.approx(expected, abs=1e-9)
 
 
-@pytest.mark.parametrize("name", ["segpgd", "dlr"])
+def houdini_by_hand(logits: Tensor, labels: Tensor) -> tuple[float, Tensor]:
+    """Value and slope in the logits of one image, in the form of Mao et al.: ∓ the normal density at the true class,
+    and, where that is another one, at the predicted class."""
+    task, normal = TASKS["segmentation"], torch.distributions.Normal(0.0, 1.0)
+    overlap = float(task.metrics(task.statistics(logits[None], labels[None])[0].numpy())["miou"]) / 100
+    slope, values = torch.zeros_like(logits), []
+    for row, column in (labels != 255).nonzero().tolist():
+        z, y = logits[:, row, column], int(labels[row, column])
+        lead = z[y] - z.max()
+        density = normal.log_prob(lead).exp()
+        slope[z.argmax(), row, column] = overlap * density
+        slope[y, row, column] = -overlap * density
+        values.append(float(overlap * (1 - normal.cdf(lead))))
+    return sum(values) / max(len(values), 1), slope / max(len(values), 1)
+
+
+def test_houdini_by_hand() -> None:
+    prediction, target = example(TASKS["segmentation"])
+    at = prediction.clone().requires_grad_()
+    value = create_criterion("houdini").loss(TASKS["segmentation"], at, target, 0.3)
+    (gradient,) = torch.autograd.grad(value.sum(), at)
+    for image in range(2):
+        expected, slope = houdini_by_hand(prediction[image], target[image])
+        assert value[image].item() == pytest.approx(expected, abs=1e-6) and expected > 0
+        torch.testing.assert_close(gradient[image], slope, rtol=1e-5, atol=1e-8)
+    assert value[2] == 0 and not gradient[2].any()
+
+
+@pytest.mark.parametrize("name", ["segpgd", "dlr", "houdini"])
 @every_task
 def test_those_for_segmentation_leave_other_tasks_alone(task: Task, name: str) -> None:
     prediction, target = example(task)
@@ -177,7 +206,7 @@ def test_answers_that_are_known_one_by_one_are_weighted_one_by_one() -> None:
 
 def judging_losses(name: str, points: Tensor, targets: Mapping[str, Tensor]) -> list[Tensor]:
     """Of `ToyNet`, by which an attack with this criterion knows its best point, `[B]` each."""
-    if name in WEIGHTS:
+    if name in GUIDES:
         return losses_of(ToyNet(), points, targets)
     model, criterion = ToyNet().eval(), create_criterion(name)
     predictions = model(points)
@@ -242,7 +271,7 @@ def test_cospgd_needs_the_losses_of_pixels() -> None:
 
 
 def test_names() -> None:
-    assert CRITERIA == ["cospgd", "dlr", "segpgd"]
+    assert CRITERIA == ["cospgd", "dlr", "houdini", "segpgd"]
     assert JUDGES == [name for name in CRITERIA if create_criterion(name).judges]
     with pytest.raises(UnknownNameError, match="unknown criterion 'cosgpd'; did you mean 'cospgd'"):
         create_attack("pgd-total+cosgpd", eps=0.1)
