@@ -66,7 +66,7 @@ class Parts:
     def account_of(self, split: str, row: int) -> str:
         """The account of a part's labels, as it was given."""
         with h5py.File(self._part(split, row)) as part:
-            return str(part.attrs["account"])
+            return str(part.attrs.get("account", "{}"))
 
     def write(
         self, split: str, row: int, arrays: Mapping[str, NDArray[Any]], files: Sequence[SourceFile], compression: int,

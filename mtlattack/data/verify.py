@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtlattack.data.identity import Identifier
-from mtlattack.data.labels import stored_task, valid_places
+from mtlattack.data.labels import task_of, valid_places
 from mtlattack.data.prepared import open_prepared
 from mtlattack.data.provenance import SOURCES, compare_sources, read_sources
 from mtlattack.errors import InputError, UnknownNameError
@@ -192,9 +192,9 @@ def _check_layout(
     task = None
     if name != "image":
         try:
-            task = stored_task(name, item)
-        except InputError:
-            return None, ["no attribute 'classes'"]
+            task = task_of(name, item.attrs)
+        except InputError as error:
+            return None, [str(error)]
         except (TypeError, ValueError):
             return None, [f"attribute 'classes' is {item.attrs['classes']!r}, expected names or their number"]
         if task is None:

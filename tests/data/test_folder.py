@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,10 +17,7 @@ from mtlattack.data.account import unseen
 from mtlattack.data.sources import prepare_folder
 from mtlattack.data.sources.folder_kinds import NumberFiles, SegmentationFiles
 from mtlattack.data.sources.folder_labels import label_reader
-from mtlattack.data.sources.folder_schema import FolderDescription
 from mtlattack.errors import InputError
-from mtlattack.schemas import validate
-from mtlattack.tasks import list_tasks
 
 SIZE = (48, 64)
 HEADER = """
@@ -437,15 +433,6 @@ def test_classes_of_arrays_are_whole_and_known(number: float) -> None:
     files = SegmentationFiles(kind="segmentation", pattern="{id}.npy", encoding="npy", classes=3)
     with pytest.raises(InputError, match=f"x.npy has the class {number:g}, which is neither"):
         label_reader(files).encode(Path("x.npy"), np.array([[0.0, number]]), unseen, unseen)
-
-
-def test_the_example_in_the_docs_is_valid() -> None:
-    text = (Path(__file__).parents[2] / "datasets" / "README.md").read_text()
-    section = text.split("## Your own folder")[1].split("\n## ")[0]
-    example = re.search(r"```toml\n(.*?)```", section, re.S)
-    assert example
-    description = validate(FolderDescription, tomllib.loads(example[1]))
-    assert {"segmentation", "depth", "normals"} <= set(description.stored_names()) <= {*list_tasks(), "segmentation40"}
 
 
 def test_a_folder_needs_a_place_of_its_own(described):

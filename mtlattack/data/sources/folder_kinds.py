@@ -18,7 +18,7 @@ Encoding = Literal["png8", "png16", "npy", "csv"]
 
 _PLACEHOLDER = re.compile(r"\{(.*?)\}")
 _MOST_CLASSES = 4096
-_WAYS: dict[str, type[Task]] = {"classes": Classes, "answers": MultiLabel, "normals": Normals, "numbers": Regression}
+_WAYS: dict[str, type[Task]] = {"classes": Classes, "answers": MultiLabel, "normals": Normals, "numbers": Regression}  # type: ignore[type-abstract]
 """How labels of a kind are described: that of the first class here that the kind is one of."""
 
 
