@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from mtlattack.analysis import Record, read_run
 from mtlattack.analysis.comparison import join_parts, render_comparison
-from mtlattack.analysis.tables import render, to_csv, to_markdown, width_for
+from mtlattack.analysis.tables import render, to_csv, to_markdown
 from mtlattack.errors import InputError
+from mtlattack.printing import print_parts
 
 
 class Format(StrEnum):
@@ -36,12 +36,8 @@ def show(
     stored = {_folder(run): load_record(run) for run in runs}
     joined = join_parts(stored)
     records = list(joined.values())
-    console = Console(width=None if Console().is_terminal else max(map(width_for, records)), highlight=False)
     if format is Format.TABLE:
-        for record in records:
-            console.print(render(record))
-        if len(records) > 1:
-            console.print(render_comparison(records))
+        print_parts(*map(render, records), *([render_comparison(records)] if len(records) > 1 else []))
     elif format is Format.JSON:
         texts = [record.model_dump_json(indent=1) for record in stored.values()]
         print(texts[0] if len(texts) == 1 else "[" + ",\n".join(texts) + "]")

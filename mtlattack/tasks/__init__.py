@@ -6,16 +6,17 @@ from mtlattack.tasks.classification import Classification
 from mtlattack.tasks.contradictions import Contradiction, somewhere
 from mtlattack.tasks.curvature import PrincipalCurvature
 from mtlattack.tasks.depth import Depth, DepthEuclidean, InverseDepth
+from mtlattack.tasks.faults import check_classes
 from mtlattack.tasks.goals import KEEP, Goal
 from mtlattack.tasks.heatmap import EdgeTexture, Heatmap, Keypoints2D, Reshading
-from mtlattack.tasks.joint import JointTask, alone, mean_loss
+from mtlattack.tasks.joint import JointTask, alone, joint_features, mean_loss
 from mtlattack.tasks.metric import Metric
 from mtlattack.tasks.model import Model, predict, undisturbed
 from mtlattack.tasks.multilabel import MultiLabel
 from mtlattack.tasks.normals import Normals
 from mtlattack.tasks.painting import Painting
 from mtlattack.tasks.plugins import add_plugins, load_plugins
-from mtlattack.tasks.registry import TASKS, create_task, list_tasks, task_from_config, task_types
+from mtlattack.tasks.registry import TASKS, create_task, describe_tasks, list_tasks, task_from_config, task_types
 from mtlattack.tasks.regression import Regression, SignedRegression
 from mtlattack.tasks.scalar import Scalar
 from mtlattack.tasks.segmentation import Segmentation
@@ -50,7 +51,10 @@ __all__ = [
     "TaskMap",
     "add_plugins",
     "alone",
+    "check_classes",
+    "joint_features",
     "create_task",
+    "describe_tasks",
     "list_tasks",
     "load_plugins",
     "mean_loss",

@@ -31,6 +31,7 @@ class Classes(Task):
     missed (fn).
     """
 
+    target_dtype: ClassVar[str] = "int64"
     scaled: ClassVar[bool] = False
     doubtful: ClassVar[tuple[str, ...]] = ("logit-scale",)
     goal_forms: ClassVar[tuple[str, ...]] = ("1->5", "*->5")
@@ -131,6 +132,15 @@ class Classes(Task):
     def _unknown(self, raw: NDArray[Any], ignore: int) -> NDArray[Any]:
         numbers = np.ravel(raw)
         return numbers[((numbers < 0) | (numbers >= self.classes)) & (numbers != ignore)]
+
+    def fault(self, target: Tensor) -> str | None:
+        wrong = target[((target < 0) | (target >= self.classes)) & (target != self.ignore)]
+        return f"class {wrong[0]}, expected 0 to {self.classes - 1} or {self.ignore}" if wrong.numel() else None
+
+    def as_stored(self, target: Tensor) -> tuple[NDArray[Any], float] | None:
+        values = torch.where(target == self.ignore, self.stored_ignore, target).numpy()
+        fits = self.classes - 1 <= np.iinfo(self.stored_dtype).max and not 0 <= self.stored_ignore < self.classes
+        return (values.astype(self.stored_dtype), 1) if fits else None
 
     def as_label(self, prediction: Tensor) -> Tensor:
         return prediction.argmax(1)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mtlattack.tasks.base import is_finite
 from mtlattack.tasks.painting import Painting, masked
 from mtlattack.tasks.registry import TASKS
 from mtlattack.tasks.regression import SignedRegression
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @TASKS.register("principal_curvature")
@@ -35,6 +39,12 @@ class PrincipalCurvature(SignedRegression):
             return None
         unknown = raw == attributes["invalid"]
         return "a pixel with one curvature alone" if (unknown[..., 0] != unknown[..., 1]).any() else None
+
+    def fault(self, target: Tensor) -> str | None:
+        if target.isinf().any():
+            return f"the value {target[target.isinf()][0]}, expected finite numbers, or NaN for none"
+        first, second = is_finite(target).unbind(-3)
+        return "a pixel with one curvature alone" if (first != second).any() else None
 
     def paint(self, labels: NDArray[Any], names: Sequence[str] = ()) -> Painting:
         """Red and green, mid-grey where the surface is flat."""

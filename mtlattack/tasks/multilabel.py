@@ -150,6 +150,13 @@ class MultiLabel(Task):
         wrong = raw[(raw != 0) & (raw != 1) & (raw != NO_LABEL)]
         return f"the label {wrong[0]}, expected 0, 1 or {NO_LABEL}" if wrong.size else None
 
+    def fault(self, target: Tensor) -> str | None:
+        wrong = target[(target > 0) & (target != 1)]
+        return f"the label {wrong[0]:g}, expected 1 or 0, or -1 or NaN for unknown" if wrong.numel() else None
+
+    def as_stored(self, target: Tensor) -> tuple[NDArray[Any], float] | None:
+        return torch.where(self.valid(target), target, NO_LABEL).numpy().astype(self.stored_dtype), 1
+
     def as_label(self, prediction: Tensor) -> Tensor:
         return (prediction > 0).float()
 

@@ -67,6 +67,13 @@ class Scalar(Regression):
     def decode(self, raw: NDArray[Any], attributes: Mapping[str, Any]) -> Tensor:
         return torch.from_numpy(np.array(raw, np.float32))
 
+    def fault(self, target: Tensor) -> str | None:
+        wrong = target[target.isinf()]
+        return f"the value {wrong[0]}, expected finite numbers, or NaN for none" if wrong.numel() else None
+
+    def as_stored(self, target: Tensor) -> tuple[NDArray[Any], float] | None:
+        return target.numpy().astype(self.stored_dtype), 1
+
     def encode(self, values: NDArray[np.float64], valid: NDArray[np.bool_], step: float) -> NDArray[Any]:
         """As they are: `step` is of no account."""
         return np.where(valid, values, np.nan).astype(np.float32)

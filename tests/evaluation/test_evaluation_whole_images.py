@@ -125,3 +125,17 @@ def test_several_sources_answer_at_once(batch: tuple[Tensor, dict[str, Tensor]])
     logits = torch.randn(4, 6, generator=torch.Generator().manual_seed(0))
     expected = (task.loss(logits[:, :3], targets) + task.loss(logits[:, 3:], targets)) / 2
     assert torch.equal(JointTask(task, 2).loss(logits, targets), expected)
+
+
+def test_somebodys_own_labels_may_be_numbers(batch: tuple[Tensor, dict[str, Tensor]]) -> None:
+    images, _ = batch
+    tasks = {name: TASKS[name] for name in WHOLE}
+    labels = [{"classification": k % 3, "multilabel": [k % 2, 1], "scalar": 3 + k} for k in range(4)]
+    run = evaluate(Whole(tasks), list(zip(images, labels, strict=True)), [create_attack("fgsm-total", eps=EPS)])
+    assert run.clean.statistics["scalar"][:, 0].tolist() == [1, 1, 1, 1]
+    labels[2]["classification"] = 3
+    with pytest.raises(InputError, match="classification has class 3, expected 0 to 2 or -1"):
+        evaluate(Whole(tasks), list(zip(images, labels, strict=True)), [create_attack("fgsm-total", eps=EPS)])
+    labels[2]["classification"] = np.zeros((8, 8), np.int64)
+    with pytest.raises(InputError, match=r"has shape \(8, 8\), expected \(\): it is one of the whole image"):
+        evaluate(Whole(tasks), list(zip(images, labels, strict=True)), [create_attack("fgsm-total", eps=EPS)])
