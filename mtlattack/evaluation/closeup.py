@@ -1,24 +1,67 @@
 """A picture of what an attack does to one image: the perturbation, and every task before and after it."""
 
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mtlattack.attacks import Attack
+from mtlattack.attacks import Attack, create_attack
 from mtlattack.data import PreparedDataset
 from mtlattack.data.preview import draw_columns, paint
+from mtlattack.errors import InputError, UnknownNameError
+from mtlattack.evaluation.environment import describe_model
 from mtlattack.figures import save_figure
 from mtlattack.tasks import Model, Painting, Task, predict
 from mtlattack.tasks.painting import masked
+
+if TYPE_CHECKING:
+    from mtlattack.evidence import Evidence
 
 AMPLIFIED = 10
 ROWS = ("labels", "clean", "its error", "attacked", "its error")
 _ERRORS = "magma"
 _GREY = 0.5
+
+
+def closeup_of(
+    run: Evidence, model: Model, data: PreparedDataset, path: Path, image: str | None = None, attack: str | None = None
+) -> Path:
+    """Draw `draw_closeup` of an image and an attack of a finished run, made again, and return the path.
+
+    By default the first image, and the first attack with the largest ε. InputError for an image or attack that the run
+    does not have, for another model, and for an attack that is not one perturbation of an image by itself.
+    """
+    found = describe_model(model)["sha256"]
+    if found != run.plan["model"]["sha256"]:
+        raise InputError(f"the model has the SHA-256 {found[:8]}…, the run's has {run.plan['model']['sha256'][:8]}…")
+    if image is not None and image not in run.ids:
+        raise UnknownNameError("image of the run", image, run.ids)
+    image = run.ids[0] if image is None else image
+    if image not in data.ids:
+        raise InputError(f"the data have no image {image!r}, which the run has; say which it was with --data")
+    config = _config_of(run, attack)
+    made = create_attack(**config)
+    title = f"{run.plan['model']['name']}, image {image}, {made}"
+    return draw_closeup(title, model, data, list(data.ids).index(image), made, path)
+
+
+def _config_of(run: Evidence, attack: str | None) -> dict[str, Any]:
+    """Of the attack with this name, or any, the one with the largest ε, the first of equals."""
+    configs = [planned["config"] for planned in run.plan["attacks"] if not planned["config"].get("source")]
+    if not configs:
+        raise InputError("a clean run has no attack to draw")
+    chosen = [config for config in configs if attack in (None, config["name"])]
+    if not chosen:
+        raise UnknownNameError("attack of the run", str(attack), [config["name"] for config in configs])
+    config = max(chosen, key=lambda each: float(each["eps"] or 0))
+    if str(config["name"]).startswith("universal"):
+        raise InputError(f"{config['name']} is fitted on many images; choose an attack on each image by itself")
+    return dict(config)
 
 
 def draw_closeup(title: str, model: Model, data: PreparedDataset, position: int, attack: Attack, path: Path) -> Path:
