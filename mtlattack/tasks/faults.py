@@ -24,7 +24,9 @@ def check_classes(name: str, task: Task | JointTask, target: Tensor) -> None:
     if wanted.is_floating_point:
         return
     if target.dtype != wanted:
-        raise InputError(f"target {name!r} is {target.dtype}, expected {wanted}: class numbers")
+        raise InputError(
+            f"target {name!r} is {target.dtype}, expected {wanted}: a class {'a pixel' if task.dense else 'an image'}"
+        )
     if task.fault(target) is not None:
         row, fault = next((row, fault) for row, one in enumerate(target) if (fault := task.fault(one)) is not None)
         raise InputError(f"target {name!r} of image {row} of the batch has {fault}")

@@ -64,7 +64,8 @@ def stored_form(task: Task, target: Tensor) -> tuple[NDArray[Any], float]:
 def _typed(task: Task, values: Tensor, what: str) -> Tensor:
     wanted = getattr(torch, task.target_dtype)
     if values.is_floating_point() != wanted.is_floating_point or values.dtype == torch.bool:
-        meant = "a class a pixel" if not wanted.is_floating_point else "floating-point numbers in the task's unit"
+        place = "a pixel" if task.dense else "an image"
+        meant = f"a class {place}" if not wanted.is_floating_point else "floating-point numbers in the task's unit"
         raise InputError(f"{what} is {str(values.dtype).removeprefix('torch.')}, expected {meant}{_example(values)}")
     return values.to(wanted).contiguous()
 
