@@ -1,5 +1,7 @@
 """`mtlattack`: its commands, by name."""
 
+from typing import Annotated
+
 import typer
 
 from mtlattack.cli.commands import group_of
@@ -51,5 +53,13 @@ app = typer.Typer(
 
 
 @app.callback()
-def _group() -> None:
-    """A group needs something that is its own."""
+def _group(
+    plugin: Annotated[
+        list[str] | None,
+        typer.Option(help="Module or .py file that registers kinds of task or other parts; also $MTLATTACK_PLUGIN."),
+    ] = None,
+) -> None:
+    if plugin:
+        from mtlattack.tasks import add_plugins
+
+        add_plugins(plugin)

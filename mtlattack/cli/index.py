@@ -6,6 +6,7 @@ has loaded the library, so that anybody may have registered more. A test holds i
 
 import hashlib
 import json
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -37,7 +38,8 @@ def list_rows(kind: str, pattern: str = "*") -> list[tuple[str, ...]]:
     """A row for each of a kind of `KINDS` whose name matches a glob, in natural order: the name, and for attacks,
     aggregators and steps what an `attacks.catalogue.Entry` says."""
     # Attacks with a criterion are named only where a glob does.
-    index = None if "mtlattack.attacks" in sys.modules or "+" in pattern else _read()
+    asked = "mtlattack.attacks" in sys.modules or "+" in pattern or os.environ.get("MTLATTACK_PLUGIN")
+    index = None if asked else _read()
     if index is None:
         from mtlattack.cli.registered import registered
 

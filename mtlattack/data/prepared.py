@@ -87,9 +87,10 @@ class PreparedDataset(TorchDataset[Batch]):
             group = file[split]
             self.name = str(file.attrs["name"])
             self.size = (int(file.attrs["height"]), int(file.attrs["width"]))
-            _check_shapes(self.path, group, self.size)
+            _check_counts(self.path, group)
             all_ids = [x.decode() if isinstance(x, bytes) else str(x) for x in group["id"][:]]
             self._labels = _choose_labels(self.path, group, tasks)
+            _check_shapes(self.path, group, self.size, dict(self._labels.values()))
             self.labels = [name for name in group if name not in ("image", "id")]
             self._attributes = {name: dict(group[name].attrs) for name, _ in self._labels.values()}
         self._index = _select(all_ids, limit, every, ids, self.path)
@@ -223,15 +224,22 @@ def join_batches(batches: Sequence[Batch]) -> Batch:
     return Batch(ids, images, {name: torch.cat([b.targets[name] for b in batches]) for name in batches[0].targets})
 
 
-def _check_shapes(path: Path, group: h5py.Group, size: tuple[int, int]) -> None:
+def _check_counts(path: Path, group: h5py.Group) -> None:
     for required in ("image", "id"):
         if required not in group:
             raise InputError(f"{path}: split {group.name} has no data set {required!r}")
     count = len(group["id"])
-    for name, label in group.items():
-        expected = (count,) if name == "id" else (count, *size)
-        if label.shape[: len(expected)] != expected:
-            raise InputError(f"{path}: {label.name} has shape {label.shape}, expected {expected} as the images have")
+    for label in group.values():
+        if label.shape[:1] != (count,):
+            raise InputError(f"{path}: {label.name} has shape {label.shape}, expected {count} rows as there are images")
+
+
+def _check_shapes(path: Path, group: h5py.Group, size: tuple[int, int], labels: dict[str, Task]) -> None:
+    shapes = {"image": (*size, 3), **{name: task.stored_shape(size) for name, task in labels.items()}}
+    for name, shape in shapes.items():
+        if group[name].shape[1:] != shape:
+            expected = (len(group["id"]), *shape)
+            raise InputError(f"{path}: {group[name].name} has shape {group[name].shape}, expected {expected}")
 
 
 def _choose_labels(path: Path, group: h5py.Group, tasks: TaskMap | None) -> dict[str, tuple[str, Task]]:

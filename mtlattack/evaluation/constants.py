@@ -28,6 +28,5 @@ def constant_statistics(tasks: TaskMap, constants: Constants, targets: Mapping[s
 
 
 def _statistics(task: Any, constant: list[float], target: Tensor) -> NDArray[Any]:
-    answer = torch.tensor(constant, dtype=torch.float32, device=target.device)[None, :, None, None]
-    prediction = answer.expand(len(target), -1, *target.shape[-2:])
-    return task.statistics(prediction, target).cpu().numpy()  # type: ignore[no-any-return]
+    answer = torch.tensor(constant, dtype=torch.float32, device=target.device)
+    return task.statistics(task.spread(answer, target), target).cpu().numpy()  # type: ignore[no-any-return]

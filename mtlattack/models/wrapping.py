@@ -62,7 +62,10 @@ class WrappedModel(NormalisingModule):
         self.register_buffer("conventions", torch.tensor(list(text), dtype=torch.uint8), persistent=False)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """Predictions `[B, channels, H, W]` by task for images `[B, 3, H, W]`; InputError if it gives others."""
+        """Predictions by task for images `[B, 3, H, W]`: `[B, channels, H, W]`, or of whole images `[B, channels]`.
+
+        InputError if the module gives others.
+        """
         if images.ndim != 4 or images.shape[1] != 3:
             raise InputError(f"images have shape {tuple(images.shape)}, expected [B, 3, H, W]")
         x = self._prepared(images)
@@ -93,10 +96,11 @@ class WrappedModel(NormalisingModule):
         batch, _, height, width = images.shape
         predictions = {}
         for name, task in self.tasks.items():
-            value = self.outputs[name].read(returned, name, (batch, task.channels, x.shape[-2], x.shape[-1]))
+            shape = (batch, *task.prediction_shape((x.shape[-2], x.shape[-1])))
+            value = self.outputs[name].read(returned, name, shape)
             if images.requires_grad and torch.is_grad_enabled() and not value.requires_grad:
                 raise InputError(f"task {name!r}: the prediction has no gradient in the image (detached, or no_grad?)")
-            predictions[name] = value[..., :height, :width].to(images.dtype)
+            predictions[name] = (value[..., :height, :width] if task.dense else value).to(images.dtype)
         return predictions
 
     def shared_features(self, images: Tensor) -> Tensor:

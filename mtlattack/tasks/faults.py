@@ -21,11 +21,14 @@ def check_classes(name: str, task: Task | JointTask, target: Tensor) -> None:
     Any other label that is none counts for nothing; what else may be wrong with those of a data set says `Task.fault`.
     """
     task = alone(task)
+    # Of what is no Task an attack asks for a loss alone.
     wanted = getattr(torch, getattr(task, "target_dtype", "float32"))
     if wanted.is_floating_point:
         return
     if target.dtype != wanted:
-        raise InputError(f"target {name!r} is {target.dtype}, expected {wanted}: a class a pixel")
+        raise InputError(
+            f"target {name!r} is {target.dtype}, expected {wanted}: a class {'a pixel' if task.dense else 'an image'}"
+        )
     if task.fault(target) is not None:
         row, fault = next((row, fault) for row, one in enumerate(target) if (fault := task.fault(one)) is not None)
         raise InputError(f"target {name!r} of image {row} of the batch has {fault}")

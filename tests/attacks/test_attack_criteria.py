@@ -5,15 +5,16 @@ from collections.abc import Callable, Mapping
 import pytest
 import torch
 from attack_toys import LinearNet, ToyNet, losses_of, toy_batch
+from kind_toys import every_task as kinds
 from torch import Tensor
 
 from mtlattack.attacks import create_attack, list_attacks, list_criteria
 from mtlattack.attacks.criteria import create_criterion
 from mtlattack.attacks.objective import Objective
 from mtlattack.errors import InputError, UnknownNameError
-from mtlattack.tasks import Task, create_task, list_tasks
+from mtlattack.tasks import Classification, MultiLabel, Scalar, Segmentation, Task
 
-TASKS = {name: create_task(name, **({"classes": 4} if name == "segmentation" else {})) for name in list_tasks()}
+TASKS = {name: task for name, task in kinds(4).items() if task.dense}
 every_task = pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
 CRITERIA = list_criteria()
 JUDGES = ["dlr"]
@@ -177,6 +178,32 @@ def test_gradients_are_those_of_fixed_weights(task: Task, name: str) -> None:
         assert float(gradient[place]) == pytest.approx(slope, abs=1e-7)
 
 
+@pytest.mark.parametrize("classes", [2, 5])
+@pytest.mark.parametrize("name", ["cospgd", "dlr"])
+def test_a_class_of_the_image_is_that_of_an_image_of_one_pixel(name: str, classes: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(6, classes, generator=generator)
+    labels = torch.randint(0, classes, (6,), generator=generator)
+    labels[3] = 255
+    criterion = create_criterion(name)
+    whole, dense = logits.clone().requires_grad_(), logits[..., None, None].clone().requires_grad_()
+    one = criterion.loss(Classification(classes, ignore=255), whole, labels, 0.3)
+    other = criterion.loss(Segmentation(classes), dense, labels[:, None, None], 0.3)
+    torch.testing.assert_close(one, other, rtol=1e-6, atol=0)
+    gradients = (torch.autograd.grad(loss.sum(), point)[0] for loss, point in ((one, whole), (other, dense)))
+    torch.testing.assert_close(*(gradient.flatten(1) for gradient in gradients))
+    assert one[3] == 0 and (one > 0).sum() == 5
+
+
+def test_answers_that_are_known_one_by_one_are_weighted_one_by_one() -> None:
+    logits, labels = torch.tensor([[2.0, -1.0, 3.0]]), torch.tensor([[1.0, 1.0, torch.nan]])
+    p, losses = logits.sigmoid(), torch.nn.functional.softplus(-logits)
+    factor = p / (p**2 + (1 - p) ** 2).sqrt()
+    expected = (factor * losses)[0, :2].mean()
+    torch.testing.assert_close(create_criterion("cospgd").loss(MultiLabel(3), logits, labels, 0.0)[0], expected)
+    assert create_criterion("dlr").loss(Scalar(), logits[:, :1], labels[:, 0], 0.0).tolist() == [1.0]
+
+
 def judging_losses(name: str, points: Tensor, targets: Mapping[str, Tensor]) -> list[Tensor]:
     """Of `ToyNet`, by which an attack with this criterion knows its best point, `[B]` each."""
     if name in GUIDES:
@@ -258,7 +285,7 @@ def test_lists_name_only_what_can_be_made() -> None:
 
 
 def test_segpgd_leaves_an_image_where_every_pixel_is_wrong_its_plain_loss() -> None:
-    task, target = create_task("segmentation", classes=3), torch.tensor([[[0, 1], [255, 2]], [[2, 2], [255, 2]]])
+    task, target = Segmentation(3), torch.tensor([[[0, 1], [255, 2]], [[2, 2], [255, 2]]])
     prediction = torch.zeros(2, 3, 2, 2)
     prediction[:, 1] = 2.0  # right at one pixel of the first image, at none of the second
     found, plain = create_criterion("segpgd").loss(task, prediction, target, 0.0), task.loss(prediction, target)

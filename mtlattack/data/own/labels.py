@@ -1,5 +1,6 @@
 """Somebody's labels as a task's targets."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,7 +23,7 @@ def targets_by_task(targets: Any, tasks: TaskMap, what: str) -> Mapping[str, Any
 
 
 def target_of(task: Task, name: str, targets: Mapping[str, Any], size: tuple[int, int], what: str) -> Tensor:
-    """The target `[*target_channels, H, W]` of an image of this size.
+    """The target `[*target_channels, H, W]` of an image of this size, or of a whole image `[*target_channels]`.
 
     UnknownNameError where there is none, InputError for one of another shape, and for numbers of a type that leaves
     open what they mean. Which numbers they may be says `Task.fault`.
@@ -31,6 +32,8 @@ def target_of(task: Task, name: str, targets: Mapping[str, Any], size: tuple[int
         raise UnknownNameError(f"label of {what}:", name, [str(key) for key in targets])
     what = f"{name} of {what}"
     values = as_tensor(targets[name], what)
+    if not task.dense:
+        return _of_the_whole(task, values, what)
     if task.target_channels:
         values = channels_first(values, task.target_channels[0], what)
     elif values.ndim == 3:
@@ -39,6 +42,15 @@ def target_of(task: Task, name: str, targets: Mapping[str, Any], size: tuple[int
     if tuple(values.shape) != expected:
         raise InputError(f"{what} has shape {tuple(values.shape)}, expected {expected} as its image has")
     return _typed(task, values, what)
+
+
+def _of_the_whole(task: Task, values: Tensor, what: str) -> Tensor:
+    expected = task.target_channels
+    if values.numel() != math.prod(expected) or values.ndim > max(1, len(expected)):
+        raise InputError(f"{what} has shape {tuple(values.shape)}, expected {expected}: it is one of the whole image")
+    # What is counted, or true or false, comes as whole numbers as well.
+    number = getattr(torch, task.target_dtype).is_floating_point
+    return _typed(task, values.float() if number else values, what).reshape(expected)
 
 
 def stored_form(task: Task, target: Tensor) -> tuple[NDArray[Any], float]:
@@ -52,7 +64,8 @@ def stored_form(task: Task, target: Tensor) -> tuple[NDArray[Any], float]:
 def _typed(task: Task, values: Tensor, what: str) -> Tensor:
     wanted = getattr(torch, task.target_dtype)
     if values.is_floating_point() != wanted.is_floating_point or values.dtype == torch.bool:
-        meant = "a class a pixel" if not wanted.is_floating_point else "floating-point numbers in the task's unit"
+        place = "a pixel" if task.dense else "an image"
+        meant = f"a class {place}" if not wanted.is_floating_point else "floating-point numbers in the task's unit"
         raise InputError(f"{what} is {str(values.dtype).removeprefix('torch.')}, expected {meant}{_example(values)}")
     return values.to(wanted).contiguous()
 

@@ -58,7 +58,9 @@ class _Restricted:
     def _back(self, predictions: Mapping[str, Tensor], images: Tensor) -> Mapping[str, Tensor]:
         if self.size is None:
             return predictions
-        return {name: resized(value, tuple(images.shape[-2:])) for name, value in predictions.items()}
+        size = tuple(images.shape[-2:])
+        # Of the whole image there is nothing to be brought back.
+        return {name: resized(value, size) if value.ndim == 4 else value for name, value in predictions.items()}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.model, name)
