@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from mtlattack.errors import InputError
-from mtlattack.tasks import Task
+from mtlattack.tasks import Task, check_classes
 
 
 def tasks_of(model: object) -> Mapping[str, Task]:
@@ -34,12 +34,13 @@ def check_images(images: Tensor) -> None:
 
 
 def check_targets(tasks: Mapping[str, Task], targets: Mapping[str, Tensor], batch: int) -> None:
-    """InputError unless there is one target a task, each for as many images."""
-    for name in tasks:
+    """InputError unless there is one target a task, each for as many images, and classes that the task has."""
+    for name, task in tasks.items():
         if name not in targets:
             raise InputError(f"no target for task {name!r}; there are targets for: {', '.join(targets) or 'none'}")
         if targets[name].ndim == 0 or len(targets[name]) != batch:
             raise InputError(f"target {name!r} has shape {tuple(targets[name].shape)}, expected {batch} images")
+        check_classes(name, task, targets[name])
 
 
 def check_ids(ids: Sequence[str | int] | Tensor | None, batch: int) -> Sequence[str | int]:

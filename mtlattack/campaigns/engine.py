@@ -1,9 +1,19 @@
 """What a queue needs of the machines that it gives cells to."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from mtlattack.campaigns.cells import Cell
+
+class Job(Protocol):
+    """What a worker is given, pickled: a cell of a campaign, or of a study."""
+
+    @property
+    def name(self) -> str:
+        """Of its folder; no other job of the queue has it."""
+
+
+J = TypeVar("J", bound=Job)
+J_contra = TypeVar("J_contra", bound=Job, contravariant=True)
 
 
 @dataclass(frozen=True)
@@ -35,20 +45,20 @@ class Lost:
     why: str
 
 
-class Runs(Protocol):
+class Runs(Protocol[J_contra]):
     """What a worker does."""
 
-    def run(self, cell: Cell) -> Result:
+    def run(self, cell: J_contra, /) -> Result:
         """Run a cell and say what became of it; nothing is raised."""
 
 
-class Engine(Protocol):
+class Engine(Protocol[J_contra]):
     """Workers that live on and take one cell after the other."""
 
     def free(self) -> int:
         """How many cells could start now."""
 
-    def start(self, cell: Cell) -> None:
+    def start(self, cell: J_contra, /) -> None:
         """Give a cell to a free worker."""
 
     def wait(self) -> list[Result | Lost]:

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from multiprocessing import connection, get_all_start_methods, get_context, parent_process
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from typing import Generic
 
-from mtlattack.campaigns.cells import Cell
-from mtlattack.campaigns.engine import Circumstances, Lost, Result, Runs
+from mtlattack.campaigns.engine import Circumstances, J, Lost, Result, Runs
 from mtlattack.campaigns.worker import Worker
 from mtlattack.errors import InputError
+from mtlattack.interrupts import held_back, leave_to_parent
 
 _METHOD = "forkserver" if "forkserver" in get_all_start_methods() else "spawn"
 
@@ -27,7 +28,7 @@ class _Slot:
     cell: str | None = None
 
 
-class Here:
+class Here(Generic[J]):
     """An engine of so many processes of a `kind`; each takes a share of one of `gpus`, those that are visible here."""
 
     def __init__(
@@ -36,7 +37,7 @@ class Here:
         circumstances: Circumstances,
         gpus_per_cell: float = 0,
         gpus: Sequence[str] = (),
-        kind: Callable[[Circumstances], Runs] = Worker,
+        kind: Callable[[Circumstances], Runs[J]] = Worker,  # type: ignore[assignment]
     ) -> None:
         if gpus_per_cell and workers > (most := most_cells(gpus_per_cell, len(gpus))):
             raise InputError(
@@ -53,7 +54,7 @@ class Here:
         """How many workers have no cell."""
         return sum(slot.cell is None for slot in self._slots)
 
-    def start(self, cell: Cell) -> None:
+    def start(self, cell: J) -> None:
         """Give a cell to a free worker, which is begun if there is none yet."""
         slot = next(slot for slot in self._slots if slot.cell is None)
         if slot.process is None or not slot.process.is_alive():
@@ -81,7 +82,8 @@ class Here:
         slot.pipe, theirs = self._context.Pipe()
         arguments = (theirs, self._kind, self._circumstances, slot.gpus)
         slot.process = self._context.Process(target=_serve, args=arguments, daemon=True)  # type: ignore[attr-defined]
-        slot.process.start()
+        with held_back():  # of a worker, and of the process that workers are forked from
+            slot.process.start()
         theirs.close()  # so that the pipe ends with the worker
 
     def _ended(self, slot: _Slot) -> Result | Lost:
@@ -127,10 +129,10 @@ def _share(index: int, gpus_per_cell: float, gpus: Sequence[str]) -> str | None:
 
 
 def _serve(
-    pipe: Connection, kind: Callable[[Circumstances], Runs], circumstances: Circumstances, gpus: str | None
+    pipe: Connection, kind: Callable[[Circumstances], Runs[J]], circumstances: Circumstances, gpus: str | None
 ) -> None:
     """The life of a worker process: until the campaign closes the pipe, or dies."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is for the campaign, which ends its workers
+    leave_to_parent()
     threading.Thread(target=_die_with_parent, daemon=True).start()
     if gpus is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpus

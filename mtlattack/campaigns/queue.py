@@ -4,14 +4,13 @@ from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from mtlattack.campaigns.cells import Cell
-from mtlattack.campaigns.engine import Engine, Lost, Result
+from mtlattack.campaigns.engine import Engine, J, Job, Lost, Result
 
 
 class Watcher(Protocol):
     """Is told what happens."""
 
-    def started(self, cell: Cell) -> None:
+    def started(self, cell: Job) -> None:
         """A worker has the cell."""
 
     def ended(self, result: Result) -> None:
@@ -21,17 +20,17 @@ class Watcher(Protocol):
         """The cell's worker is gone; it will start again."""
 
 
-def longest_first(cells: Sequence[Cell], work: Mapping[str, float]) -> list[Cell]:
+def longest_first(cells: Sequence[J], work: Mapping[str, float]) -> list[J]:
     """The order that keeps workers busy to the end; of equal cells those of one model stay together."""
     return sorted(cells, key=lambda cell: -work[cell.name])
 
 
-def work_off(engine: Engine, cells: Sequence[Cell], retries: int, watcher: Watcher) -> list[Result]:
+def work_off(engine: Engine[J], cells: Sequence[J], retries: int, watcher: Watcher) -> list[Result]:
     """Give all cells to workers, in this order, and return what became of them, in the order in which they ended.
 
     A cell whose worker is lost comes first again, up to `retries` times; then it has failed.
     """
-    waiting, running = deque(cells), dict[str, Cell]()
+    waiting, running = deque(cells), dict[str, J]()
     losses: Counter[str] = Counter()
     results: list[Result] = []
 

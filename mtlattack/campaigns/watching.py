@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from rich.console import RenderableType
 from rich.table import Table
 
-from mtlattack.campaigns.cells import Cell
-from mtlattack.campaigns.engine import Lost, Result
+from mtlattack.campaigns.engine import Job, Lost, Result
 from mtlattack.progress import Bar, progress_board
 
 # So many lines of what is running, and of what went wrong.
@@ -26,7 +25,7 @@ class Board:
         self._trouble: list[tuple[str, str]] = []
         self.bar: Bar | None = None
 
-    def started(self, cell: Cell) -> None:
+    def started(self, cell: Job) -> None:
         """A worker has the cell."""
         self._running[cell.name] = time.monotonic()
 

@@ -9,10 +9,12 @@ from typing import Any
 import h5py
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
+from mtlattack.data.faults import Faults
 from mtlattack.data.identity import Identifier, Identity
 from mtlattack.data.labels import stored_task
 from mtlattack.errors import InputError, UnknownNameError
@@ -88,6 +90,7 @@ class PreparedDataset(TorchDataset[Batch]):
             _check_shapes(self.path, group, self.size)
             all_ids = [x.decode() if isinstance(x, bytes) else str(x) for x in group["id"][:]]
             self._labels = _choose_labels(self.path, group, tasks)
+            self.labels = [name for name in group if name not in ("image", "id")]
             self._attributes = {name: dict(group[name].attrs) for name, _ in self._labels.values()}
         self._index = _select(all_ids, limit, every, ids, self.path)
         self.ids = [all_ids[i] for i in self._index]
@@ -136,25 +139,33 @@ class PreparedDataset(TorchDataset[Batch]):
     def identify(self) -> Identity:
         """What these images are, in order, from reading each image and all its stored labels once.
 
-        Read at the first call alone. Raises InputError for an image that cannot be read.
+        Read at the first call alone. Raises InputError for an image that cannot be read, and for labels of `tasks` that
+        are none (`Task.stored_fault`), of which it names the images.
         """
         if self._identity is None:
             group = self._group()
             stored = {"image": "image", **{task: label for task, (label, _) in self._labels.items()}}
             identifier, names = Identifier(apart=stored.values()), sorted(name for name in group if name != "id")
+            scales = {name: group[name].attrs.get("scale", 1) for name in names}
+            faults = Faults()
             for identity, row in zip(self.ids, self._index, strict=True):
                 identifier.begin(identity)
-                for name in names:
-                    try:
-                        identifier.add(group[name], group[name][row])
-                    except OSError as error:
-                        raise InputError(
-                            f"{self.path}: {name} of image {identity!r} of {self.split}: {error}"
-                        ) from None
+                arrays = {name: self._array(group, name, row, identity) for name in names}
+                for name, values in arrays.items():
+                    identifier.add(name, values, scales[name])
+                for task, (label, kind) in self._labels.items():
+                    faults.add(task, identity, kind.stored_fault(arrays[label], self._attributes[label]))
+            faults.check(f"{self.path}: {self.split}")
             apart = identifier.apart()
             digests = {"id": apart["id"], **{name: apart[label] for name, label in stored.items()}}
             self._identity = Identity(identifier.fingerprint(), digests)
         return self._identity
+
+    def _array(self, group: h5py.Group, name: str, row: int, identity: str) -> NDArray[Any]:
+        try:
+            return group[name][row]  # type: ignore[no-any-return]
+        except OSError as error:
+            raise InputError(f"{self.path}: {name} of image {identity!r} of {self.split}: {error}") from None
 
     def fingerprint(self) -> str:
         """SHA-256 over ids, images and all stored labels of these images, in order; see `identify`."""

@@ -173,7 +173,7 @@ def _check_arrays(
                 except OSError as error:
                     faults[name].append(Problem(split, name, identity, f"cannot be read ({error})"))
                     continue
-                identifier.add(group[name], raw)
+                identifier.add(name, raw, group[name].attrs.get("scale", 1))
                 fault = _check_array(task, raw, group[name].attrs)
                 if fault:
                     faults[name].append(Problem(split, name, identity, fault))

@@ -56,6 +56,8 @@ class MultiTaskNetwork(NormalisingModule, ABC):
     """
 
     heads: nn.ModuleDict
+    given_name: str | None = None
+    """Of one that was loaded: the zoo's name, or the file's."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__(config.mean, config.std)

@@ -29,6 +29,9 @@ class Output:
     resize: Interpolation | None = None
 
     def __post_init__(self) -> None:
+        if not _is_key(self.key):
+            hint = "; a function of the tensor is a transform" if callable(self.key) else ""
+            raise InputError(f"key={self.key!r}, expected a key, a position or a tuple of these{hint}")
         if self.channels is not None and not isinstance(self.channels, slice):
             raise InputError(f"channels={self.channels!r}, expected a slice like slice(0, 13)")
         if self.transform is not None and not callable(self.transform):
@@ -74,6 +77,11 @@ class Output:
         except Exception as error:  # a user's function raises what it likes
             reason = f"{type(error).__name__}: {error}"
             raise InputError(f"task {name!r}: the transform of {tuple(value.shape)} raised {reason}") from error
+
+
+def _is_key(key: object) -> bool:
+    parts = key if isinstance(key, tuple) else () if key is None else (key,)
+    return all(isinstance(part, str | int) for part in parts)
 
 
 def describe(value: object) -> str:

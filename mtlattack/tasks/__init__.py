@@ -4,14 +4,15 @@ from mtlattack.tasks.base import LOSS_FLOOR, Task, TaskMap
 from mtlattack.tasks.contradictions import Contradiction, somewhere
 from mtlattack.tasks.curvature import PrincipalCurvature
 from mtlattack.tasks.depth import Depth, DepthEuclidean, InverseDepth
+from mtlattack.tasks.faults import check_classes
 from mtlattack.tasks.goals import KEEP, Goal
 from mtlattack.tasks.heatmap import EdgeTexture, Heatmap, Keypoints2D, Reshading
-from mtlattack.tasks.joint import JointTask, alone, mean_loss
+from mtlattack.tasks.joint import JointTask, alone, joint_features, mean_loss
 from mtlattack.tasks.metric import Metric
 from mtlattack.tasks.model import Model, predict, undisturbed
 from mtlattack.tasks.normals import Normals
 from mtlattack.tasks.painting import Painting
-from mtlattack.tasks.registry import create_task, list_tasks, task_from_config, task_types
+from mtlattack.tasks.registry import create_task, describe_tasks, list_tasks, task_from_config, task_types
 from mtlattack.tasks.regression import Regression
 from mtlattack.tasks.segmentation import Segmentation
 
@@ -38,7 +39,10 @@ __all__ = [
     "Task",
     "TaskMap",
     "alone",
+    "check_classes",
+    "joint_features",
     "create_task",
+    "describe_tasks",
     "list_tasks",
     "mean_loss",
     "predict",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 
 # A loss below this counts as this where losses are compared: without valid pixels it is 0, and 1/0 would poison sums.
 LOSS_FLOOR = 1e-8
+# What stands in names of attacks (`single:NAME+dlr`), in targets (`NAME:keep`) and in files without being parsed there.
+_NAME = re.compile(r"\w[\w-]{0,99}")
 
 
 class Task(ABC):
@@ -43,6 +47,9 @@ class Task(ABC):
     target_channels: ClassVar[tuple[int, ...]] = ()
     stored_dtype: ClassVar[str] = "uint16"
     """Of the label in a prepared file, `[N, H, W, *target_channels]`."""
+    target_dtype: ClassVar[str] = "float32"
+    """Of the target, as torch calls it: `int64` where its numbers are classes."""
+    _name: str | None = None
     always_reached: ClassVar[float] = inf
     """An error, by the headline metric, that some constant answer does not exceed on any labels."""
     scaled: ClassVar[bool] = True
@@ -56,13 +63,31 @@ class Task(ABC):
 
     @property
     def name(self) -> str:
-        """Key of this task in predictions, targets and evidence."""
-        return self.kind
+        """Key of this task in predictions, targets and evidence: its kind, unless it is called otherwise."""
+        return self._name or self.kind
+
+    def called(self, name: str) -> Self:
+        """This task, equal to what it was, under a name of its own: a network may predict two of a kind.
+
+        InputError for a name that is not made of letters, digits, `_` and `-`.
+        """
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise InputError(f"a task cannot be called {name!r}, expected letters, digits, '_' and '-' inside")
+        if name == self.name:
+            return self
+        twin = copy.copy(self)
+        object.__setattr__(twin, "_name", name)  # Its class may be frozen.
+        return twin
 
     @property
     def short_title(self) -> str:
         """The name where columns are narrow."""
         return self.name
+
+    @property
+    def heading(self) -> str:
+        """What a narrow column is headed with: the short title, or the name that somebody gave it."""
+        return self.short_title if self.name == self.kind else self.name
 
     @property
     def headline(self) -> str:
@@ -151,6 +176,16 @@ class Task(ABC):
         """What is wrong with the numbers of a stored label of one image, if anything."""
         return None
 
+    def fault(self, target: Tensor) -> str | None:
+        """What is wrong with the numbers of targets `[…, *target_channels, H, W]`, if anything: one that is wrong and
+        what was expected. Stricter than `loss`, which takes for no label what cannot be one."""
+        return None
+
+    def as_stored(self, target: Tensor) -> tuple[NDArray[Any], float] | None:
+        """The target of one image as a prepared file has it by default, `[H, W, *target_channels]`, and its `scale`;
+        None if that would lose something."""
+        return None
+
     def as_label(self, prediction: Tensor) -> Tensor:
         """A prediction in the form of the target."""
         return prediction if self.target_channels else prediction[:, 0]
@@ -220,8 +255,9 @@ class Task(ABC):
         return f"{self.headline} {value:.4g}, some constant has at most {self.always_reached:g}"
 
     def config(self) -> dict[str, Any]:
-        """What `create_task` needs to make this task again; plain JSON types."""
-        return {"kind": self.kind, **asdict(self)}  # type: ignore[call-overload]
+        """What `task_from_config` needs to make this task again; plain JSON types."""
+        named = {} if self.name == self.kind else {"name": self.name}
+        return {"kind": self.kind, **asdict(self), **named}  # type: ignore[call-overload]
 
 
 def check_aligned(task: Task, prediction: Tensor, target: Tensor) -> None:

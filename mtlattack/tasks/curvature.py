@@ -58,6 +58,12 @@ class PrincipalCurvature(Regression):
         unknown = raw == attributes["invalid"]
         return "a pixel with one curvature alone" if (unknown[..., 0] != unknown[..., 1]).any() else None
 
+    def fault(self, target: Tensor) -> str | None:
+        if target.isinf().any():
+            return f"the value {target[target.isinf()][0]}, expected finite numbers, or NaN for none"
+        first, second = is_finite(target).unbind(-3)
+        return "a pixel with one curvature alone" if (first != second).any() else None
+
     def paint(self, labels: NDArray[Any], names: Sequence[str] = ()) -> Painting:
         """Red and green, mid-grey where the surface is flat."""
         curvatures = labels.transpose(0, 2, 3, 1).astype(np.float64)

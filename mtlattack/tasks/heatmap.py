@@ -18,6 +18,9 @@ from mtlattack.tasks.regression import Regression, known
 if TYPE_CHECKING:
     from torch import Tensor
 
+# What a share times a stored scale may be above 1.
+_ROUNDING = 1e-6
+
 
 class Heatmap(Regression):
     """L1; predictions `[B, 1, H, W]`, targets `[B, H, W]` in [0, 1], a target that is not finite is invalid."""
@@ -44,8 +47,12 @@ class Heatmap(Regression):
 
     def stored_fault(self, raw: NDArray[Any], attributes: Mapping[str, Any]) -> str | None:
         known = raw[raw != attributes["invalid"]] if "invalid" in attributes else raw
-        highest = known.max(initial=0) * float(attributes["scale"])
-        return f"value {highest:.3g}, expected at most 1" if highest > 1 + 1e-6 else None
+        highest = known.max(initial=0) * float(attributes.get("scale", 0))
+        return f"value {highest:.3g}, expected at most 1" if highest > 1 + _ROUNDING else None
+
+    def fault(self, target: Tensor) -> str | None:
+        wrong = target[(target < -_ROUNDING) | (target > 1 + _ROUNDING)]
+        return f"the value {wrong[0]:.6g}, expected 0 to 1, or NaN for none" if len(wrong) else None
 
     def similarity(self, prediction: Tensor, target: Tensor) -> Tensor:
         """Cosine of (p, 1 − p) and (t, 1 − t), p cut to [0, 1]: as if both were probabilities."""

@@ -116,6 +116,18 @@ class Regression(Task):
             raise InputError(f"the value {known.min():.6g}, expected at least 0")
         return np.where(valid, whole_steps(known, step, 65534), self.stored_invalid).astype(self.stored_dtype)
 
+    def as_stored(self, target: Tensor) -> tuple[NDArray[Any], float] | None:
+        valid = self.valid(target[None])[0].numpy()
+        values = target.movedim(0, -1).numpy() if self.target_channels else target.numpy()
+        known = valid[..., None] if self.target_channels else valid
+        try:
+            raw = self.encode(np.where(known, values, 0).astype(np.float64), known, self.stored_step)
+        except InputError:
+            return None
+        again = self.decode(raw, {"scale": self.stored_step, "invalid": self.stored_invalid})
+        same = torch.where(self.valid(again[None]), again, 0) == torch.where(self.valid(target[None]), target, 0)
+        return (raw, self.stored_step) if same.all() else None
+
     def clip(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Values cut off where the task's range ends, if it has one."""
         return values

@@ -37,6 +37,7 @@ class Segmentation(Task):
 
     kind: ClassVar[str] = "segmentation"
     stored_dtype: ClassVar[str] = "uint8"
+    target_dtype: ClassVar[str] = "int64"
     scaled: ClassVar[bool] = False
     doubtful: ClassVar[tuple[str, ...]] = ("logit-scale",)
     goal_forms: ClassVar[tuple[str, ...]] = ("1->5", "*->5")
@@ -150,6 +151,14 @@ class Segmentation(Task):
     def stored_fault(self, raw: NDArray[Any], attributes: Mapping[str, Any]) -> str | None:
         wrong = raw[(raw >= self.classes) & (raw != IGNORE)]
         return f"class {wrong[0]}, expected 0 to {self.classes - 1} or {IGNORE}" if wrong.size else None
+
+    def fault(self, target: Tensor) -> str | None:
+        wrong = target[((target < 0) | (target >= self.classes)) & (target != self.ignore)]
+        return f"class {wrong[0]}, expected 0 to {self.classes - 1} or {self.ignore}" if len(wrong) else None
+
+    def as_stored(self, target: Tensor) -> tuple[NDArray[Any], float] | None:
+        values = torch.where(target == self.ignore, IGNORE, target).numpy()
+        return (values.astype(self.stored_dtype), 1) if self.classes <= IGNORE else None
 
     def as_label(self, prediction: Tensor) -> Tensor:
         return prediction.argmax(1)

@@ -110,7 +110,7 @@ def test_a_cell_waits_for_a_worker_that_is_ending(here: Path, monkeypatch: pytes
     process = start("run", "toy.toml", "--model", "toy_models:slow", "--out", f"out/{cell.name}")
     while process.is_alive() and not done_marks(here / "out"):
         time.sleep(0.005)
-    monkeypatch.setattr("mtlattack.campaigns.worker._PATIENCE", 60)
+    monkeypatch.setattr("mtlattack.campaigns.guarding._PATIENCE", 60)
     run_undisturbed(campaign, here / "out")
     process.join(30)
     assert process.exitcode == 0

@@ -238,7 +238,7 @@ def test_accumulated_batches_give_the_mean_of_their_gradients(tmp_path, data, mo
 
     gradients: list[float] = []
     monkeypatch.setattr(trainer, "create_objective", objective)
-    monkeypatch.setattr(trainer, "_step", lambda state: gradients.append(_take_gradient(state)))
+    monkeypatch.setattr(trainer, "_step", lambda state: gradients.append(_take_gradient(state)) is None)
     recipe = recipe_of(tmp_path, data, "epochs = 1\nbatch_size = 2\naccumulation = 2")
     train(recipe, tmp_path / "state.pt", workers=0, report=lambda text: None)
     assert len(seen) == 5

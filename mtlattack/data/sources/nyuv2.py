@@ -13,13 +13,13 @@ from mtlattack.data.sources.encode import encode_depth, encode_normals
 from mtlattack.data.sources.files import find_folder
 from mtlattack.data.sources.geometry import Intrinsics, normals_from_depth
 from mtlattack.data.sources.images import Arrays, Header, SourceImage, choose_splits, write_images
-from mtlattack.data.sources.matlab import find_mat, open_mat73, read_mat
 from mtlattack.data.sources.normals import AUTO, CHECKED_IMAGES, Frame, Vectors, choose_frame, read_normals
 from mtlattack.data.sources.nyuv2_classes import ClassTables, check_raw_names, read_class_tables
 from mtlattack.data.sources.registry import SOURCES
 from mtlattack.data.sources.resample import average, check_size, pick, picked
 from mtlattack.data.writing import DEPTH_LABEL, Label, normals_label, segmentation_label
 from mtlattack.errors import InputError
+from mtlattack.reading.matlab import find_mat, open_mat73, read_mat
 
 HEIGHT, WIDTH = 480, 640
 CAMERA = Intrinsics(fx=518.857901, fy=519.469611, cx=325.582449 - 1, cy=253.736166 - 1)

@@ -1,0 +1,45 @@
+"""`mtlattack study`: the papers' claims, each with a table, a picture and a verdict."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from mtlattack.errors import InputError
+from mtlattack.studies import find_study, list_studies, render, run_study
+
+
+def study(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Default: list what there is.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A small version, to see that it runs.")] = False,
+    workers: Annotated[int, typer.Option(help="Processes that measure cells.")] = 1,
+    out: Annotated[Path | None, typer.Option(help="Folder; default: studies/<name>, with -quick if it is.")] = None,
+) -> None:
+    """Test a paper's claims: a table, a picture and a verdict for each. Without a name, list the studies.
+
+    A study that was stopped goes on where it was, cell by cell.
+    """
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 200
+    if not names:
+        _list(console)
+        return
+    if out is not None and len(names) > 1:
+        raise InputError(f"--out {out} is one folder for {len(names)} studies; give one study")
+    chosen = [find_study(name) for name in names]
+    for each in chosen:
+        folder = out or Path("studies") / (f"{each.name}-quick" if quick else each.name)
+        finished = run_study(each, folder, quick=quick, workers=workers)
+        console.print(render(each, finished.verdicts, finished.tables))
+        console.print(f"{finished.out}/", markup=False, soft_wrap=True)
+
+
+def _list(console: Console) -> None:
+    for name in list_studies():
+        found = find_study(name)
+        console.print(f"{name}: {found.summary}", soft_wrap=True, markup=False)
+        console.print(f"  {found.paper}; {found.cost}", soft_wrap=True, markup=False)
+        for claim in found.claims:
+            console.print(f"  {claim.name}: {claim.sentence}", soft_wrap=True, markup=False)

@@ -1,0 +1,163 @@
+"""The two stages: a representation from many source tasks, then a head for the target, both under attack.
+
+The perturbation lives in the input in both stages (Watkins et al., NeurIPS 2024, section 2). All seeds are solved at
+once, by L-BFGS on a smoothed objective whose smoothing shrinks.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mtlattack.errors import InputError
+from mtlattack.representation.linear.balls import Norm, check_threat
+from mtlattack.representation.linear.losses import LinearLoss
+from mtlattack.representation.linear.problem import Examples
+from mtlattack.representation.linear.solver import minimise
+
+# Each solve begins where the one before ended.
+SMOOTHINGS = (1e-1, 1e-2)
+Risk = Callable[[Tensor, float], Tensor]
+"""Weights `[S, t, o, d]` and a smoothing → the risk of each task, `[S, t]`."""
+
+
+@dataclass(frozen=True)
+class Representation:
+    """What stage 1 has learned: `basis` `[S, k, d]` with orthonormal rows, and the source `heads` `[S, t, o, k]`."""
+
+    basis: Tensor
+    heads: Tensor
+
+
+def empirical(loss: LinearLoss, examples: Examples, eps: float, norm: Norm) -> Risk:
+    """The mean of the worst losses over each task's examples."""
+    check_threat(norm, eps)
+
+    def risk(weights: Tensor, smoothing: float) -> Tensor:
+        return loss.worst(weights, examples.inputs, examples.labels, eps, norm, smoothing).mean(-1)
+
+    return risk
+
+
+def learn_representation(
+    loss: LinearLoss,
+    sources: Examples,
+    rank: int,
+    eps: float,
+    norm: Norm,
+    smoothings: Sequence[float] = SMOOTHINGS,
+    steps: int = 300,
+) -> Representation:
+    """Stage 1: argmin over h and f of the mean over tasks and examples of the worst loss of f_j∘h.
+
+    It begins at the leading right singular vectors of the tasks' ridge fits. InputError for a rank above the dimension
+    of the inputs, and without source tasks.
+    """
+    start = truncate(_ridge(loss, sources), rank)
+    return minimise_representation(empirical(loss, sources, eps, norm), start, smoothings, steps)
+
+
+def minimise_representation(
+    risk: Risk, start: Representation, smoothings: Sequence[float] = SMOOTHINGS, steps: int = 300
+) -> Representation:
+    """argmin over basis and heads of the mean risk of the tasks, from `start`."""
+    shapes = start.basis.shape, start.heads.shape
+    point = torch.cat([start.basis.flatten(1), start.heads.flatten(1)], 1)
+    size = shapes[0][1] * shapes[0][2]
+    for smoothing in smoothings:
+
+        def objective(flat: Tensor, smoothing: float = smoothing) -> Tensor:
+            basis, heads = flat[:, :size].view(shapes[0]), flat[:, size:].view(shapes[1])
+            return risk(heads @ basis[:, None], smoothing).mean(1)
+
+        point = minimise(objective, point, steps=steps).point
+    return orthonormal(Representation(point[:, :size].view(shapes[0]), point[:, size:].view(shapes[1])))
+
+
+def learn_head(
+    loss: LinearLoss,
+    basis: Tensor,
+    target: Examples,
+    eps: float,
+    norm: Norm,
+    smoothings: Sequence[float] = SMOOTHINGS,
+    steps: int = 300,
+) -> Tensor:
+    """Stage 2: argmin over linear heads on a frozen `basis` `[S, k, d]`, attacked through it; weights `[S, 1, o, d]`.
+
+    InputError where nothing but the data say which head is best and they do not: without an attack, from fewer
+    examples than the head has weights, or from inputs that span less than the representation does.
+    """
+    check_determined(basis, target, eps)
+    return minimise_head(empirical(loss, target, eps, norm), basis, loss.outputs, smoothings, steps)
+
+
+def learn_alone(
+    loss: LinearLoss,
+    target: Examples,
+    eps: float,
+    norm: Norm,
+    smoothings: Sequence[float] = SMOOTHINGS,
+    steps: int = 300,
+) -> Tensor:
+    """The target task alone, without a representation: weights `[S, 1, o, d]`. Errors as for `learn_head`."""
+    seeds, _, _, size = target.inputs.shape
+    identity = torch.eye(size, dtype=target.inputs.dtype).expand(seeds, size, size)
+    return learn_head(loss, identity, target, eps, norm, smoothings, steps)
+
+
+def minimise_head(
+    risk: Risk, basis: Tensor, outputs: int, smoothings: Sequence[float] = SMOOTHINGS, steps: int = 300
+) -> Tensor:
+    """argmin over heads of a risk of one task, `[S, 1, o, d]`; convex where the loss is."""
+    seeds, rank, _ = basis.shape
+    point = torch.zeros(seeds, outputs * rank, dtype=basis.dtype)
+    for smoothing in smoothings:
+
+        def objective(flat: Tensor, smoothing: float = smoothing) -> Tensor:
+            return risk(flat.view(seeds, 1, outputs, rank) @ basis[:, None], smoothing)[:, 0]
+
+        point = minimise(objective, point, steps=steps).point
+    return point.view(seeds, 1, outputs, rank) @ basis[:, None]
+
+
+def check_determined(basis: Tensor, examples: Examples, eps: float) -> None:
+    """InputError if the head that fits the examples best is not the only one; under an attack it is."""
+    if eps > 0:
+        return
+    rank, count = basis.shape[1], examples.inputs.shape[-2]
+    if count < rank:
+        raise InputError(f"{count} examples for a head of {rank} weights at eps 0; expected {rank} or more, or eps > 0")
+    features = examples.inputs @ basis[:, None].mT
+    if int(torch.linalg.matrix_rank(features).min()) < rank:
+        raise InputError(
+            f"a design of rank below the {rank} weights of a head at eps 0; expected other inputs, or eps > 0"
+        )
+
+
+def truncate(weights: Tensor, rank: int) -> Representation:
+    """The representation of this rank that is nearest to tasks' weights `[S, t, o, d]`; with fewer tasks than ranks,
+    the basis is filled up with directions that no task uses."""
+    seeds, tasks, outputs, size = weights.shape
+    if not 1 <= rank <= size:
+        raise InputError(f"rank {rank}, expected 1 to the dimension of the inputs, {size}")
+    _, _, right = torch.linalg.svd(weights.reshape(seeds, tasks * outputs, size), full_matrices=True)
+    basis = right[:, :rank].contiguous()
+    return Representation(basis, weights @ basis[:, None].mT)
+
+
+def orthonormal(found: Representation) -> Representation:
+    """The same predictors over a basis with orthonormal rows."""
+    rows, mixing = torch.linalg.qr(found.basis.mT)
+    return Representation(rows.mT.contiguous(), found.heads @ mixing.mT[:, None])
+
+
+def _ridge(loss: LinearLoss, examples: Examples) -> Tensor:
+    """Least squares on what the loss makes of the labels, with a ridge of d/n: `[S, t, o, d]`."""
+    inputs, targets = examples.inputs, loss.encode(examples.labels)
+    if inputs.shape[1] < 1:
+        raise InputError("no source tasks, expected at least 1: a representation comes from them")
+    count, size = inputs.shape[-2:]
+    gram = inputs.mT @ inputs / count + size / count * torch.eye(size, dtype=inputs.dtype)
+    return torch.linalg.solve(gram, inputs.mT @ targets / count).mT

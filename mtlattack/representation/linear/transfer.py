@@ -1,0 +1,82 @@
+"""What a learned representation is worth: excess adversarial risk on the target, without sampling error."""
+
+import math
+
+import torch
+from torch import Tensor
+
+from mtlattack.errors import InputError
+from mtlattack.representation.linear.balls import Norm, attack_norm, check_threat
+from mtlattack.representation.linear.learning import (
+    Representation,
+    Risk,
+    minimise_head,
+    minimise_representation,
+)
+from mtlattack.representation.linear.losses import LinearLoss, Margin, Squared
+from mtlattack.representation.linear.problem import Examples, Tasks
+from mtlattack.representation.linear.risks import margin_risk, squared_risk
+
+
+def population(loss: LinearLoss, tasks: Tasks, truth: Tensor, eps: float, norm: Norm) -> Risk:
+    """The adversarial risk over the distribution of tasks with weights or means `truth` `[S, t, d]`.
+
+    InputError for a loss that is not one of the problem's kind: regression has the squared loss, a mixture margin losses.
+    """
+    check_threat(norm, eps)
+    kind, noise = tasks.problem.kind, tasks.problem.noise
+    if kind == "regression" and isinstance(loss, Squared):
+        return lambda weights, smoothing: squared_risk(weights[:, :, 0], truth, noise, eps, norm, smoothing)
+    if kind == "mixture" and isinstance(loss, Margin):
+        return lambda weights, smoothing: margin_risk(weights[:, :, 0], truth, eps, norm, loss.phi, smoothing)
+    raise InputError(f"{type(loss).__name__} on a {kind} problem; expected Squared on regression, Margin on mixture")
+
+
+def best_representation(loss: LinearLoss, tasks: Tasks, eps: float, norm: Norm) -> Representation:
+    """h*: the minimiser of the sources' adversarial risk over the distribution, sought from the basis that the tasks
+    were made with. For l_2 it is that basis: a shrunk truth is the best predictor."""
+    start = Representation(tasks.basis, tasks.source_heads[:, :, None])
+    if norm == "l2":
+        return start
+    return minimise_representation(population(loss, tasks, tasks.sources, eps, norm), start)
+
+
+def least_risk(loss: LinearLoss, tasks: Tasks, basis: Tensor, eps: float, norm: Norm) -> Tensor:
+    """The least adversarial risk of the target over heads on a basis `[S, k, d]`, `[S]`."""
+    risk = population(loss, tasks, tasks.target, eps, norm)
+    return risk(minimise_head(risk, basis, 1, smoothings=(1e-1, 1e-2, 1e-4)), 0.0)[:, 0]
+
+
+def target_risk(loss: LinearLoss, tasks: Tasks, weights: Tensor, eps: float, norm: Norm) -> Tensor:
+    """The adversarial risk of weights `[S, 1, 1, d]` on the target, `[S]`."""
+    return population(loss, tasks, tasks.target, eps, norm)(weights, 0.0)[:, 0]
+
+
+def check_sensible(tasks: Tasks, eps: float, norm: Norm) -> None:
+    """InputError for an ε at which the best predictor of a seed's target is 0, whatever is learned.
+
+    That is so from ‖w*‖ ≤ ε √(2/π) √(σ² + ‖w*‖₂²) on for regression, in the norm of the attack, where the derivative of
+    the risk at 0 has no descent; and from ‖μ‖ ≤ ε on for a mixture, whose classes the attack then swaps.
+    """
+    check_threat(norm, eps)
+    target = tasks.target[:, 0]
+    reach = torch.full((len(target),), eps, dtype=target.dtype)
+    if tasks.problem.kind == "regression":
+        spread = (tasks.problem.noise**2 + target.square().sum(-1)).sqrt()
+        reach = eps * math.sqrt(2 / math.pi) * spread
+    hopeless = attack_norm(target, norm) <= reach
+    if bool(hopeless.any()):
+        seed = tasks.seeds[int(hopeless.nonzero()[0])]
+        raise InputError(
+            f"eps {eps:g} in {norm} leaves nothing to learn: the best predictor of the target of seed {seed} is 0; "
+            "expected a smaller eps"
+        )
+
+
+def check_new(sources: Examples, target: Examples) -> None:
+    """InputError if the target is one of the sources: its examples begin with those of a source, or the reverse."""
+    shared = min(sources.inputs.shape[-2], target.inputs.shape[-2])
+    same = (sources.inputs[:, :, :shared] == target.inputs[:, :, :shared]).flatten(2).all(-1)
+    same &= (sources.labels[:, :, :shared] == target.labels[:, :, :shared]).all(-1)
+    if bool(same.any()):
+        raise InputError(f"the target is source task {int(same.nonzero()[0, 1])}; expected a task that is no source")
