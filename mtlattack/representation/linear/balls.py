@@ -25,7 +25,9 @@ def dual_norm(weights: Tensor, norm: Norm, smoothing: float = 0.0) -> Tensor:
     With `smoothing` s > 0 it is ‖(w, s)‖₂, or Σ √(w² + s²), which have derivatives everywhere.
     """
     if norm == "l2":
-        return (weights.square().sum(-1) + smoothing**2).sqrt() if smoothing else torch.linalg.vector_norm(weights, dim=-1)
+        return (
+            (weights.square().sum(-1) + smoothing**2).sqrt() if smoothing else torch.linalg.vector_norm(weights, dim=-1)
+        )
     return soft_abs(weights, smoothing).sum(-1)
 
 
