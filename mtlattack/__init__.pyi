@@ -1,3 +1,4 @@
+from . import analysis, attacks, data, evaluation, models, tasks
 from .analysis import Record, Report, Run, merge, read_evidence
 from .analysis.transfer import Transfer, read_transfer
 from .attacks import Attack, Threat, create_attack, list_attacks
@@ -30,11 +31,15 @@ __all__ = [
     "Threat",
     "Transfer",
     "UnknownNameError",
+    "analysis",
+    "attacks",
     "create_attack",
     "create_model",
     "create_network",
     "create_task",
+    "data",
     "evaluate",
+    "evaluation",
     "list_attacks",
     "list_datasets",
     "list_models",
@@ -45,10 +50,12 @@ __all__ = [
     "load_suite",
     "lower_precision",
     "merge",
+    "models",
     "prepare_for_attack",
     "read_evidence",
     "read_transfer",
     "resolve_source",
+    "tasks",
     "transfer",
     "transfer_between_tasks",
     "wrap",

@@ -2,10 +2,43 @@
 
 import math
 
-from mtlattack.errors import InputError
+from mtlattack.errors import InputError, UnknownNameError
 
 # Grey levels above 0 of an 8-bit image.
 LEVELS = 255
+
+
+# As written: on images of about a hundred pixels' height all hurt, and none destroys the image for people.
+_DEFAULTS = {"linf": 4.0, "l2": 2.0, "l1": 100.0, "l0": 200.0, "patch": 0.05}
+# As written: outside of this somebody has most likely meant another unit.
+_USUAL = {"linf": (0.2, 64.0), "l2": (0.02, 50.0), "l1": (0.2, 5000.0), "l0": (1.0, 10000.0), "patch": (0.0005, 0.5)}
+_COUNTS = {
+    "linf": f"grey levels of {LEVELS} by which any value may change",
+    "l2": "the length of the change of all values, pixels in [0, 1]",
+    "l1": "the sum of the changes of all values, pixels in [0, 1]",
+    "l0": "the pixels that change",
+    "patch": "the share of the area that the patch covers",
+}
+
+
+def default_written(norm: str) -> float:
+    """The ε, as written, of a norm where nobody says one; UnknownNameError for a norm that there is not."""
+    if norm not in _DEFAULTS:
+        raise UnknownNameError("norm", norm, _DEFAULTS)
+    return _DEFAULTS[norm]
+
+
+def doubt(written: float, norm: str) -> str | None:
+    """What a written ε means, where it is so small or large that another unit may be meant; None where it is usual, and
+    where no threat takes it."""
+    low, high = _USUAL[norm]
+    if low <= written <= high or not 0 < written <= largest_written(norm):
+        return None
+    size = "small" if written < low else "large"
+    taken = f"eps {written:g} is {epsilon_text(in_image_units(written, norm), norm)}, which is {size}"
+    is_share = norm == "linf" and written < low
+    meant = f"; {written:g} of the whole range is {LEVELS * written:.3g} of them" if is_share else ""
+    return f"{taken}: for {norm} it counts {_COUNTS[norm]}{meant}"
 
 
 def in_image_units(eps: float, norm: str) -> float:

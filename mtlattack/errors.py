@@ -8,11 +8,23 @@ class InputError(ValueError):
     """A mistake in what the user gave: the command line prints it in one line and exits with code 2."""
 
 
+# Of more names than this the nearest few are told.
+_MOST_NAMES = 20
+_FEW = 3
+
+
 class UnknownNameError(InputError):
-    """A name that is not registered; the message offers the nearest one that is."""
+    """A name that is not registered; the message offers the nearest one that is, or all where they are few."""
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
-        names = sorted(known)
-        nearest = difflib.get_close_matches(name, names, n=1)
-        hint = f"did you mean {nearest[0]!r}?" if nearest else f"known: {', '.join(names) or 'none'}"
-        super().__init__(f"unknown {kind} {name!r}; {hint}")
+        super().__init__(f"unknown {kind} {name!r}; {_hint(name, sorted(known))}")
+
+
+def _hint(name: str, names: list[str]) -> str:
+    nearest = difflib.get_close_matches(name, names, n=1)
+    if nearest:
+        return f"did you mean {nearest[0]!r}?"
+    if len(names) <= _MOST_NAMES:
+        return f"known: {', '.join(names) or 'none'}"
+    few = difflib.get_close_matches(name, names, n=_FEW, cutoff=0)
+    return f"of the {len(names)} that are known the nearest are {', '.join(few)}"

@@ -1,19 +1,44 @@
 """Writing files whole or not at all, so that a kill at any moment leaves the old one or the new one."""
 
+import itertools
 import json
 import os
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from mtlattack.errors import InputError
 
+_BEFORE = re.compile(r"before-\d+")
+
 
 def file_name(text: str) -> str:
     """A text as the name of a file or folder: what may not stand in one becomes `_`."""
     return re.sub(r"[^\w.-]+", "_", text)
+
+
+def set_aside(folder: Path, names: Iterable[str] | None = None) -> Path | None:
+    """Move what an earlier run left in `folder` to its `before-1`, or the next free number, and say so in one line on
+    standard error: hours may be in it. `names` are the files and folders that belong to it, by default all.
+
+    The new folder, where the same commands find it; None where there was nothing. InputError if it cannot be moved.
+    """
+    there = sorted(path for path in folder.iterdir() if not _BEFORE.fullmatch(path.name)) if folder.is_dir() else []
+    moved = there if names is None else [path for path in there if path.name in set(names)]
+    if not moved:
+        return None
+    place = next(place for n in itertools.count(1) if not (place := folder / f"before-{n}").exists())
+    try:
+        place.mkdir()
+        for path in moved:
+            path.rename(place / path.name)
+    except OSError as error:
+        raise InputError(f"cannot keep what is in {folder} ({error}); choose another --out") from None
+    print(f"what was in {folder} is kept in {place}", file=sys.stderr)
+    return place
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -52,6 +77,15 @@ def whole_file(path: Path) -> Iterator[Path]:
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+def check_same_plan(path: Path, what: str, stored: Mapping[str, Any], plan: Mapping[str, Any]) -> None:
+    """InputError names in what the plan of a run (or `what` it is) that is `stored` at a path differs from `plan`."""
+    other = [key for key, value in plan.items() if stored.get(key) != value]
+    if other:
+        raise InputError(
+            f"{path} holds another {what} (other {', '.join(other)}); start anew with --fresh or choose another --out"
+        )
 
 
 def check_room(path: Path, size: int) -> None:

@@ -17,10 +17,17 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from mtlattack.printing import console as open_console
+
 
 class _Throughput(ProgressColumn):
     def render(self, task: Task) -> Text:
         return Text(f"{task.speed:.1f} {task.fields['unit']}/s" if task.speed else "", style="dim")
+
+
+def _description() -> TextColumn:
+    """The words before a bar, shown as they are."""
+    return TextColumn("{task.description}", markup=False)
 
 
 class Bar:
@@ -41,9 +48,9 @@ class Bar:
 @contextmanager
 def progress_bar(description: str, total: float, unit: str = "images") -> Iterator[Bar]:
     """A bar on standard error for a job of `total` units."""
-    console = Console(stderr=True)
+    console = open_console(stderr=True)
     columns = (
-        TextColumn("{task.description}"),
+        _description(),
         BarColumn(),
         MofNCompleteColumn(),
         _Throughput(),
@@ -80,7 +87,7 @@ class _Board(Progress):
 @contextmanager
 def progress_board(above: Callable[[], RenderableType], description: str, total: float) -> Iterator[Bar]:
     """A bar on standard error for a job of `total` of whatever unit, below what `above` gives twice a second."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), _TimeLeft())
+    console = open_console(stderr=True)
+    columns = (_description(), BarColumn(), TaskProgressColumn(), _TimeLeft())
     with _Board(above, *columns, console=console) as board:
         yield Bar(board, board.add_task(description, total=total))

@@ -16,8 +16,9 @@ def natural_key(name: str) -> list[tuple[int, int, str]]:
 
 
 def match_names(names: Iterator[str] | list[str], pattern: str = "*") -> list[str]:
-    """The names that match a glob, in natural order."""
-    return sorted(fnmatch.filter(list(names), pattern), key=natural_key)
+    """The names that match a glob, in natural order; one that is the glob to the letter matches, brackets and all."""
+    there = list(names)
+    return sorted({*fnmatch.filter(there, pattern), *({pattern} & {*there})}, key=natural_key)
 
 
 class Registry(Generic[T]):

@@ -1,6 +1,7 @@
 """Time and memory of a run against the number of its images: hashing, attacking, merging shards, the report.
 
 `runs` attacks generated images; `evidence` lays out evidence of as many images as one likes without attacking any.
+Every stage is a process of its own, which finds nothing in memory that an earlier one left.
 """
 
 import hashlib
@@ -9,28 +10,28 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import numpy as np
 import torch
 import typer
 from generated import TASKS, Generated, Trivial
 
-from mtlattack.analysis import Run
+from mtlattack.analysis import read_run
 from mtlattack.attacks import create_attack
 from mtlattack.cli.script import run_script
 from mtlattack.evaluation import evaluate
 from mtlattack.evaluation.environment import circumstances, numeric_environment
-from mtlattack.evidence import EvidenceFile, Measurement, Shard, job_names, merge_shards, read_evidence
+from mtlattack.evidence import Evidence, EvidenceFile, Measurement, Shard, job_names, merge_shards
 from mtlattack.files import write_json, write_section
 
-T = TypeVar("T")
 SHARDS, BATCH, BLOCK = 2, 500, 20_000
 _MB = 1024
+_FORK = get_context("fork")
 
 
 class Stages:
@@ -39,13 +40,23 @@ class Stages:
     def __init__(self) -> None:
         self.found: dict[str, dict[str, float]] = {}
 
-    def measure(self, name: str, work: Callable[[], T]) -> T:
-        Path("/proc/self/clear_refs").write_text("5")  # the high-water mark starts anew
-        began = time.process_time()
-        result = work()
-        peak, anonymous = _status("VmHWM"), _status("RssAnon")
-        self.found[name] = {"seconds": time.process_time() - began, "peak_mb": peak, "own_mb": anonymous}
-        return result
+    def measure(self, name: str, work: Callable[[], object]) -> None:
+        """Run a stage in a process that is forked for it."""
+        receiver, sender = _FORK.Pipe(duplex=False)
+        process = _FORK.Process(target=lambda: sender.send(_measured(work)))
+        process.start()
+        sender.close()
+        self.found[name] = receiver.recv()
+        process.join()
+
+
+def _measured(work: Callable[[], object]) -> dict[str, float]:
+    Path("/proc/self/clear_refs").write_text("5")  # the high-water mark starts anew
+    began = time.process_time()
+    kept = work()
+    found = {"seconds": time.process_time() - began, "peak_mb": _status("VmHWM"), "own_mb": _status("RssAnon")}
+    del kept  # until here, so that `own_mb` is with what the stage made
+    return found
 
 
 def _status(field: str) -> float:
@@ -55,42 +66,32 @@ def _status(field: str) -> float:
 
 def measure_run(images: int) -> dict[str, Any]:
     """Two shards, one after the other, of a run with FGSM, merged, and the report of it."""
-    stages, data, model = Stages(), Generated(images), Trivial()
-    with TemporaryDirectory() as folder:
-        files = [Path(folder) / f"{number}" / "evidence.h5" for number in range(SHARDS)]
-        stages.measure("hashing", data.identify)
-        for number, file in enumerate(files, 1):
-            shard = Shard(number, SHARDS)
-            stages.measure(
-                f"shard {shard}",
-                lambda file=file, shard=shard: evaluate(
-                    model, data, [create_attack("fgsm-total", eps=4 / 255)], path=file, batch_size=BATCH,
-                    shard=shard, device="cpu",
-                ),
-            )  # fmt: skip
-        _merged(stages, files, Path(folder) / "evidence.h5")
-    return stages.found
+
+    def attack(file: Path, shard: Shard) -> Evidence:
+        attacks = [create_attack("fgsm-total", eps=4 / 255)]
+        data = Generated(images)
+        return evaluate(Trivial(), data, attacks, path=file, batch_size=BATCH, shard=shard, device="cpu")
+
+    stages = Stages()
+    stages.measure("hashing", lambda: Generated(images).identify())
+    return _measure_shards(stages, attack)
 
 
 def measure_evidence(images: int) -> dict[str, Any]:
     """Evidence of shards, with random numbers in the place of measured ones, merged, and the report of it."""
-    stages, ids = Stages(), Generated(images).ids
-    plan = _plan(ids)
+    return _measure_shards(Stages(), lambda file, shard: _write(file, Generated(images).ids, shard))
+
+
+def _measure_shards(stages: Stages, make: Callable[[Path, Shard], object]) -> dict[str, Any]:
+    """Every shard made, all merged, and the report."""
     with TemporaryDirectory() as folder:
-        files = [Path(folder) / f"{number}" / "evidence.h5" for number in range(SHARDS)]
+        files = [Path(folder) / f"{number}" / "evidence.h5" for number in range(1, SHARDS + 1)]
+        path = Path(folder) / "evidence.h5"
         for number, file in enumerate(files, 1):
-            stages.measure(
-                f"shard {number}/{SHARDS}",
-                lambda file=file, number=number: _write(file, plan, ids, Shard(number, SHARDS)),
-            )
-        _merged(stages, files, Path(folder) / "evidence.h5")
+            stages.measure(f"shard {number}/{SHARDS}", partial(make, file, Shard(number, SHARDS)))
+        stages.measure("merging", lambda: merge_shards(files, path))
+        stages.measure("report", lambda: read_run(path).report())
     return stages.found
-
-
-def _merged(stages: Stages, files: list[Path], path: Path) -> None:
-    stages.measure("merging", lambda: merge_shards(files, path))
-    run = stages.measure("reading", lambda: Run.of(read_evidence(path)))
-    stages.measure("report", run.report)
 
 
 def _plan(ids: list[str]) -> dict[str, Any]:
@@ -101,7 +102,8 @@ def _plan(ids: list[str]) -> dict[str, Any]:
     return {**first, "data": {**first["data"], "images": len(ids), "sha256": digests}, "attacks": first["attacks"] * 2}
 
 
-def _write(file: Path, plan: dict[str, Any], ids: list[str], shard: Shard) -> None:
+def _write(file: Path, ids: list[str], shard: Shard) -> None:
+    plan = _plan(ids)
     own = [ids[position] for position in shard.positions(len(ids))]
     environment = numeric_environment(torch.device("cpu")) | circumstances() | {"shard": str(shard)}
     evidence, draw = EvidenceFile.create(file, plan, environment, own), np.random.default_rng(shard.number)
@@ -146,8 +148,7 @@ def main(
     found: dict[str, dict[int, dict[str, Any]]] = {"runs": {}, "evidence": {}}
     for kind, sizes in (("runs", runs), ("evidence", evidence)):
         for size in sizes:
-            with ProcessPoolExecutor(1, get_context("fork")) as process:
-                found[kind][size] = process.submit(WORKS[kind], size).result()
+            found[kind][size] = WORKS[kind](size)
             print(f"{kind} {size}: {found[kind][size]}", file=sys.stderr, flush=True)
             if json_path:
                 write_json(json_path, {"benchmark": "scale", "circumstances": run_by, "seed": 0, **found})

@@ -9,7 +9,7 @@ Row = dict[str, Any]
 
 def table(rows: list[Row], tasks: list[Task]) -> str:
     """One line a model: each task's headline metric as `clean → attacked`, and the mean log loss ratio."""
-    heads = [f"{task.short_title} {task.headline_metric.title}" for task in tasks]
+    heads = [f"{task.heading} {task.headline_metric.title}" for task in tasks]
     lines = [
         "| model | sharing degree | trained on | parameters | MB | " + " | ".join(heads) + " | log loss ratio ↓ |",
         "|---|---|---|---|---|" + "---|" * len(tasks) + "---|",

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mtlattack.analysis.resampling import Array, Weights
-from mtlattack.evidence import ARRIVAL, Outcome
+from mtlattack.analysis.resampling import Array, Weights, blocks, weighted_sums
+from mtlattack.evidence import ARRIVAL, Outcome, part_of
 from mtlattack.tasks import Task
 
 
@@ -33,30 +34,36 @@ def measure_arrival(outcome: Outcome, tasks: Mapping[str, Task], weights: Weight
     """By task, of those with a goal, under `weights` `[R, N]`; nothing for an attack without a target."""
     if outcome.arrival is None:
         return {}
-    with_goal: NDArray[np.bool_] = np.any(np.isfinite(outcome.arrival), axis=(0, 2))
+    arrival = outcome.arrival
+    parts = (part_of(arrival, rows) for rows in blocks(len(arrival)))
+    with_goal: NDArray[np.bool_] = np.any([np.isfinite(part).any((0, 2)) for part in parts], 0)
     return {
-        name: _arrival(outcome.arrival[:, place], task.apart_factor, weights)
+        name: _arrival(arrival, place, task.apart_factor, weights)
         for place, (name, task) in enumerate(tasks.items())
         if with_goal[place]
     }
 
 
-def _arrival(values: Array, factor: float, weights: Weights) -> Arrival:
-    """Of one task's `[N, A]`."""
-    row = dict(zip(ARRIVAL, values.T, strict=True))
-    labelled = row["aimed"] + row["rest"] > 0
-    before, after = _ratio(weights, row["before"], row["aimed"]), _ratio(weights, row["after"], row["aimed"])
+def _arrival(arrival: Array, place: int, factor: float, weights: Weights) -> Arrival:
+    """Of the task with that place among the columns."""
+
+    def summed(rows: slice) -> list[NDArray[Any]]:
+        row = dict(zip(ARRIVAL, part_of(arrival, rows)[:, place].T, strict=True))
+        labelled = row["aimed"] + row["rest"] > 0
+        losses = [row[name] * labelled for name in ("loss_before", "loss_after")]
+        return [*(row[name] for name in ("before", "after", "aimed", "moved", "rest")), *losses, labelled]
+
+    before, after, aimed, moved, rest, loss_before, loss_after, labelled = weighted_sums(weights, summed)
     return Arrival(
-        before=factor * before,
-        after=factor * after,
-        gone=1 - _ratio(weights, row["after"], row["before"]),
-        moved=factor * _ratio(weights, row["moved"], row["rest"]),
-        loss_before=_ratio(weights, row["loss_before"] * labelled, labelled),
-        loss_after=_ratio(weights, row["loss_after"] * labelled, labelled),
+        before=factor * _ratio(before, aimed),
+        after=factor * _ratio(after, aimed),
+        gone=1 - _ratio(after, before),
+        moved=factor * _ratio(moved, rest),
+        loss_before=_ratio(loss_before, labelled),
+        loss_after=_ratio(loss_after, labelled),
     )
 
 
-def _ratio(weights: Weights, sums: Array, counts: Array) -> Array:
-    """Σ sums/Σ counts under each row of the weights, `[R]`; NaN where nothing counts."""
-    total, count = weights @ sums, weights @ counts
-    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+def _ratio(sums: Array, counts: Array) -> Array:
+    """NaN where nothing counts."""
+    return np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)

@@ -2,14 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mtlattack.analysis.resampling import Array, Weights
-from mtlattack.evidence import Outcome
+from mtlattack.analysis.resampling import Array, Weights, weighted_sums
+from mtlattack.evidence import Outcome, part_of
 from mtlattack.tasks import LOSS_FLOOR, Task
+
+
+class Parted(Protocol):
+    """What was done to images, told of some of them at a time: an outcome, or what is made of several."""
+
+    def part(self, rows: slice) -> Outcome:
+        """The outcome of some images."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +42,8 @@ def weighted_metrics(
 ) -> dict[str, dict[str, Array]]:
     """Metrics by task and name, `[R]` each, from sums of the images' statistics `[N, S]` under `weights` `[R, N]`."""
     with np.errstate(invalid="ignore", over="ignore"):
-        return metrics_of({name: weights @ statistics[name] for name in tasks}, tasks)
+        sums = weighted_sums(weights, lambda rows: [part_of(statistics[name], rows) for name in tasks])
+        return metrics_of(dict(zip(tasks, sums, strict=True)), tasks)
 
 
 def metrics_of(sums: Mapping[str, Array], tasks: Mapping[str, Task]) -> dict[str, dict[str, Array]]:
@@ -50,11 +58,21 @@ def metrics_of(sums: Mapping[str, Array], tasks: Mapping[str, Task]) -> dict[str
 
 
 def measure_change(
-    clean: Outcome, clean_metrics: dict[str, dict[str, Array]], attacked: Outcome, tasks: Mapping[str, Task],
+    clean: Parted, clean_metrics: dict[str, dict[str, Array]], attacked: Parted, tasks: Mapping[str, Task],
     weights: Weights,
 ) -> Change:  # fmt: skip
     """Compare an attacked run with the clean one, image by image the same, under `weights` `[R, N]`."""
-    metrics = weighted_metrics(attacked.statistics, tasks, weights)
+
+    def summed(rows: slice) -> list[NDArray[Any]]:
+        before, after = clean.part(rows), attacked.part(rows)
+        ratio, valid = loss_ratio(before, after, tasks)
+        changes = [np.where(valid, values, 0) for values in (ratio - 1, np.log(ratio))]
+        return [valid, *changes, *(after.statistics[name] for name in tasks)]
+
+    # An error sum may overflow.
+    with np.errstate(invalid="ignore", over="ignore"):
+        counts, loss_change, log_ratio, *statistics = weighted_sums(weights, summed)
+    metrics = metrics_of(dict(zip(tasks, statistics, strict=True)), tasks)
     relative = {
         name: {
             metric.name: relative_change(
@@ -66,15 +84,14 @@ def measure_change(
     }
     by_task = {name: _mean(list(values.values())) for name, values in relative.items()}
     stacked = list(by_task.values())
-    ratio, valid = loss_ratio(clean, attacked, tasks)
     return Change(
         metrics=metrics,
         relative=relative,
         tasks=by_task,
         arp=_mean(stacked),
         worst=np.fmin.reduce(stacked),
-        loss_change=_mean(_weighted_means(ratio - 1, valid, weights)),
-        log_ratio=_mean(_weighted_means(np.log(ratio), valid, weights)),
+        loss_change=_mean(_means(loss_change, counts)),
+        log_ratio=_mean(_means(log_ratio, counts)),
     )
 
 
@@ -99,9 +116,9 @@ def loss_ratio(clean: Outcome, attacked: Outcome, tasks: Mapping[str, Task]) -> 
     return np.maximum(attacked.losses, floor) / np.maximum(clean.losses, floor), valid
 
 
-def _weighted_means(values: Array, valid: NDArray[np.bool_], weights: Weights) -> list[Array]:
-    """Weighted mean over the valid images of each task, `[R]` a task; NaN where a resample has no valid image."""
-    sums, counts = weights @ np.where(valid, values, 0), weights @ valid
+def _means(sums: Array, counts: Array) -> list[Array]:
+    """Mean of each task over its valid images, `[R]` each, from sums and counts `[R, T]`; NaN where a resample has no
+    valid image."""
     means = np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
     return list(means.T)
 

@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from rich.table import Table
-
 from mtlattack.analysis.record import AttackResult, Interval, Record
 from mtlattack.analysis.tables import compact_interval, threat_text
+from mtlattack.printing import Grid
+
+# Names of models take several lines beyond.
+_LONGEST = 40
 
 
 def join_parts(records: Mapping[Path, Record]) -> dict[Path, Record]:
@@ -39,15 +41,15 @@ def _are_parts(one: Record, other: Record) -> bool:
     return same and not any(result.config in configs for result in other.attacks)
 
 
-def render_comparison(records: Sequence[Record]) -> Table:
+def render_comparison(records: Sequence[Record]) -> Grid:
     """ARP with its interval for every attack that occurs in any of the runs."""
-    table = Table(box=None, title="arp %, side by side", title_justify="left", padding=(0, 1, 0, 0), pad_edge=False)
-    table.add_column("attack", no_wrap=True)
+    table = Grid(title="arp %, side by side")
+    table.add_column("attack")
     for record in records:
         lines = [record.model["name"], f"{record.data['name']} ({record.data['images']})"]
         if record.search_precision != "float32":
             lines.append(f"gradients in {record.search_precision}")
-        table.add_column("\n".join(lines), justify="right")
+        table.add_column("\n".join(lines), "right", longest=_LONGEST)
     columns = [{_label(result): result.arp for result in record.attacks} for record in records]
     labels = list(dict.fromkeys(label for column in columns for label in column))
     for name, threat, steps in labels:

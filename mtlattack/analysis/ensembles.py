@@ -1,36 +1,54 @@
 """Ensembles: their numbers come from their members' evidence alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mtlattack.analysis.change import Change, loss_ratio, measure_change, metrics_of, weighted_metrics
-from mtlattack.analysis.resampling import Array, Weights
+from mtlattack.analysis.change import Change, loss_ratio, measure_change, metrics_of
+from mtlattack.analysis.resampling import Array, Weights, blocks, weighted_sums
 from mtlattack.analysis.skill import Metrics, Skill, measure_skill
-from mtlattack.evidence import Evidence, Outcome
+from mtlattack.evidence import Evidence, Outcome, part_of
 from mtlattack.tasks import Task
 
 Indices = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Choice:
-    """The worst member for each image, by its index: for all tasks together `[N]`, and by task `[N]` each."""
+class Chosen:
+    """What is left where an ensemble's members are chosen image by image, told of some images at a time.
 
-    joint: Indices
-    tasks: dict[str, Indices]
+    `choose` is given the outcomes of these, clean and of each member, and gives by task the index of the member `[B]`.
+    """
+
+    clean: Outcome
+    members: Sequence[Outcome]
+    choose: Callable[[Outcome, Sequence[Outcome]], Mapping[str, Indices]]
+
+    def part(self, rows: slice) -> Outcome:
+        """Of some images: losses and statistics are the chosen members', all else is the first one's."""
+        members = [member.part(rows) for member in self.members]
+        chosen = self.choose(self.clean.part(rows), members)
+        losses = [_pick([m.losses[:, place] for m in members], own) for place, own in enumerate(chosen.values())]
+        statistics = {name: _pick([m.statistics[name] for m in members], own) for name, own in chosen.items()}
+        return replace(members[0], losses=np.stack(losses, 1), statistics=statistics)
 
 
-def choose(clean: Outcome, members: Sequence[Outcome], tasks: Mapping[str, Task]) -> Choice:
-    """By task the member that leaves the image the worst headline metric, jointly that with the highest mean relative
-    loss change over the tasks for which the image has valid pixels; the first of equals."""
+def _jointly(tasks: Mapping[str, Task], clean: Outcome, members: Sequence[Outcome]) -> dict[str, Indices]:
+    """The member with the highest mean relative loss change over the tasks for which the image has valid pixels, the
+    first of equals; the same for all tasks."""
     changes = []
     for member in members:
         ratio, valid = loss_ratio(clean, member, tasks)
         changes.append(np.where(valid, ratio - 1, 0).sum(1))
-    return Choice(np.argmax(changes, 0), {name: _worst(name, task, members) for name, task in tasks.items()})
+    return dict.fromkeys(tasks, np.argmax(changes, 0))
+
+
+def _apart(tasks: Mapping[str, Task], clean: Outcome, members: Sequence[Outcome]) -> dict[str, Indices]:
+    """By task the member that leaves the image the worst headline metric, the first of equals."""
+    return {name: _worst(name, task, members) for name, task in tasks.items()}
 
 
 def _worst(name: str, task: Task, members: Sequence[Outcome]) -> Indices:
@@ -55,18 +73,10 @@ def ensemble_change(
     `metrics`, `relative`, `tasks` and `worst` are of the member that is worst for each image and task; `arp`,
     `loss_change` and `log_ratio` of the one that is worst for the image as a whole.
     """
-    choice = choose(clean, members, tasks)
-    by_task = replace(
-        members[0],
-        losses=np.stack([_pick([m.losses[:, i] for m in members], choice.tasks[n]) for i, n in enumerate(tasks)], 1),
-        statistics={name: _pick([m.statistics[name] for m in members], choice.tasks[name]) for name in tasks},
+    change, joint = (
+        measure_change(clean, clean_metrics, Chosen(clean, members, partial(choose, tasks)), tasks, weights)
+        for choose in (_apart, _jointly)
     )
-    jointly = replace(
-        members[0],
-        losses=_pick([m.losses for m in members], choice.joint),
-        statistics={name: _pick([m.statistics[name] for m in members], choice.joint) for name in tasks},
-    )
-    change, joint = (measure_change(clean, clean_metrics, o, tasks, weights) for o in (by_task, jointly))
     return replace(change, arp=joint.arp, loss_change=joint.loss_change, log_ratio=joint.log_ratio)
 
 
@@ -82,28 +92,44 @@ def ensemble_skill(
     tasks = evidence.tasks
     if evidence.constant is None or constant is None:
         return None
-    alone = metrics_of(evidence.constant, tasks)
-    left = [measure_skill(metrics_of(member.statistics, tasks), alone, tasks).mean for member in members]
-    jointly = np.nan_to_num(left, nan=np.inf).argmin(0)
+    constants = evidence.constant
 
-    def of_choice(chosen: Mapping[str, Indices]) -> Skill:
-        statistics = {name: _pick([m.statistics[name] for m in members], chosen[name]) for name in tasks}
-        return measure_skill(weighted_metrics(statistics, tasks, weights), constant, tasks)
+    def sums(rows: slice) -> list[Array]:
+        """The statistics of the choice by task, then those of the choice for all tasks."""
+        parts = [member.part(rows) for member in members]
+        alone = metrics_of({name: part_of(constants[name], rows) for name in tasks}, tasks)
+        left = [measure_skill(metrics_of(part.statistics, tasks), alone, tasks).mean for part in parts]
+        joint: Indices = np.nan_to_num(left, nan=np.inf).argmin(0)
+        apart = {name: _worst(name, task, parts) for name, task in tasks.items()}
+        return [
+            _pick([part.statistics[name] for part in parts], chosen[name])
+            for chosen in (apart, dict.fromkeys(tasks, joint))
+            for name in tasks
+        ]
 
-    apart = of_choice({name: _worst(name, task, members) for name, task in tasks.items()})
-    return replace(apart, mean=of_choice(dict.fromkeys(tasks, jointly)).mean)
+    # An error sum may overflow.
+    with np.errstate(invalid="ignore", over="ignore"):
+        summed = weighted_sums(weights, sums)
+    apart, jointly = (
+        measure_skill(metrics_of(dict(zip(tasks, each, strict=True)), tasks), constant, tasks)
+        for each in (summed[: len(tasks)], summed[len(tasks) :])
+    )
+    return replace(apart, mean=jointly.mean)
 
 
 def shares(clean: Outcome, members: Sequence[Outcome], tasks: Mapping[str, Task]) -> list[dict[str, float]]:
     """For each member the share of the images on which it was chosen, `joint` and by task; of those with valid pixels,
     NaN where there are none."""
-    choice = choose(clean, members, tasks)
-    valid = {name: clean.statistics[name][:, 0] > 0 for name in tasks}
-    chosen = {"joint": choice.joint, **choice.tasks}
-    counting = {"joint": np.any(list(valid.values()), 0), **valid}
-    return [
-        {key: _share(chosen[key][counting[key]] == member) for key in chosen} for member in range(len(members))
-    ]  # fmt: skip
+    taken = {key: np.zeros(len(members), np.int64) for key in ("joint", *tasks)}
+    for rows in blocks(len(clean.losses)):
+        before, parts = clean.part(rows), [member.part(rows) for member in members]
+        valid = {name: before.statistics[name][:, 0] > 0 for name in tasks}
+        joint = next(iter(_jointly(tasks, before, parts).values()))
+        chosen = {"joint": joint, **_apart(tasks, before, parts)}
+        counting = {"joint": np.any(list(valid.values()), 0), **valid}
+        for key, counts in taken.items():
+            counts += np.bincount(chosen[key][counting[key]], minlength=len(members))
+    return [{key: _share(counts, member) for key, counts in taken.items()} for member in range(len(members))]
 
 
 def _pick(values: Sequence[Array], chosen: Indices) -> Array:
@@ -115,5 +141,5 @@ def _pick(values: Sequence[Array], chosen: Indices) -> Array:
     return picked
 
 
-def _share(chosen: NDArray[np.bool_]) -> float:
-    return float(chosen.mean()) if chosen.size else float("nan")
+def _share(counts: Indices, member: int) -> float:
+    return float(counts[member] / counts.sum()) if counts.any() else float("nan")

@@ -3,12 +3,13 @@
 from collections import defaultdict
 from pathlib import Path
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from mtlattack.analysis.record import AttackResult, Record
-from mtlattack.analysis.tables import headline
+from mtlattack.analysis.tables import headline, threat_text
 from mtlattack.errors import InputError
 from mtlattack.figures import save_figure
 from mtlattack.tasks import task_from_config
@@ -36,8 +37,10 @@ def plot_record(record: Record, path: Path) -> Path:
             _line(axis, name, points, colours)
         axis.set(title=task, ylabel="relative change, %")
     for name, results in curves.items():
-        points = [(_levels(r), r.log_ratio.value) for r in results if r.log_ratio.value is not None]
+        known = [r for r in results if None not in (r.log_ratio.value, r.log_ratio.low, r.log_ratio.high)]
+        points = [(_levels(r), float(r.log_ratio.value or 0)) for r in known]
         _line(axes[len(names)], name, points, colours)
+        _band(axes[len(names)], known, colours[name.partition("-")[2]])
     axes[len(names)].set(title="all tasks", ylabel="mean log loss ratio")
     levels = sorted({_levels(result) for result in record.attacks})
     for axis in axes[: len(names) + 1]:
@@ -53,10 +56,44 @@ def plot_record(record: Record, path: Path) -> Path:
     return save_figure(figure, path, dpi=110)
 
 
+def plot_damage(record: Record, path: Path) -> Path:
+    """A heat map of attacks and tasks at the largest ε of each: the mean relative change of the task's metrics, %."""
+    if not record.attacks:
+        raise InputError(f"{record.model['name']}: a clean run has nothing to plot")
+    names = [task_from_config(config).name for config in record.tasks]
+    strongest = {result.name: result for result in sorted(record.attacks, key=lambda result: result.eps)}
+    values = np.array([[_percent(r.task_change[name]) for name in names] for r in strongest.values()])
+    rows = [f"{name} ({threat_text(r)})" for name, r in strongest.items()]
+    figure = Figure(figsize=(2.2 + 0.07 * max(map(len, rows)) + 1.1 * len(names), 1.3 + 0.34 * len(rows)))
+    figure.set_layout_engine("constrained")
+    FigureCanvasAgg(figure)
+    axis = figure.subplots()
+    # Losing all is the end of the scale: errors without bound would take it from everything else.
+    axis.imshow(np.clip(values, -100, 0), cmap="magma", vmin=-100, vmax=0, aspect="auto")
+    axis.set_xticks(range(len(names)), names)
+    axis.set_yticks(range(len(rows)), rows)
+    for (row, column), value in np.ndenumerate(values):
+        text = "–" if np.isnan(value) else f"{value:.0f}"
+        axis.text(column, row, text, ha="center", va="center", color="black" if value > -40 else "white", fontsize=9)
+    axis.set_title(f"{record.model['name']}: relative change of the metrics, %", fontsize=10, parse_math=False)
+    return save_figure(figure, path, dpi=110)
+
+
+def _percent(change: float | None) -> float:
+    return np.nan if change is None else 100 * change
+
+
 def _line(axis: Axes, name: str, points: list[tuple[float, float]], colours: dict[str, str]) -> None:
     step, _, aggregator = name.partition("-")
     x, y = zip(*sorted(points), strict=True) if points else ((), ())
     axis.plot(x, y, _STYLES.get(step, "-"), color=colours[aggregator], marker=".", label=name, linewidth=1.3)
+
+
+def _band(axis: Axes, results: list[AttackResult], colour: str) -> None:
+    """The 95 % interval of the log loss ratio."""
+    ordered = sorted(results, key=_levels)
+    low, high = ([getattr(r.log_ratio, end) for r in ordered] for end in ("low", "high"))
+    axis.fill_between([_levels(r) for r in ordered], low, high, color=colour, alpha=0.12, linewidth=0)
 
 
 def _colours(aggregators: list[str]) -> dict[str, str]:

@@ -16,8 +16,9 @@ from mtlattack.analysis.resampling import Array, Weights, resampling_weights
 from mtlattack.analysis.skill import constant_metrics
 from mtlattack.analysis.summaries import SKILL
 from mtlattack.analysis.tables import render_text
+from mtlattack.analysis.totals import largest_norms, mean_diagnostics, mean_losses, total_seconds
 from mtlattack.analysis.trust import Finished, Job, raise_flags
-from mtlattack.evidence import DIAGNOSTICS, NORMS, Evidence, Outcome
+from mtlattack.evidence import Evidence, Outcome
 
 Arrays = Mapping[str, Mapping[str, Array]]
 
@@ -98,10 +99,7 @@ def to_record(analysis: Analysis) -> Record:
         )
     )
     ensembles = zip(plan.get("ensembles", []), analysis.ensembles, analysis.ensemble_skills, strict=True)
-    losses = {
-        name: number(_valid_mean(evidence.clean.losses[:, i], evidence.clean.statistics[name][:, 0] > 0))
-        for i, name in enumerate(tasks)
-    }
+    losses = {name: number(mean) for name, mean in mean_losses(evidence.clean, tasks).items()}
     attacks = [
         *(_attack_result(job, analysis) for job in analysis.jobs),
         *(_ensemble_result(ensemble, change, left, analysis) for ensemble, change, left in ensembles),
@@ -144,7 +142,7 @@ def robust_skill(attacks: Iterable[AttackResult]) -> list[RobustSkill]:
 
 
 def _attack_result(job: Job, analysis: Analysis) -> AttackResult:
-    noted = dict(zip(DIAGNOSTICS, job.outcome.diagnostics.mean(0), strict=True))
+    noted = mean_diagnostics(job.outcome)
     result = _result(job.config, [job.planned], [job.outcome], job.change, analysis.skill(job.change.metrics))
     update = {"gap": number(noted["gap"]), "found": number(noted["found"]), "goals": _goals(job, analysis)}
     return result.model_copy(update=update)
@@ -189,7 +187,7 @@ def _result(
 ) -> AttackResult:  # fmt: skip
     """What was planned and came out, of one attack or of the members of one together."""
     task_change = {name: number(values[0]) for name, values in change.tasks.items()}
-    largest = dict(zip(NORMS, np.max([outcome.perturbation.max(0) for outcome in outcomes], 0), strict=True))
+    largest = largest_norms(outcomes)
     return AttackResult(
         name=config["name"],
         norm=config["norm"],
@@ -214,7 +212,7 @@ def _result(
         gap=None,
         found=None,
         goals=None,
-        seconds=float(sum(outcome.seconds.sum() for outcome in outcomes)),
+        seconds=total_seconds(outcomes),
     )
 
 
@@ -247,10 +245,6 @@ def _skill(measured: skill.Skill | None) -> Skill | None:
 
 def _first(values: dict[str, dict[str, NDArray[np.float64]]]) -> Metrics:
     return {task: {name: number(array[0]) for name, array in metrics.items()} for task, metrics in values.items()}
-
-
-def _valid_mean(values: NDArray[np.float64], valid: NDArray[np.bool_]) -> float:
-    return float(values[valid].mean()) if valid.any() else float("nan")
 
 
 def number(value: Any) -> float | None:

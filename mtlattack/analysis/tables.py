@@ -1,21 +1,17 @@
-"""A record as tables: for the terminal at 100 columns, as Markdown, as CSV."""
+"""A record as tables: for the terminal, as Markdown, as CSV."""
 
 import csv
 import io
 from collections.abc import Iterable, Sequence
 
 from rich.console import Console, Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from mtlattack.analysis.record import AttackResult, Flag, Interval, Metrics, Record
-from mtlattack.analysis.summaries import SUMMARIES, Summary
+from mtlattack.analysis.summaries import SUMMARIES, WORST, Summary
 from mtlattack.epsilon import threat_text as threat_in_print
+from mtlattack.printing import Grid, width_of
 from mtlattack.tasks import Task, task_from_config
-
-WIDTH = 114
-# The longest name that leaves room for five tasks within these columns.
-_LONGEST_NAME = "apgd-single:segmentation"
 
 
 def render(record: Record) -> RenderableType:
@@ -43,22 +39,12 @@ def attack_tables(clean: Metrics, tasks: Sequence[Task], results: Iterable[Attac
     return parts
 
 
-def width_for(record: Record) -> int:
-    """Columns that its tables take: 100, and more where the name of an attack is long."""
-    return width_of(record.attacks)
-
-
-def width_of(results: Iterable[AttackResult]) -> int:
-    """Columns that the tables of these attacks take."""
-    longest = max((len(result.name) for result in results), default=0)
-    return WIDTH + max(0, longest - len(_LONGEST_NAME))
-
-
 def render_text(record: Record) -> str:
-    """`render` as plain text, `width_for` columns wide."""
-    console = Console(width=width_for(record), file=io.StringIO(), color_system=None)
+    """`render` as plain text, as wide as its tables are."""
+    tables = render(record)
+    console = Console(width=width_of(tables), file=io.StringIO(), color_system=None)
     with console.capture() as capture:
-        console.print(render(record))
+        console.print(tables)
     return "\n".join(line.rstrip() for line in capture.get().splitlines())
 
 
@@ -185,43 +171,41 @@ def to_csv(record: Record) -> str:
         for summary in SUMMARIES:
             interval = summary.of(result)
             quantity = summary.title.removesuffix(" %")  # values are as in the record, not per cent
-            writer.writerow([*attack, "all", quantity, interval.value, interval.low, interval.high])
+            task = result.worst_task if summary is WORST else "all"
+            writer.writerow([*attack, task, quantity, interval.value, interval.low, interval.high])
     return out.getvalue()
 
 
-def task_table(clean: Metrics, tasks: Sequence[Task], results: Sequence[AttackResult], threat: str) -> Table:
+def task_table(clean: Metrics, tasks: Sequence[Task], results: Sequence[AttackResult], threat: str) -> Grid:
     """What became of each task: the clean value of its headline metric, then one line an attack."""
-    title = f"{threat}: the tasks"
-    table = Table(box=None, title=title, title_justify="left", padding=(0, 1, 0, 0), pad_edge=False)
-    table.add_column("attack", no_wrap=True)
+    table = Grid(title=f"{threat}: the tasks")
+    table.add_column("attack")
     for task in tasks:
-        metric = task.headline_metric
-        table.add_column(f"{task.short_title}\n{metric.title}", justify="right", no_wrap=True)
+        table.add_column(f"{task.heading}\n{task.headline_metric.title}", "right")
     if results:
-        table.add_column("passes", justify="right", no_wrap=True)
-    table.add_row("clean", *(_clean_cell(clean, task) for task in tasks))
+        table.add_column("passes", "right")
+    table.add_row("clean", *(_clean_cell(clean, task) for task in tasks), *([""] if results else []))
     for result in results:
         table.add_row(result.name, *(_task_cell(result, task) for task in tasks), _cost(result))
     return table
 
 
-def summary_table(results: list[AttackResult], threat: str) -> Table:
-    """How strong each attack is, in the four numbers that sum it up."""
-    title = f"{threat}: the attacks"
-    table = Table(box=None, title=title, title_justify="left", padding=(0, 1, 0, 0), pad_edge=False)
-    table.add_column("attack", no_wrap=True)
+def summary_table(results: list[AttackResult], threat: str) -> Grid:
+    """How strong each attack is, in the numbers that sum it up."""
+    table = Grid(title=f"{threat}: the attacks")
+    table.add_column("attack")
     for summary in SUMMARIES:
-        table.add_column(summary.title, justify="right", no_wrap=True)
+        table.add_column(summary.title, "right")
     for result in results:
         table.add_row(result.name, *(_summary_cell(summary, result, results) for summary in SUMMARIES))
     return table
 
 
-def goal_table(results: Iterable[AttackResult], threat: str) -> Table:
+def goal_table(results: Iterable[AttackResult], threat: str) -> Grid:
     """How far each attack with a target has led each task: where it was, where it is, what else has moved."""
-    table = Table(box=None, title=f"{threat}: the targets", title_justify="left", padding=(0, 1, 0, 0), pad_edge=False)
+    table = Grid(title=f"{threat}: the targets", names=_GOAL_WORDS)
     for column, title in enumerate(GOAL_TITLES):
-        table.add_column(title, no_wrap=True, justify="left" if column < _GOAL_WORDS else "right")
+        table.add_column(title, "left" if column < _GOAL_WORDS else "right")
     for row in goal_rows(results):
         table.add_row(*row)
     return table
@@ -271,7 +255,8 @@ def _summary_cell(summary: Summary, result: AttackResult, rivals: list[AttackRes
     interval = summary.of(result)
     best = summary.strongest(rivals)
     star = "★" if len(rivals) > 1 and best is not None and interval.value == summary.of(best).value else ""
-    return star + compact_interval(interval, percent=summary.percent)
+    which = f"{result.worst_task} " if summary is WORST and interval.value is not None else ""
+    return which + star + compact_interval(interval, percent=summary.percent)
 
 
 def _cost(result: AttackResult) -> str:

@@ -61,6 +61,10 @@ class Attack(ABC):
         truth. InputError where its target does not fit them."""
         return {}
 
+    def check_model(self, model: Model, images: Tensor) -> None:  # noqa: B027 - most look at predictions alone
+        """InputError for a model that lacks what the attack looks at, with one forward pass of some images
+        `[B, 3, H, W]` at most."""
+
     def cost_with_search(self, num_tasks: int) -> Cost:
         """The same where another model searches: what it scored and the model has not yet is scored once more."""
         return self.cost(num_tasks)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from torch import Tensor
+
 from mtlattack.attacks.aggregators import Aggregator
 from mtlattack.attacks.attack import Attack, Result
 from mtlattack.attacks.cost import Cost
@@ -14,7 +16,7 @@ from mtlattack.attacks.problem import Problem
 from mtlattack.attacks.steps import StepRule
 from mtlattack.attacks.targets import Target, check_target, goals_of, kept_of, led, target_text
 from mtlattack.errors import InputError
-from mtlattack.tasks import Goal, TaskMap
+from mtlattack.tasks import Goal, Model, TaskMap
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +63,9 @@ class ComposedAttack(Attack):
         # A task that the aggregator is named by must have one.
         self.aggregator.tasks(list(goals))
         return goals
+
+    def check_model(self, model: Model, images: Tensor) -> None:
+        self.aggregator.check_model(model, images)
 
     def _objective(self, problem: Problem, noise: Noise) -> Objective:
         if self.target is None:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mtlattack.attacks.checks import check_images, check_targets, tasks_of
 from mtlattack.attacks.problem import Problem
-from mtlattack.tasks import Model, undisturbed
+from mtlattack.tasks import Model, labels_in_words, undisturbed
 
 
 @contextmanager
@@ -17,14 +17,15 @@ def posed(
 ) -> Iterator[Problem]:
     """The problem of this batch; inside, both models are in eval mode and gradients can be taken.
 
-    InputError for a model without tasks, and for images or targets that do not fit.
+    InputError for a model without tasks, for images or targets that do not fit, and for classes that there are not.
     """
     tasks = tasks_of(model)
     check_images(images)
     check_targets(tasks, targets, len(images))
     with torch.inference_mode(False), torch.enable_grad(), undisturbed(model), undisturbed(search):
         truth = {name: _plain(targets[name].to(images.device)) for name in tasks}
-        yield Problem(model, model if search is None else search, tasks, truth, images.clone().detach())
+        with labels_in_words(tasks, targets):
+            yield Problem(model, model if search is None else search, tasks, truth, images.clone().detach())
 
 
 def _plain(tensor: Tensor) -> Tensor:

@@ -3,11 +3,14 @@
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
+from torch import Tensor
+
 from mtlattack.attacks.aggregators import Aggregator
 from mtlattack.attacks.attack import Attack
 from mtlattack.attacks.options import check_norm
 from mtlattack.errors import InputError
 from mtlattack.registry import Registry
+from mtlattack.tasks import Model
 
 # What every attack has; other fields of one are options that it takes.
 _PARTS = ("threat", "seed", "aggregator")
@@ -50,6 +53,9 @@ class AggregatedAttack(StandaloneAttack):
     @property
     def name(self) -> str:
         return f"{self.kind}-{self.aggregator.name}"
+
+    def check_model(self, model: Model, images: Tensor) -> None:
+        self.aggregator.check_model(model, images)
 
     def options(self) -> dict[str, Any]:
         return super().options() | self.aggregator.config()

@@ -13,7 +13,7 @@ from mtlattack.attacks.problem import Problem
 from mtlattack.attacks.registry import create_attack
 from mtlattack.attacks.standalone import ATTACKS, StandaloneAttack
 from mtlattack.attacks.steps.base import Best
-from mtlattack.tasks import Segmentation, Task, TaskMap, alone
+from mtlattack.tasks import Classes, Segmentation, Task, TaskMap, alone, task_types
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,8 @@ class Member:
         if isinstance(tasks, Mapping):
             fitting = [name for name, task in tasks.items() if self.kind is None or isinstance(alone(task), self.kind)]
         else:
-            fitting = [name for name in tasks if self.kind is None or name == self.kind.kind]
+            kinds = task_types()
+            fitting = [name for name in tasks if self.kind is None or issubclass(kinds.get(name, Task), self.kind)]
         if ":*" in self.name:
             return [self.name.replace(":*", f":{task}") for task in fitting]
         return [self.name] if fitting else []
@@ -47,19 +48,20 @@ class Standard(StandaloneAttack):
     An evaluation runs the members one by one, and takes the worst case of each image: for a task's numbers the member
     with the highest loss of that task, for the joint numbers the one with the highest mean relative loss change. Called
     by itself it gives the images of the latter, judged by the model. The composition is part of the version; a change
-    of either changes numbers. A defence that scales its logits meets members with DLR, which no scale changes.
+    of either changes numbers. A defence that scales the logits of classes, of pixels or images, meets members with DLR,
+    which no scale changes.
 
     Costs the sum of its members, and called by itself one forward pass for each and one for the clean losses; without
-    segmentation less than `cost` says.
+    classes less than `cost` says, with several tasks of classes more.
     """
 
     kind: ClassVar[str] = "standard"
     version: ClassVar[int] = 2
     composition: ClassVar[tuple[Member, ...]] = (
         Member("apgd-relative", {"steps": 120}),
-        Member("apgd-relative+dlr", {"steps": 40}, kind=Segmentation),
+        Member("apgd-relative+dlr", {"steps": 40}, kind=Classes),
         Member("apgd-single:*", {"steps": 20}),
-        Member("apgd-single:*+dlr", {"steps": 20}, kind=Segmentation),
+        Member("apgd-single:*+dlr", {"steps": 20}, kind=Classes),
         Member("square-relative", {"steps": 50}, norms=("linf",)),
     )
 

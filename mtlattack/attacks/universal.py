@@ -59,6 +59,11 @@ class UniversalAttack(AggregatedAttack):
         `batches` are read `epochs` times, in order. InputError for none, for images of different sizes, and for what no
         attack takes.
         """
+        if not isinstance(batches, Sequence):
+            raise InputError(
+                f"{self.name} cannot be fitted on a {type(batches).__name__}, expected a sequence of (images, targets "
+                "by task); `evaluate` and `craft` fit it on any data by `fit_data=`"
+            )
         if not len(batches):
             raise InputError(f"{self.name} cannot be fitted on no images")
         delta: Tensor | None = None

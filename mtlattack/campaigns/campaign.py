@@ -14,6 +14,7 @@ from mtlattack.campaigns.folder import check_plan, is_done, keep_plan, make_plan
 from mtlattack.campaigns.queue import longest_first, work_off
 from mtlattack.campaigns.watching import watching
 from mtlattack.errors import InputError, UnknownNameError
+from mtlattack.files import set_aside
 from mtlattack.locking import held
 
 EngineName = Literal["here", "ray"]
@@ -42,13 +43,14 @@ def run_campaign(
     workers: int | None = None,
     address: str | None = None,
     gpus_per_cell: float | None = None,
+    fresh: bool = False,
 ) -> Ended:
     """Run all cells that are not done yet, each into a folder of `out`; go on with those that were begun.
 
-    `here` runs them in so many processes of this machine (by default as many as it has CPUs or GPUs for); `ray` on the
-    cluster at `address`, or on one that is started here. A cell that fails does not stop the others. InputError, before
-    anything is run, for what is not there or does not fit, listing all of it; for another campaign in `out`, and while
-    somebody else is at it.
+    `here` runs them in so many processes of this machine (by default as many as it has CPUs or GPUs for); `ray` on
+    the cluster at `address`, or on one that is started here. What is in `out` is set aside if it is to be `fresh`. A
+    cell that fails does not stop the others. InputError, before anything is run, for what is not there or does not
+    fit, listing all of it; for another campaign in `out`, and while somebody else is at it.
     """
     if on not in ENGINES:
         raise UnknownNameError("engine", on, ENGINES)
@@ -62,8 +64,9 @@ def run_campaign(
         raise InputError(f"{share:g} GPUs a cell, expected 0 to 1: a run is on one GPU")
     plan = make_plan(cells, campaign.threads)
     with held(out):
-        check_plan(out, plan)
-        left = [cell for cell in cells if not is_done(out / cell.name)]
+        if not fresh:
+            check_plan(out, plan)
+        left = [cell for cell in cells if fresh or not is_done(out / cell.name)]
         if not left:
             keep_plan(out, plan)
             return Ended(out, cells, [])
@@ -71,6 +74,8 @@ def run_campaign(
         circumstances = Circumstances(str(out.resolve()), os.getcwd(), campaign.threads, list(sys.argv))
         engine = _engine(on, workers, circumstances, share, address, len(left))
         try:
+            if fresh:
+                set_aside(out)
             keep_plan(out, plan)
             with watching(len(cells), work) as watcher:
                 results = work_off(engine, longest_first(left, work), campaign.retries, watcher)

@@ -15,6 +15,7 @@ from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.evaluation import Chosen, choose, load_suite
 from mtlattack.files import file_name
 from mtlattack.models import list_models
+from mtlattack.models.checkpoints import SUFFIX
 from mtlattack.registry import natural_key
 
 
@@ -69,7 +70,7 @@ def expand(campaign: Campaign) -> list[Cell]:
         name = file_name("-".join(names))
         taken[name] += 1
         changes = {"attacks": _listed(attacks), "eps": _listed(eps), "seed": seed} | {
-            key: getattr(campaign, key) for key in ("norm", "quantize", "every", "limit", "batch_size")
+            key: getattr(campaign, key) for key in ("norm", "quantize", "every", "limit", "batch_size", "target")
         }
         cells.append(
             Cell(
@@ -91,7 +92,8 @@ def _models(entries: Sequence[str | ModelEntry]) -> list[str | ModelEntry | None
     """Globs over the zoo replaced by what they match, each model once."""
     models: dict[str | ModelEntry | None, None] = {}
     for entry in entries:
-        is_glob = isinstance(entry, str) and any(sign in entry for sign in "*?[")
+        is_file = isinstance(entry, str) and ("/" in entry or entry.endswith(SUFFIX))
+        is_glob = isinstance(entry, str) and any(sign in entry for sign in "*?[") and not is_file
         found = list_models(entry) if is_glob and isinstance(entry, str) else [entry]
         if not found:
             raise UnknownNameError("model", str(entry), list_models())

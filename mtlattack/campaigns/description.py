@@ -43,6 +43,7 @@ class Campaign(BaseModel):
     every: int | None = None
     limit: int | None = None
     batch_size: int | None = None
+    target: dict[str, str] | None = Field(None, description="goals by task, as a suite's")
     precision: str = Field("float32", description="of the gradients: float32, bfloat16 or auto")
     cuda_graphs: bool = False
     device: str | None = None

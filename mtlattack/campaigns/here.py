@@ -13,6 +13,7 @@ from typing import Generic
 from mtlattack.campaigns.engine import Circumstances, J, Lost, Result, Runs
 from mtlattack.campaigns.worker import Worker
 from mtlattack.errors import InputError
+from mtlattack.interrupts import held_back, leave_to_parent
 
 _METHOD = "forkserver" if "forkserver" in get_all_start_methods() else "spawn"
 
@@ -81,7 +82,8 @@ class Here(Generic[J]):
         slot.pipe, theirs = self._context.Pipe()
         arguments = (theirs, self._kind, self._circumstances, slot.gpus)
         slot.process = self._context.Process(target=_serve, args=arguments, daemon=True)  # type: ignore[attr-defined]
-        slot.process.start()
+        with held_back():  # of a worker, and of the process that workers are forked from
+            slot.process.start()
         theirs.close()  # so that the pipe ends with the worker
 
     def _ended(self, slot: _Slot) -> Result | Lost:
@@ -130,7 +132,7 @@ def _serve(
     pipe: Connection, kind: Callable[[Circumstances], Runs[J]], circumstances: Circumstances, gpus: str | None
 ) -> None:
     """The life of a worker process: until the campaign closes the pipe, or dies."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt is for the campaign, which ends its workers
+    leave_to_parent()
     threading.Thread(target=_die_with_parent, daemon=True).start()
     if gpus is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpus

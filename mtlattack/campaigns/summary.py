@@ -2,15 +2,15 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from mtlattack.campaigns.campaign import Ended
 from mtlattack.campaigns.cells import by_name
 from mtlattack.epsilon import threat_text
+from mtlattack.printing import Grid
 
 # A table is for reading.
 _ROWS = 60
@@ -20,13 +20,12 @@ _COLUMNS = ("cell", "images", "clean skill", "robust skill", "threat", "attack",
 def render_summary(ended: Ended) -> RenderableType:
     """A row a cell: clean skill, and of each threat the skill that its strongest attack leaves. Failed ones say so."""
     failed = {result.name for result in ended.failed}
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = Grid()
     for column in _COLUMNS:
-        justify: Literal["left", "right"] = "left" if column in ("cell", "threat", "attack") else "right"
-        table.add_column(column, justify=justify, no_wrap=column != "cell", overflow="fold")
+        table.add_column(column, "left" if column in ("cell", "threat", "attack") else "right")
     for cell in by_name(ended.cells)[:_ROWS]:
         if cell.name in failed:
-            table.add_row(cell.name, *[""] * 3, "failed", style="red")
+            table.add_row(cell.name, *[""] * 3, "failed", "", "")
         else:
             for row in _rows(cell.name, json.loads((ended.out / cell.name / "record.json").read_text("utf-8"))):
                 table.add_row(*row)

@@ -1,13 +1,15 @@
 """`mtlattack campaign`: many runs with one queue, resumable, over many processes or machines."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
 from mtlattack.campaigns import load_campaign, render_summary, run_campaign
+from mtlattack.cli.choosing import Fresh, say_doubts
+from mtlattack.evaluation import load_suite
+from mtlattack.printing import complain, print_parts
 
 # Of failed cells, so many are listed.
 _LISTED = 20
@@ -22,21 +24,22 @@ def campaign(
     ] = None,
     gpus_per_cell: Annotated[float | None, typer.Option(help="Share of a GPU, 0 to 1; default: as the file.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the cells; default: campaigns/<file>.")] = None,
+    fresh: Fresh = False,
 ) -> None:
     """Run all cells of a campaign, each into the folder that `mtlattack run` would make. What was stopped goes on."""
+    described = load_campaign(file)
+    written = [value for entry in described.eps for value in (entry if isinstance(entry, list) else [entry])]
+    for norm in {described.norm} if described.norm else {load_suite(name).norm for name in described.suites}:
+        say_doubts(written, norm)
     ended = run_campaign(
-        load_campaign(file), out or Path("campaigns") / file.stem, on=on, workers=workers, address=address,
-        gpus_per_cell=gpus_per_cell,
+        described, out or Path("campaigns") / file.stem, on=on, workers=workers, address=address,
+        gpus_per_cell=gpus_per_cell, fresh=fresh,
     )  # fmt: skip
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 200
-    console.print(render_summary(ended))
+    print_parts(render_summary(ended))
     if ended.failed:
-        complain = Console(stderr=True, highlight=False)
         for result in ended.failed[:_LISTED]:
-            complain.print(Text.assemble(("failed:", "red"), f" {result.name}: {result.error}"), soft_wrap=True)
+            complain("failed:", f"{result.name}: {result.error}")
         if len(ended.failed) > _LISTED:
-            complain.print(f"… and {len(ended.failed) - _LISTED} more", soft_wrap=True)
-        complain.print("the same command tries them again", soft_wrap=True)
+            print(f"… and {len(ended.failed) - _LISTED} more", file=sys.stderr)
+        print("the same command tries them again", file=sys.stderr)
         raise typer.Exit(1)

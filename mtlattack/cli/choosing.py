@@ -1,21 +1,28 @@
 """What the commands that attack have in common: their options, and what these mean."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from mtlattack.epsilon import parse_epsilons
+from mtlattack.epsilon import doubt, parse_epsilons
 from mtlattack.errors import InputError
 from mtlattack.evaluation import Chosen
 from mtlattack.evaluation import choose as choose_by_name
+from mtlattack.printing import complain
 
 SuiteName = Annotated[str, typer.Argument(help="Suite by name, or a TOML file.")]
 ModelName = Annotated[str | None, typer.Option(help="Zoo name, .safetensors file, or module:factory.")]
 Checkpoint = Annotated[Path | None, typer.Option(help="Weights for module:factory.")]
 DataName = Annotated[str | None, typer.Option(help="Data set by name, or a prepared .h5 file.")]
 Attacks = Annotated[str | None, typer.Option(help="Names or globs, comma-separated; none: clean only.")]
-Eps = Annotated[str | None, typer.Option(help="Comma-separated; l_inf in levels of 255, others as they are.")]
+Eps = Annotated[
+    str | None,
+    typer.Option(
+        help="Comma-separated; l_inf in levels of 255, others as they are. Default: the suite's, or the norm's."
+    ),
+]
 Norm = Annotated[str | None, typer.Option(help="Of the threat: linf, l2, l1, l0 or patch.")]
 Quantize = Annotated[bool, typer.Option("--quantize", help="8-bit images stay 8-bit under attack.")]
 Targets = Annotated[
@@ -28,7 +35,12 @@ BatchSize = Annotated[int | None, typer.Option(help="Images at a time.")]
 SearchPrecision = Annotated[str, typer.Option(help="Of the gradients: float32, bfloat16 or auto.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps; default: the best there is.")]
 Seed = Annotated[int | None, typer.Option(help="Of the random starts.")]
-Fresh = Annotated[bool, typer.Option("--fresh", help="Drop what an earlier run left in the folder.")]
+Fresh = Annotated[
+    bool,
+    typer.Option(
+        "--fresh", help="Start anew; what an earlier run left in the folder is kept in its before-1, before-2 …"
+    ),
+]
 
 
 def choose(
@@ -57,8 +69,18 @@ def choose(
         "limit": limit,
         "batch_size": batch_size,
         "seed": seed,
+        "target": _target(target or []) or None,
     }
-    return choose_by_name(suite, model, checkpoint, data, changes, target=_target(target or []))
+    chosen = choose_by_name(suite, model, checkpoint, data, changes)
+    say_doubts(chosen.suite.eps, chosen.suite.norm)
+    return chosen
+
+
+def say_doubts(written: Iterable[float], norm: str) -> None:
+    """A line on standard error for each written ε that may be meant otherwise."""
+    for eps in written:
+        if said := doubt(eps, norm):
+            complain("note:", said, "yellow")
 
 
 def _target(texts: list[str]) -> dict[str, str]:

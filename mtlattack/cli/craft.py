@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from mtlattack.cli import choosing
 from mtlattack.cli.run import print_run
@@ -55,9 +54,7 @@ def craft(
         fresh=fresh,
     )
     size = path.stat().st_size / 1e6
-    Console(highlight=False).print(
-        f"{path}: {len(file.claims)} attacks on {len(file.ids)} images, {size:.1f} MB", soft_wrap=True
-    )
+    print(f"{path}: {len(file.claims)} attacks on {len(file.ids)} images, {size:.1f} MB")
 
 
 def judge(

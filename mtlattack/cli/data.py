@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from mtlattack.data import PreparedDataset, dataset_path, list_datasets, load_dataset, prepare, preview, verify
+from mtlattack.data.account import describe_accounts, read_accounts
 from mtlattack.data.verify import SplitReport
 from mtlattack.errors import InputError
 from mtlattack.evaluation import list_suites, load_suite
@@ -28,7 +29,9 @@ def prepare_data(
     if (height is None) != (width is None):
         raise InputError("--height and --width go together")
     size = None if height is None or width is None else (height, width)
-    print(prepare(name, source, out, size=size, **dict(_key_and_value(option) for option in options or ())))
+    path = prepare(name, source, out, size=size, **dict(_key_and_value(option) for option in options or ()))
+    print("\n".join(describe_accounts(read_accounts(path))))
+    print(path)
 
 
 @app.command("verify")

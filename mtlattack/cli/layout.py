@@ -5,8 +5,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from mtlattack.errors import InputError
 from mtlattack.models import (
@@ -19,6 +17,7 @@ from mtlattack.models import (
     parse_layout,
 )
 from mtlattack.models.drawing import layout_tree, plot_layout
+from mtlattack.printing import Grid, print_parts
 
 _ZOO_TASKS = "segmentation,depth,normals,edge_texture,keypoints2d"
 _STAGES = 5
@@ -52,17 +51,16 @@ def show_layout(
     if picture is not None:
         plot_layout(layout, names, picture)
     total = count_trees(len(names), layout.stages)
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(f"name            {layout_name(layout, names)}")
-    console.print(f"index           {layout_index(layout, names)} of {total}, from 0")
-    console.print(f"written         {layout}", markup=False)
-    console.print(f"sharing degree  {layout.sharing_degree:.4f}\n")
-    console.print(layout_tree(layout))
+    print(f"name            {layout_name(layout, names)}")
+    print(f"index           {layout_index(layout, names)} of {total}, from 0")
+    print(f"written         {layout}")
+    print(f"sharing degree  {layout.sharing_degree:.4f}\n")
+    print_parts(layout_tree(layout))
     if counts is not None:
-        console.print()
-        console.print(_table(counts, f"{backbone}, head {head}, one image of {size}"))
+        print()
+        print_parts(_table(counts, f"{backbone}, head {head}, one image of {size}"))
     if picture is not None:
-        console.print(str(picture), markup=False)
+        print(picture)
 
 
 def _stages(text: str, stages: int | None, backbone: str | None, output_stride: int) -> int:
@@ -83,11 +81,12 @@ def _parse_size(text: str) -> tuple[int, int]:
     return size
 
 
-def _table(counts: Counts, title: str) -> Table:
-    table = Table("part", title=title, title_justify="left", show_footer=True)
-    table.columns[0].footer = "all"
-    table.add_column("parameters", f"{counts.total_parameters:,}", justify="right")
-    table.add_column("GFLOPs", f"{counts.total_flops / 1e9:.3f}", justify="right")
+def _table(counts: Counts, title: str) -> Grid:
+    table = Grid(title=title)
+    table.add_column("part")
+    table.add_column("parameters", "right")
+    table.add_column("GFLOPs", "right")
     for name, parameters in counts.parameters.items():
         table.add_row(name, f"{parameters:,}", f"{counts.flops[name] / 1e9:.3f}")
+    table.add_row("all", f"{counts.total_parameters:,}", f"{counts.total_flops / 1e9:.3f}")
     return table

@@ -1,63 +1,52 @@
 """`mtlattack list`: what there is, by name."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import astuple
+import textwrap
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
-from mtlattack.analysis.tables import WIDTH
-from mtlattack.attacks import list_criteria
-from mtlattack.attacks.catalogue import Entry, describe_aggregators, describe_attacks, describe_steps
-from mtlattack.data import list_datasets
+from mtlattack.cli.index import KINDS, list_rows
 from mtlattack.errors import UnknownNameError
-from mtlattack.evaluation import list_suites
-from mtlattack.models import list_layouts, list_models
-from mtlattack.tasks import list_tasks
-from mtlattack.training import list_recipes
+from mtlattack.printing import output_width
 
-_LISTS: dict[str, Callable[[str], list[str]]] = {
-    "criteria": list_criteria,
-    "models": list_models,
-    "datasets": list_datasets,
-    "suites": list_suites,
-    "tasks": list_tasks,
-    "layouts": list_layouts,
-    "recipes": list_recipes,
-}
-_TABLES: dict[str, Callable[[str], list[Entry]]] = {
-    "attacks": describe_attacks,
-    "aggregators": describe_aggregators,
-    "steps": describe_steps,
-}
-_KINDS = ("models", *_TABLES, "criteria", "datasets", "suites", "tasks", "layouts", "recipes")
-# The attacks are hundreds: their lines end here.
-_CUT = {"attacks": WIDTH}
 _TITLES = ("name", "norms", "grad.", "targ.", "passes", "what it does")
+# What it does stands on a line of its own where this much is not left beside the rest.
+_LEAST_PROSE = 40
+_INDENT = " " * 4
 
 
 def list_names(
-    kind: Annotated[str, typer.Argument(help=", ".join(_KINDS))],
+    kind: Annotated[str, typer.Argument(help=", ".join(KINDS))],
     pattern: Annotated[str, typer.Argument(help="Only names that match this glob.")] = "*",
 ) -> None:
     """List what there is, one name a line.
 
-    For attacks, aggregators and steps the name is followed by norms, whether gradients are needed and a goal can be
-    set, forward and backward passes for K steps and T tasks, and what it does; titles stand above on a terminal alone.
+    For attacks, aggregators and steps titles stand above, and the name is followed by norms, whether gradients are
+    needed and a goal can be set, forward and backward passes for K steps and T tasks, and what it does.
     """
-    if kind not in _KINDS:
-        raise UnknownNameError("kind of thing to list", kind, _KINDS)
-    if kind in _TABLES:
-        _print([astuple(entry) for entry in _TABLES[kind](pattern)], cut=_CUT.get(kind))
+    if kind not in KINDS:
+        raise UnknownNameError("kind of thing to list", kind, KINDS)
+    rows = list_rows(kind, pattern)
+    if not rows:
+        return
+    if len(rows[0]) == 1:
+        print("\n".join(name for (name,) in rows))
     else:
-        for name in _LISTS[kind](pattern):
-            print(name)
+        print("\n".join(_lines([_TITLES, *rows], output_width())))
 
 
-def _print(rows: Sequence[tuple[str, ...]], cut: int | None) -> None:
-    """Aligned columns; what is longer than `cut` characters ends in an ellipsis."""
-    widths = [max(len(row[column]) for row in [_TITLES, *rows]) for column in range(len(_TITLES) - 1)] + [0]
-    for row in [_TITLES, *rows] if Console().is_terminal and rows else rows:
-        line = " ".join(cell.ljust(size) for cell, size in zip(row, widths, strict=True))
-        print(line if cut is None or len(line) <= cut else f"{line[: cut - 1]}…")
+def _lines(rows: Sequence[tuple[str, ...]], width: int | None) -> Iterator[str]:
+    """Aligned columns, `width` wide; without one a line a row. What it does, the last column, takes several lines."""
+    sizes = [max(map(len, column)) for column in list(zip(*rows, strict=True))[:-1]]
+    beside = sum(sizes) + len(sizes)
+    narrow = width is not None and width - beside < _LEAST_PROSE
+    for *cells, what in rows:
+        line = "".join(cell.ljust(size + 1) for cell, size in zip(cells, sizes, strict=True))
+        if width is None:
+            yield line + what
+        elif narrow:
+            yield line.rstrip()
+            yield from textwrap.wrap(what, width, initial_indent=_INDENT, subsequent_indent=_INDENT)
+        else:
+            yield from textwrap.wrap(what, width, initial_indent=line, subsequent_indent=" " * beside)

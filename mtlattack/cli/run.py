@@ -4,10 +4,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from mtlattack.analysis import Run
-from mtlattack.analysis.tables import render, width_for
+from mtlattack.analysis.tables import render
 from mtlattack.campaigns import evaluate_together, launched
 from mtlattack.cli import choosing
 from mtlattack.errors import InputError
@@ -15,6 +14,7 @@ from mtlattack.evaluation import evaluate
 from mtlattack.evidence import Shard
 from mtlattack.files import write_whole
 from mtlattack.locking import held
+from mtlattack.printing import print_parts
 
 
 def run(
@@ -80,7 +80,5 @@ def print_run(finished: Run, folder: Path) -> None:
     """Keep the record beside the evidence, and print it."""
     report = finished.report()
     write_whole(folder / "record.json", report.record.model_dump_json(indent=1) + "\n")
-    width = None if Console().is_terminal else max(width_for(report.record), Console().width)
-    console = Console(width=width, highlight=False)
-    console.print(render(report.record))
-    console.print(f"{folder}/record.json, {folder}/evidence.h5", soft_wrap=True)
+    print_parts(render(report.record))
+    print(f"{folder}/record.json, {folder}/evidence.h5")

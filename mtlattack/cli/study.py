@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from mtlattack.errors import InputError
+from mtlattack.printing import print_parts
 from mtlattack.studies import find_study, list_studies, render, run_study
 
 
@@ -20,11 +20,8 @@ def study(
 
     A study that was stopped goes on where it was, cell by cell.
     """
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 200
     if not names:
-        _list(console)
+        _list()
         return
     if out is not None and len(names) > 1:
         raise InputError(f"--out {out} is one folder for {len(names)} studies; give one study")
@@ -32,14 +29,14 @@ def study(
     for each in chosen:
         folder = out or Path("studies") / (f"{each.name}-quick" if quick else each.name)
         finished = run_study(each, folder, quick=quick, workers=workers)
-        console.print(render(each, finished.verdicts, finished.tables))
-        console.print(f"{finished.out}/", markup=False, soft_wrap=True)
+        print_parts(render(each, finished.verdicts, finished.tables))
+        print(f"{finished.out}/")
 
 
-def _list(console: Console) -> None:
+def _list() -> None:
     for name in list_studies():
         found = find_study(name)
-        console.print(f"{name}: {found.summary}", soft_wrap=True, markup=False)
-        console.print(f"  {found.paper}; {found.cost}", soft_wrap=True, markup=False)
+        print(f"{name}: {found.summary}")
+        print(f"  {found.paper}; {found.cost}")
         for claim in found.claims:
-            console.print(f"  {claim.name}: {claim.sentence}", soft_wrap=True, markup=False)
+            print(f"  {claim.name}: {claim.sentence}")

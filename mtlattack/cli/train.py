@@ -5,15 +5,15 @@ from typing import Annotated, Any
 
 import torch
 import typer
-from rich.console import Console
 
 from mtlattack.attacks import create_attack
+from mtlattack.cli.choosing import Fresh, say_doubts
 from mtlattack.commit import describe_commit
 from mtlattack.data import load_dataset
 from mtlattack.epsilon import epsilon_text, in_image_units
 from mtlattack.errors import InputError
 from mtlattack.evaluation import evaluate
-from mtlattack.files import write_whole
+from mtlattack.files import set_aside, write_whole
 from mtlattack.models import MultiTaskNetwork, layout_name, load_checkpoint, save_checkpoint
 from mtlattack.models.tree import TreeNetwork
 from mtlattack.schemas import validate
@@ -35,6 +35,7 @@ def train_recipe(
     limit: Annotated[int | None, typer.Option(help="Only the first so many training and test images.")] = None,
     workers: Annotated[int, typer.Option(help="Processes that read and augment.", min=0)] = 1,
     out: Annotated[Path, typer.Option(help="Folder for all that it makes.")] = Path("models"),
+    fresh: Fresh = False,
 ) -> None:
     """Train a recipe's network and write a checkpoint with its card.
 
@@ -42,7 +43,8 @@ def train_recipe(
     the training, lie beside it. A run that was stopped goes on after the last finished epoch.
     """
     chosen = change(load_recipe(recipe), adversarial=adversarial, eps=eps, start=start, seed=seed)
-    console = Console(highlight=False, soft_wrap=True, markup=False)
+    if chosen.adversarial is not None:
+        say_doubts([chosen.adversarial.eps], chosen.adversarial.norm)
     dataset = training_data(chosen, data, limit)
     # Opened before anything is spent: a data set without a test split gives no card.
     test = load_dataset(data or chosen.data, "test", tasks=dataset.tasks, limit=limit)
@@ -51,7 +53,9 @@ def train_recipe(
     except OSError as error:
         raise InputError(f"cannot write to {out} ({error})") from None
     place = out / f"{chosen.name}.state.pt"
-    state = train(chosen, place, data=data, limit=limit, device=device, workers=workers, report=console.print)
+    if fresh:
+        set_aside(out, [f"{chosen.name}.{end}" for end in ("state.pt", "curves.csv", "curves.png", "md")])
+    state = train(chosen, place, data=data, limit=limit, device=device, workers=workers)
     write_curves(state.curves, out / f"{chosen.name}.curves.csv")
     plot_curves(state.curves, dataset.tasks, out / f"{chosen.name}.curves.png", chosen.name)
     fingerprint = state.identity["fingerprint"]
@@ -88,7 +92,7 @@ def train_recipe(
     }
     card_path = out / f"{chosen.name}.md"
     write_whole(card_path, card(chosen, network, path, record.clean, record.attacks[0].metrics, facts))
-    console.print(f"{path}\n{card_path}")
+    print(f"{path}\n{card_path}")
 
 
 def change(

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from torch import nn
 
 from mtlattack.analysis.transfer import Transfer
@@ -15,17 +14,21 @@ from mtlattack.analysis.transfer.writing import write_results
 from mtlattack.attacks import Attack, create_attack, takes_steps
 from mtlattack.cli import choosing
 from mtlattack.data import PreparedDataset, load_dataset
-from mtlattack.epsilon import in_image_units, parse_epsilons
+from mtlattack.epsilon import default_written, in_image_units, parse_epsilons
 from mtlattack.errors import InputError
 from mtlattack.evaluation import transfer as between_models
 from mtlattack.evaluation import transfer_between_tasks
 from mtlattack.files import file_name
 from mtlattack.locking import held
 from mtlattack.models import list_models, resolve_model, resolve_source
+from mtlattack.models.checkpoints import SUFFIX
+from mtlattack.printing import print_parts
 from mtlattack.tasks import Model, Task, alone
 
 # What a step rule is followed by where nobody says on which tasks: all of them, in proportion to their clean losses.
 _ALL_TASKS = "relative"
+# What carries over is little, and is not told from noise at 4.
+_LINF_EPS = 8.0
 Known = dict[str, tuple[str, Model]]
 Load = Callable[[str], tuple[nn.Module, str]]
 
@@ -52,7 +55,9 @@ def transfer(
         str, typer.Option(help="Step rule, as apgd; between models also a whole name, as pgd-dgba.")
     ] = "apgd",
     steps: Annotated[int, typer.Option(help="Of the attack, if it takes any.")] = 20,
-    eps: Annotated[str, typer.Option(help="One number; l_inf in levels of 255, others as they are.")] = "8",
+    eps: Annotated[
+        str | None, typer.Option(help="One number; l_inf in levels of 255, default 8; others as they are.")
+    ] = None,
     norm: Annotated[str, typer.Option(help="Of the threat: linf, l2, l1, l0 or patch.")] = "linf",
     every: choosing.Every = None,
     limit: choosing.Limit = None,
@@ -107,7 +112,8 @@ def resolve(references: Iterable[str], option: str, known: Known, load: Load) ->
     """
     chosen: dict[str, Model] = {}
     for reference in references:
-        is_glob = any(sign in reference for sign in "*?[") and not set("/:") & set(reference)
+        is_file = reference.endswith(SUFFIX)
+        is_glob = any(sign in reference for sign in "*?[") and not is_file and not set("/:") & set(reference)
         matches = list_models(reference) if is_glob else [reference]
         if not matches:
             raise InputError(f"{option} {reference!r} matches none of the models: {', '.join(list_models())}")
@@ -143,10 +149,12 @@ def load_images(
     return load_dataset(data, split, tasks=labelled, limit=limit, every=1 if every is None else every)
 
 
-def _epsilon(text: str, norm: str) -> float:
-    values = parse_epsilons(text)
+def _epsilon(text: str | None, norm: str) -> float:
+    values = [_LINF_EPS if norm == "linf" else default_written(norm)] if text is None else parse_epsilons(text)
     if len(values) != 1:
         raise InputError(f"--eps {text!r}, expected one number: a matrix is of one threat")
+    default_written(norm)  # UnknownNameError for a norm that there is not
+    choosing.say_doubts(values, norm)
     return in_image_units(values[0], norm)
 
 
@@ -159,7 +167,5 @@ def _print(finished: Transfer, folder: Path) -> None:
     """Keep record, table, pictures and page beside the evidence, and print the tables."""
     record = finished.record()
     written = write_results(record, folder)
-    width = None if Console().is_terminal else max(120, Console().width)
-    console = Console(width=width, highlight=False)
-    console.print(render(record))
-    console.print(", ".join(map(str, written[:3])), markup=False, soft_wrap=True)
+    print_parts(render(record))
+    print(", ".join(map(str, written[:3])))

@@ -5,10 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
-from mtlattack.data.prepared import Batch, PreparedDataset, join_batches
+from mtlattack.data.labelled import LabelledImages
+from mtlattack.data.prepared import Batch, join_batches
 
 
-def read_ahead(dataset: PreparedDataset, batches: Sequence[Sequence[int]], device: torch.device) -> Iterator[Batch]:
+def read_ahead(dataset: LabelledImages, batches: Sequence[Sequence[int]], device: torch.device) -> Iterator[Batch]:
     """Batches of images, given by their positions, on `device`; a thread of its own reads one batch ahead.
 
     On the way to CUDA they pass through pinned memory, so that the copy need not wait either. An image that cannot be

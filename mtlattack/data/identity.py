@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -36,12 +35,15 @@ class Identifier:
         self._ids.append(identity)
         self._together.update(identity.encode() + b"\0")
 
-    def add(self, stored: h5py.Dataset, values: NDArray[Any]) -> None:
-        """An array of this image: what was read from the data set `stored`."""
-        name = stored.name.rpartition("/")[2]
+    def add(self, name: str, values: NDArray[Any], scale: float = 1, apart: str | None = None) -> None:
+        """An array of this image by the name that a prepared file has it under: what is stored there, and its scale.
+
+        Its hash of its own, if it is to have one, is under the same name unless `apart` is another.
+        """
         little_endian = np.ascontiguousarray(values.astype(values.dtype.newbyteorder("<"), copy=False))
-        header = f"{name}:{little_endian.dtype.str}:{values.shape}:{stored.attrs.get('scale', 1)}\0".encode()
-        for digest in (self._together, *([self._apart[name]] if name in self._apart else [])):
+        header = f"{name}:{little_endian.dtype.str}:{values.shape}:{scale}\0".encode()
+        own = self._apart.get(name if apart is None else apart)
+        for digest in (self._together, *([] if own is None else [own])):
             digest.update(header)
             digest.update(little_endian.data)
 

@@ -1,5 +1,8 @@
 """Which task a stored label serves."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import h5py
 import torch
 from torch import Tensor
@@ -15,15 +18,20 @@ def stored_task(name: str, label: h5py.Dataset) -> Task | None:
 
     A second segmentation of the same images carries its class count in its name (`segmentation40`).
     """
-    kind = next((kind for kind in task_types().values() if kind.serves(name)), None)
     try:
-        return None if kind is None else kind.from_stored(label.attrs)
+        return task_of(name, label.attrs)
     except InputError as error:
         raise InputError(f"{label.file.filename}: {label.name} has {error}") from None
 
 
-def has_valid_pixel(task: Task, target: Tensor) -> bool:
-    """Whether any pixel of one image's target, `[…, H, W]`, counts."""
-    # Column 0 of every task's statistics is their number, whatever is predicted.
-    anything = torch.zeros(1, task.channels, *target.shape[-2:])
-    return bool(task.statistics(anything, target[None])[0, 0] > 0)
+def task_of(name: str, attributes: Mapping[str, Any]) -> Task | None:
+    """The task of a label of this name with these attributes; None for a name that is no task's, InputError if they
+    lack what it needs."""
+    kind = next((kind for kind in task_types().values() if kind.serves(name)), None)
+    return None if kind is None else kind.from_stored(attributes)
+
+
+def valid_places(task: Task, target: Tensor) -> Tensor:
+    """Which pixels of one image's target, `[…, H, W]`, count, `[H, W]`; of whole images one place, or one a label."""
+    anything = task.spread(torch.zeros(task.channels), target[None])
+    return task.pixel_losses(anything, target[None])[1][0]

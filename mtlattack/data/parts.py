@@ -63,10 +63,16 @@ class Parts:
         with h5py.File(self._part(split, row)) as part:
             return [SourceFile(*record) for record in json.loads(part.attrs["files"])]
 
+    def account_of(self, split: str, row: int) -> str:
+        """The account of a part's labels, as it was given."""
+        with h5py.File(self._part(split, row)) as part:
+            return str(part.attrs.get("account", "{}"))
+
     def write(
-        self, split: str, row: int, arrays: Mapping[str, NDArray[Any]], files: Sequence[SourceFile], compression: int
-    ) -> None:
-        """Store image number `row` of a split, compressed as it will be in the end."""
+        self, split: str, row: int, arrays: Mapping[str, NDArray[Any]], files: Sequence[SourceFile], compression: int,
+        account: str = "{}",
+    ) -> None:  # fmt: skip
+        """Store image number `row` of a split, compressed as it will be in the end, and the `account` of its labels."""
         with whole_file(self._part(split, row)) as place, h5py.File(place, "w") as part:
             for name, array in arrays.items():
                 part.create_dataset(
@@ -74,6 +80,7 @@ class Parts:
                     compression_opts=compression,
                 )  # fmt: skip
             part.attrs["files"] = json.dumps([(x.file, x.bytes, x.sha256) for x in files])
+            part.attrs["account"] = account
 
     def join(self, split: str, row: int, group: h5py.Group) -> None:
         """Copy a part to its place in the prepared file."""

@@ -9,10 +9,12 @@ from typing import Any
 import h5py
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
+from mtlattack.data.faults import Faults
 from mtlattack.data.identity import Identifier, Identity
 from mtlattack.data.labels import stored_task
 from mtlattack.errors import InputError, UnknownNameError
@@ -85,9 +87,11 @@ class PreparedDataset(TorchDataset[Batch]):
             group = file[split]
             self.name = str(file.attrs["name"])
             self.size = (int(file.attrs["height"]), int(file.attrs["width"]))
-            _check_shapes(self.path, group, self.size)
+            _check_counts(self.path, group)
             all_ids = [x.decode() if isinstance(x, bytes) else str(x) for x in group["id"][:]]
             self._labels = _choose_labels(self.path, group, tasks)
+            _check_shapes(self.path, group, self.size, dict(self._labels.values()))
+            self.labels = [name for name in group if name not in ("image", "id")]
             self._attributes = {name: dict(group[name].attrs) for name, _ in self._labels.values()}
         self._index = _select(all_ids, limit, every, ids, self.path)
         self.ids = [all_ids[i] for i in self._index]
@@ -136,25 +140,33 @@ class PreparedDataset(TorchDataset[Batch]):
     def identify(self) -> Identity:
         """What these images are, in order, from reading each image and all its stored labels once.
 
-        Read at the first call alone. Raises InputError for an image that cannot be read.
+        Read at the first call alone. Raises InputError for an image that cannot be read, and for labels of `tasks` that
+        are none (`Task.stored_fault`), of which it names the images.
         """
         if self._identity is None:
             group = self._group()
             stored = {"image": "image", **{task: label for task, (label, _) in self._labels.items()}}
             identifier, names = Identifier(apart=stored.values()), sorted(name for name in group if name != "id")
+            scales = {name: group[name].attrs.get("scale", 1) for name in names}
+            faults = Faults()
             for identity, row in zip(self.ids, self._index, strict=True):
                 identifier.begin(identity)
-                for name in names:
-                    try:
-                        identifier.add(group[name], group[name][row])
-                    except OSError as error:
-                        raise InputError(
-                            f"{self.path}: {name} of image {identity!r} of {self.split}: {error}"
-                        ) from None
+                arrays = {name: self._array(group, name, row, identity) for name in names}
+                for name, values in arrays.items():
+                    identifier.add(name, values, scales[name])
+                for task, (label, kind) in self._labels.items():
+                    faults.add(task, identity, kind.stored_fault(arrays[label], self._attributes[label]))
+            faults.check(f"{self.path}: {self.split}")
             apart = identifier.apart()
             digests = {"id": apart["id"], **{name: apart[label] for name, label in stored.items()}}
             self._identity = Identity(identifier.fingerprint(), digests)
         return self._identity
+
+    def _array(self, group: h5py.Group, name: str, row: int, identity: str) -> NDArray[Any]:
+        try:
+            return group[name][row]  # type: ignore[no-any-return]
+        except OSError as error:
+            raise InputError(f"{self.path}: {name} of image {identity!r} of {self.split}: {error}") from None
 
     def fingerprint(self) -> str:
         """SHA-256 over ids, images and all stored labels of these images, in order; see `identify`."""
@@ -212,15 +224,22 @@ def join_batches(batches: Sequence[Batch]) -> Batch:
     return Batch(ids, images, {name: torch.cat([b.targets[name] for b in batches]) for name in batches[0].targets})
 
 
-def _check_shapes(path: Path, group: h5py.Group, size: tuple[int, int]) -> None:
+def _check_counts(path: Path, group: h5py.Group) -> None:
     for required in ("image", "id"):
         if required not in group:
             raise InputError(f"{path}: split {group.name} has no data set {required!r}")
     count = len(group["id"])
-    for name, label in group.items():
-        expected = (count,) if name == "id" else (count, *size)
-        if label.shape[: len(expected)] != expected:
-            raise InputError(f"{path}: {label.name} has shape {label.shape}, expected {expected} as the images have")
+    for label in group.values():
+        if label.shape[:1] != (count,):
+            raise InputError(f"{path}: {label.name} has shape {label.shape}, expected {count} rows as there are images")
+
+
+def _check_shapes(path: Path, group: h5py.Group, size: tuple[int, int], labels: dict[str, Task]) -> None:
+    shapes = {"image": (*size, 3), **{name: task.stored_shape(size) for name, task in labels.items()}}
+    for name, shape in shapes.items():
+        if group[name].shape[1:] != shape:
+            expected = (len(group["id"]), *shape)
+            raise InputError(f"{path}: {group[name].name} has shape {group[name].shape}, expected {expected}")
 
 
 def _choose_labels(path: Path, group: h5py.Group, tasks: TaskMap | None) -> dict[str, tuple[str, Task]]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtlattack.data.identity import Identifier
-from mtlattack.data.labels import has_valid_pixel, stored_task
+from mtlattack.data.labels import task_of, valid_places
 from mtlattack.data.prepared import open_prepared
 from mtlattack.data.provenance import SOURCES, compare_sources, read_sources
 from mtlattack.errors import InputError, UnknownNameError
@@ -19,8 +19,6 @@ from mtlattack.progress import progress_bar
 from mtlattack.tasks import Task, list_tasks
 
 _ATTRIBUTES = ("name", "height", "width", "license", "citation")
-_IMAGE = ("uint8", (3,))
-"""dtype and trailing dimensions, behind `[N, H, W]`, of images."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +145,7 @@ def _check_split(split: str, group: h5py.Group, size: tuple[int, int] | None) ->
         problems.append(Problem(split, "", "", "no label"))
     checked: dict[str, Task | None] = {}
     for name in names:
-        task, faults = _check_layout(name, group[name], (len(ids), *size) if size else None)
+        task, faults = _check_layout(name, group[name], len(ids), size)
         problems += [Problem(split, name, "", fault) for fault in faults]
         if not faults:
             checked[name] = task
@@ -173,11 +171,11 @@ def _check_arrays(
                 except OSError as error:
                     faults[name].append(Problem(split, name, identity, f"cannot be read ({error})"))
                     continue
-                identifier.add(group[name], raw)
+                identifier.add(name, raw, group[name].attrs.get("scale", 1))
                 fault = _check_array(task, raw, group[name].attrs)
                 if fault:
                     faults[name].append(Problem(split, name, identity, fault))
-                elif name in unseen and has_valid_pixel(unseen[name], unseen[name].decode(raw, group[name].attrs)):
+                elif name in unseen and valid_places(unseen[name], unseen[name].decode(raw, group[name].attrs)).any():
                     del unseen[name]
     for name in unseen:
         if ids and not faults[name]:
@@ -186,7 +184,7 @@ def _check_arrays(
 
 
 def _check_layout(
-    name: str, item: h5py.Dataset | h5py.Group, expected: tuple[int, ...] | None
+    name: str, item: h5py.Dataset | h5py.Group, count: int, size: tuple[int, int] | None
 ) -> tuple[Task | None, list[str]]:
     """The task that a data set serves (None for images) and what is wrong with its name, dtype, shape, attributes."""
     if not isinstance(item, h5py.Dataset):
@@ -194,19 +192,21 @@ def _check_layout(
     task = None
     if name != "image":
         try:
-            task = stored_task(name, item)
-        except InputError:
-            return None, ["no attribute 'classes'"]
+            task = task_of(name, item.attrs)
+        except InputError as error:
+            return None, [str(error)]
         except (TypeError, ValueError):
             return None, [f"attribute 'classes' is {item.attrs['classes']!r}, expected names or their number"]
         if task is None:
             return None, [str(UnknownNameError("task", name, list_tasks()))]
-    dtype, channels = (task.stored_dtype, task.target_channels) if task else _IMAGE
+    dtype = task.stored_dtype if task else "uint8"
     faults = []
     if item.dtype != dtype:
         faults.append(f"holds {item.dtype}, expected {dtype}")
-    if expected and item.shape != (*expected, *channels):
-        faults.append(f"has shape {item.shape}, expected {(*expected, *channels)}")
+    if size:
+        expected = (count, *(task.stored_shape(size) if task else (*size, 3)))
+        if item.shape != expected:
+            faults.append(f"has shape {item.shape}, expected {expected}")
     if task and task.scaled:
         scale = item.attrs.get("scale")
         if scale is None:

@@ -1,5 +1,6 @@
 """Writing prepared files: whole or not at all, and killed at any moment the same run goes on where it was."""
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,12 +13,13 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from mtlattack.data.account import ATTRIBUTE, Account, from_json, to_json
 from mtlattack.data.parts import LOCK, Parts
 from mtlattack.data.prepared import FORMAT, FORMAT_VERSION
 from mtlattack.data.provenance import SOURCES, SourceFile, describe_file, write_sources
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.files import whole_file
-from mtlattack.tasks import Depth, InverseDepth, Normals, Regression, Segmentation
+from mtlattack.tasks import Classes, Depth, InverseDepth, MultiLabel, Normals, Regression, Segmentation
 from mtlattack.version import __version__
 
 _SPLIT_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
@@ -26,17 +28,33 @@ _RESERVED = (SOURCES, LOCK)
 
 @dataclass(frozen=True)
 class Label:
-    """How one label is stored: its dtype, trailing dimensions behind `[N, H, W]`, and attributes."""
+    """How one label is stored: its dtype, trailing dimensions behind `[N, H, W]`, and attributes.
+
+    That of the whole image, which is not `dense`, has them behind `[N]`.
+    """
 
     dtype: str
     channels: tuple[int, ...] = ()
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    dense: bool = True
+
+
+def classes_label(kind: type[Classes], classes: Iterable[str] | int) -> Label:
+    """Class numbers of a kind of task; `classes` are the names, or their number where no names are published."""
+    attributes = {"classes": classes if isinstance(classes, int) else list(classes), "ignore": kind.stored_ignore}
+    return Label(kind.stored_dtype, kind.target_channels, attributes, kind.dense)
 
 
 def segmentation_label(classes: Iterable[str] | int) -> Label:
-    """Class numbers, 255 = ignore; `classes` are the names, or their number where no names are published."""
-    attributes = {"classes": classes if isinstance(classes, int) else list(classes), "ignore": Segmentation.ignore}
-    return Label(Segmentation.stored_dtype, Segmentation.target_channels, attributes)
+    """Class numbers, 255 = ignore; `classes` as in `classes_label`."""
+    return classes_label(Segmentation, classes)
+
+
+def answers_label(names: Iterable[str] | int) -> Label:
+    """Whether each label of a multi-label classification is present: 1, 0, or −1 where that is not known."""
+    names = names if isinstance(names, int) else list(names)
+    task = MultiLabel(names if isinstance(names, int) else len(names))
+    return Label(task.stored_dtype, task.target_channels, {"classes": names}, task.dense)
 
 
 def normals_label(**attributes: Any) -> Label:
@@ -47,10 +65,12 @@ def normals_label(**attributes: Any) -> Label:
 
 
 def number_label(task: Regression, step: float | None = None) -> Label:
-    """Numbers in multiples of `step`, by default the task's own."""
+    """Numbers in multiples of `step`, by default the task's own; of a kind that is not scaled as they are."""
     unit = {"unit": task.stored_unit} if task.stored_unit else {}
-    attributes = {"scale": task.stored_step if step is None else step, **unit, "invalid": task.stored_invalid}
-    return Label(task.stored_dtype, task.target_channels, attributes)
+    scale = {"scale": task.stored_step if step is None else step} if task.scaled else {}
+    invalid = {"invalid": task.stored_invalid} if task.scaled else {}
+    attributes = {**scale, **unit, **invalid, **task.stored_options()}
+    return Label(task.stored_dtype, task.target_channels, attributes, task.dense)
 
 
 IMAGE_LABEL = Label("uint8", (3,))
@@ -130,16 +150,17 @@ class PreparedWriter:
         return found
 
     def write(
-        self, split: str, row: int, arrays: Mapping[str, NDArray[np.generic]], files: Sequence[Path] = ()
-    ) -> None:
-        """Store image number `row` of a split with its labels, made from `files`.
+        self, split: str, row: int, arrays: Mapping[str, NDArray[np.generic]], files: Sequence[Path] = (),
+        accounts: Mapping[str, Account] | None = None,
+    ) -> None:  # fmt: skip
+        """Store image number `row` of a split with its labels, made from `files`, and what became of these by name.
 
         InputError names an array that is missing, too many, or of another shape or dtype than the split was given.
         """
         self._check(split, row, arrays)
         described = [describe_file(path, self._base) for path in files]
         try:
-            self._parts.write(split, row, arrays, described, self._compression)
+            self._parts.write(split, row, arrays, described, self._compression, to_json(accounts or {}))
         except OSError as error:
             raise InputError(f"cannot write {self.path} ({error})") from None
         self._splits[split].done.add(row)
@@ -176,7 +197,7 @@ class PreparedWriter:
                 raise InputError(f"{name} of {where} is {found[0]} {found[1]}, expected {wanted[0]} {wanted[1]}")
 
     def _shape(self, label: Label) -> tuple[int, ...]:
-        return (*self._size, *label.channels)
+        return (*self._size, *label.channels) if label.dense else label.channels
 
     def _finish(self) -> None:
         for split, plan in self._splits.items():
@@ -203,8 +224,13 @@ class PreparedWriter:
                 compression_opts=self._compression,
             )  # fmt: skip
             dataset.attrs.update(label.attributes)
+        accounts: dict[str, Account] = {}
         for row in range(len(plan.ids)):
             self._parts.join(split, row, group)
+            for name, account in from_json(self._parts.account_of(split, row)).items():
+                accounts[name] = accounts.get(name, Account(0, 0)).plus(account)
+        for name, account in accounts.items():
+            group[name].attrs[ATTRIBUTE] = json.dumps(vars(account))
 
     def _sources(self) -> Iterable[tuple[str, SourceFile]]:
         for split, plan in self._splits.items():

@@ -9,7 +9,7 @@ import torch
 
 from mtlattack.analysis import Run
 from mtlattack.attacks import Attack, Result, goals_of
-from mtlattack.data import Batch, PreparedDataset, repeated
+from mtlattack.data import AnyData, Batch, LabelledImages, labelled_images, repeated
 from mtlattack.devices import choose_device
 from mtlattack.errors import InputError
 from mtlattack.evaluation.arriving import measure_arrival
@@ -25,6 +25,7 @@ from mtlattack.evaluation.plan import make_plan
 from mtlattack.evaluation.preparation import Precision, prepare
 from mtlattack.evaluation.setup import first_batch, set_up
 from mtlattack.evidence import CLEAN, job_names, targets_of
+from mtlattack.files import set_aside
 from mtlattack.locking import held
 from mtlattack.tasks import Model
 
@@ -33,10 +34,10 @@ from mtlattack.tasks import Model
 def craft_to(
     path: str | Path,
     source: Model,
-    data: PreparedDataset,
+    data: AnyData,
     attacks: Iterable[Attack],
     *,
-    fit_data: PreparedDataset | None = None,
+    fit_data: AnyData | None = None,
     name: str | None = None,
     suite: Mapping[str, Any] | None = None,
     precision: Precision = "float32",
@@ -49,16 +50,19 @@ def craft_to(
 
     Of an ensemble the members' images are kept. What was killed goes on where it stopped.
     """
+    images = labelled_images(data, source.tasks)
     setup = set_up(
-        source, data, attacks, fit_data=fit_data, name=name, suite=suite, precision=precision, cuda_graphs=False,
+        source, images, attacks, fit_data=fit_data, name=name, suite=suite, precision=precision, cuda_graphs=False,
         batch_size=batch_size, device=device, seed=seed,
     )  # fmt: skip
     if not setup.jobs:
         raise InputError("there is no attack to craft images with")
     path = Path(path)
     with held(path.parent):
-        if fresh or not path.exists():
-            file = ImageFile.create(path, setup.plan, data.ids, setup.jobs, data.size)
+        if fresh:
+            set_aside(path.parent, [path.name])
+        if not path.exists():
+            file = ImageFile.create(path, setup.plan, images.ids, setup.jobs, images.size)
         else:
             file = ImageFile(path)
             if any((file.plan or {}).get(key) != value for key, value in setup.plan.items()):
@@ -72,7 +76,7 @@ def craft_to(
             file.write(job, rows, craft_batch(setup.prepared, named[job], batch))
 
         titles = {job: str(attack) for job, attack in named.items()}
-        Loop(setup.prepared, titles, batch_size, do).finish(data, done, setup.device, "crafting")
+        Loop(setup.prepared, titles, batch_size, do).finish(images, done, setup.device, "crafting")
     return file
 
 
@@ -80,7 +84,7 @@ def craft_to(
 def judge_from(
     file: ImageFile,
     victim: Model,
-    data: PreparedDataset,
+    data: AnyData,
     *,
     path: str | Path | None = None,
     name: str | None = None,
@@ -95,16 +99,16 @@ def judge_from(
     (steps, passes, which model) is its word: the plan has a part `judged`. InputError as for `evaluate`, for images
     that are not finished or of other data, and for one that is outside.
     """
-    chosen = choose_device(device)
-    first = first_batch(victim, data, batch_size).to(chosen)
-    _check_belongs(file, data)
+    chosen, images = choose_device(device), labelled_images(data, victim.tasks)
+    first = first_batch(victim, images, batch_size).to(chosen)
+    _check_belongs(file, images)
     with no_autocast(chosen):
         prepared = prepare(victim, first, "float32")
         calls = compare_calls(prepared.judge, first.images[:batch_size], first.targets)
         environment = describe_environment(chosen, "float32", None, calls)
     said = file.plan or {}
     plan = make_plan(
-        victim, data, _claimed(file), name=name, suite=said.get("suite"), ensembles=said.get("ensembles", []),
+        victim, images, _claimed(file), name=name, suite=said.get("suite"), ensembles=said.get("ensembles", []),
         preparation=prepared, batch_size=batch_size, seed=said.get("seed", 0),
     )  # fmt: skip
     plan["judged"] = {"source": said.get("model"), "preparation": said.get("preparation")}
@@ -112,13 +116,13 @@ def judge_from(
     targets = targets_of(plan)
     for target in targets.values():
         goals_of(target, victim.tasks)  # What does not fit is said before anything is done.
-    with evidence_at(path, plan, environment, data.ids, fresh) as evidence:
+    with evidence_at(path, plan, environment, images.ids, fresh) as evidence:
 
         def do(job: str, batch: Batch, rows: slice) -> None:
             started, attack, arrival = time.perf_counter(), jobs[job], None
             if attack is None:
                 measured = judge(prepared.judge, batch.images, batch.targets)
-                evidence.write_constant(rows, constant_statistics(data.tasks, plan["constants"], batch.targets))
+                evidence.write_constant(rows, constant_statistics(images.tasks, plan["constants"], batch.targets))
             else:
                 kept = _filled(file.read(attack, rows, batch.images[: rows.stop - rows.start]), len(batch.ids))
                 measured = judge(prepared.judge, kept.images, batch.targets, batch.images, kept.diagnostics)
@@ -126,7 +130,7 @@ def judge_from(
             evidence.write(job, rows, measured, time.perf_counter() - started, arrival)
 
         titles = {job: file.claims[attack].name if attack else CLEAN for job, attack in jobs.items()}
-        Loop(prepared, titles, batch_size, do).finish(data, evidence.done(), chosen, "judging")
+        Loop(prepared, titles, batch_size, do).finish(images, evidence.done(), chosen, "judging")
         return Run.of(evidence.read())
 
 
@@ -136,13 +140,13 @@ def _filled(result: Result, size: int) -> Result:
     return Result(repeated(result.images, size), noted)
 
 
-def _check_belongs(file: ImageFile, data: PreparedDataset) -> None:
+def _check_belongs(file: ImageFile, data: LabelledImages) -> None:
     """InputError unless all images are there, and made of those of `data`."""
     if file.ids != data.ids:
         missing = [identity for identity in file.ids if identity not in set(data.ids)]
         which = f"image {missing[0]!r} is not among them" if missing else "they are others, or in another order"
         raise InputError(f"{file.path} holds images of other data than {data.split} of {data.name}: {which}")
-    if file.plan and file.plan["data"]["sha256"]["image"] != data.digests()["image"]:
+    if file.plan and file.plan["data"]["sha256"]["image"] != data.identify().digests["image"]:
         raise InputError(f"{file.path} was made of other images than those of {data.name} with the same ids")
     for job, done in file.done().items():
         if not done.all():

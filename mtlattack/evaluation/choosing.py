@@ -9,6 +9,7 @@ from torch import nn
 
 from mtlattack.attacks import Attack, UniversalAttack
 from mtlattack.data import PreparedDataset, load_dataset
+from mtlattack.epsilon import default_written
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.evaluation.suites import Suite, load_suite
 from mtlattack.files import file_name
@@ -52,20 +53,20 @@ def choose(
     data: str | None,
     changes: Mapping[str, Any],
     *,
-    target: Mapping[str, str] | None = None,
     resolve: Callable[[str, Path | None], tuple[nn.Module, str]] = resolve_model,
     load: Callable[..., PreparedDataset] = load_dataset,
 ) -> Chosen:
     """What names mean: of a suite, whose fields `changes` replace (None: as they are), of a model (by default the
-    checkpoint, else the suite's own) and of data (by default the suite's). With a `target`, goals by task, attacks lead
-    there.
+    checkpoint, else the suite's own) and of data (by default the suite's). A target for a suite that has none comes
+    with an attack that leads to one, unless attacks are named.
 
     `resolve` and `load` give models and images, as `resolve_model` and `load_dataset` do. InputError for what is not
     there or does not fit.
     """
-    if target and changes.get("attacks") is None:
+    loaded = load_suite(suite)
+    if changes.get("target") and loaded.target is None and changes.get("attacks") is None:
         changes = {**changes, "attacks": [_TARGETED]}
-    chosen, overrides = override(load_suite(suite), changes)
+    chosen, overrides = override(loaded, changes)
     reference = model or (str(checkpoint) if checkpoint else chosen.model)
     if reference is None:
         raise InputError(f"suite {chosen.name!r} names no model; give one with --model")
@@ -73,16 +74,29 @@ def choose(
     tasks: TaskMap = network.tasks  # type: ignore[assignment]
     source = data or chosen.data
     images = load(source, chosen.split, tasks=tasks, limit=chosen.limit, every=chosen.every)
-    attacks = chosen.create_attacks(tasks, target or None)
-    overrides |= {"target": dict(target)} if target else {}
+    attacks = chosen.create_attacks(tasks)
+    overrides |= {"data": images.name} if data and _is_other(images, chosen.data) else {}
     fit_images = _images_to_fit_on(attacks, source, tasks)
     return Chosen(chosen, overrides, network, name, images, attacks, fit_images)  # type: ignore[arg-type]
 
 
 def override(suite: Suite, changes: Mapping[str, Any]) -> tuple[Suite, dict[str, Any]]:
-    """The suite with what the user asked for otherwise, and these changes alone; InputError for a wrong value."""
+    """The suite with what the user asked for otherwise, and these changes alone; InputError for a wrong value.
+
+    The ε of a suite are of its norm: with another norm and no ε the norm's default is taken.
+    """
     wanted = {key: value for key, value in changes.items() if value is not None and value != getattr(suite, key)}
-    return validate(Suite, suite.model_dump() | wanted), wanted
+    if "norm" in wanted and changes.get("eps") is None:
+        wanted["eps"] = [default_written(wanted["norm"])]
+    whole = suite.model_dump() | wanted
+    if suite.headline not in whole["eps"]:
+        whole["headline"] = None
+    return validate(Suite, whole), wanted
+
+
+def _is_other(images: PreparedDataset, data: str) -> bool:
+    """Whether these are not the data that a suite names: a prepared file knows what it is of."""
+    return images.name != data and images.path.resolve() != Path(data).resolve()
 
 
 def _images_to_fit_on(attacks: list[Attack], data: str, tasks: TaskMap) -> PreparedDataset | None:

@@ -7,13 +7,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mtlattack.data import PreparedDataset
+from mtlattack.data import LabelledImages
 from mtlattack.tasks import TaskMap
 
 Constants = Mapping[str, list[float]]
 
 
-def best_constants(data: PreparedDataset) -> dict[str, list[float]]:
+def best_constants(data: LabelledImages) -> dict[str, list[float]]:
     """By task the answer `[channels]`, the same at every pixel of every image, that is best on the labels of `data`.
 
     InputError for a task of which no image has a valid pixel: nothing could be said of it.
@@ -28,6 +28,5 @@ def constant_statistics(tasks: TaskMap, constants: Constants, targets: Mapping[s
 
 
 def _statistics(task: Any, constant: list[float], target: Tensor) -> NDArray[Any]:
-    answer = torch.tensor(constant, dtype=torch.float32, device=target.device)[None, :, None, None]
-    prediction = answer.expand(len(target), -1, *target.shape[-2:])
-    return task.statistics(prediction, target).cpu().numpy()  # type: ignore[no-any-return]
+    answer = torch.tensor(constant, dtype=torch.float32, device=target.device)
+    return task.statistics(task.spread(answer, target), target).cpu().numpy()  # type: ignore[no-any-return]

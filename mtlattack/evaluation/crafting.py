@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import torch
 
 from mtlattack.attacks import Attack, Result
-from mtlattack.data import Batch, PreparedDataset, join_batches, read_ahead
+from mtlattack.data import AnyData, Batch, LabelledImages, join_batches, labelled_images, read_ahead
 from mtlattack.devices import choose_device
 from mtlattack.errors import InputError
+from mtlattack.evaluation.belonging import check_labels
 from mtlattack.evaluation.fitting import fitted
 from mtlattack.evaluation.loop import full_size
 from mtlattack.evaluation.preparation import Precision, Preparation, check_precision, prepare
@@ -31,10 +32,10 @@ class Crafted:
 @torch.inference_mode(False)
 def craft(
     source: Model,
-    data: PreparedDataset,
+    data: AnyData,
     attack: Attack,
     *,
-    fit_data: PreparedDataset | None = None,
+    fit_data: AnyData | None = None,
     precision: Precision = "float32",
     batch_size: int = 16,
     device: str | None = None,
@@ -47,12 +48,16 @@ def craft(
     check_precision(precision)
     chosen = choose_device(device)
     attack.goals(source.tasks)  # What does not fit is said before anything is done.
+    images = labelled_images(data, source.tasks)
+    check_labels(source.tasks, images)
     with no_autocast(chosen):
-        prepared = prepare(source, first_images(data).to(chosen), precision)
-    attack = fitted(attack, prepared, data if fit_data is None else fit_data, chosen)
-    size = full_size(batch_size, len(data))
-    rows = [range(start, min(start + size, len(data))) for start in range(0, len(data), size)]
-    for batch in read_ahead(data, rows, chosen):
+        first = first_images(images).to(chosen)
+        prepared = prepare(source, first, precision)
+        attack.check_model(prepared.search, prepared.laid_out(first).images[:1])
+    attack = fitted(attack, prepared, images if fit_data is None else labelled_images(fit_data, source.tasks), chosen)
+    size = full_size(batch_size, len(images))
+    rows = [range(start, min(start + size, len(images))) for start in range(0, len(images), size)]
+    for batch in read_ahead(images, rows, chosen):
         result = craft_batch(prepared, attack, prepared.laid_out(batch.filled(size)))
         noted = {name: values[: len(batch.ids)] for name, values in result.diagnostics.items()}
         yield Crafted(batch, Result(result.images[: len(batch.ids)], noted))
@@ -69,7 +74,7 @@ def craft_batch(prepared: Preparation, attack: Attack | None, batch: Batch) -> R
         return attack.run(prepared.judge, batch.images, batch.targets, batch.ids, search=prepared.search)
 
 
-def first_images(data: PreparedDataset) -> Batch:
+def first_images(data: LabelledImages) -> Batch:
     """Those that a model is prepared with."""
     if not len(data):
         raise InputError(f"{data.split} of {data.name} has no images to attack")

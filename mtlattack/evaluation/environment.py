@@ -14,7 +14,8 @@ import torch
 from torch import nn
 
 from mtlattack.commit import describe_commit
-from mtlattack.data import PreparedDataset
+from mtlattack.data import LabelledImages
+from mtlattack.models import model_name
 
 _VERSIONED = ("mtlattack", "torch", "timm", "numpy")
 
@@ -73,10 +74,10 @@ def weights_digest(model: object) -> str:
 def describe_model(model: object, name: str | None = None) -> dict[str, Any]:
     """Name, identity and size of a model, for the record."""
     parameters = sum(p.numel() for p in model.parameters()) if isinstance(model, nn.Module) else 0
-    return {"name": name or type(model).__name__, "sha256": weights_digest(model), "parameters": parameters}
+    return {"name": name or model_name(model), "sha256": weights_digest(model), "parameters": parameters}
 
 
-def describe_data(data: PreparedDataset) -> dict[str, Any]:
+def describe_data(data: LabelledImages) -> dict[str, Any]:
     """Which images, for the plan; reads them all."""
     identity = data.identify()
     return {

@@ -7,7 +7,7 @@ import torch
 
 from mtlattack.attacks import Attack, UniversalAttack
 from mtlattack.attacks.universal import Labelled
-from mtlattack.data import PreparedDataset, join_batches
+from mtlattack.data import LabelledImages, join_batches
 from mtlattack.errors import InputError
 from mtlattack.evaluation.environment import describe_data
 from mtlattack.evaluation.preparation import Preparation
@@ -20,7 +20,7 @@ BATCH_SIZE = 16
 class FittingBatches(Sequence[Labelled]):
     """The images of `data` with their labels on a device, in order, 16 at a time, read when they are asked for."""
 
-    def __init__(self, data: PreparedDataset, device: torch.device) -> None:
+    def __init__(self, data: LabelledImages, device: torch.device) -> None:
         self._data, self._device = data, device
 
     def __len__(self) -> int:
@@ -39,7 +39,7 @@ class FittingBatches(Sequence[Labelled]):
         return batch.images, batch.targets
 
 
-def fitted(attack: Attack, prepared: Preparation, data: PreparedDataset, device: torch.device) -> Attack:
+def fitted(attack: Attack, prepared: Preparation, data: LabelledImages, device: torch.device) -> Attack:
     """The attack as it can be run: fitted on `data` if it needs to be, the same for the same images."""
     if not isinstance(attack, UniversalAttack):
         return attack
@@ -49,7 +49,7 @@ def fitted(attack: Attack, prepared: Preparation, data: PreparedDataset, device:
         raise InputError(f"{attack}, fitted on {data.split} of {data.name}: {error}") from None
 
 
-def describe_fit(attack: Attack, num_tasks: int, data: PreparedDataset, ranks: Ranks = ALONE) -> dict[str, Any]:
+def describe_fit(attack: Attack, num_tasks: int, data: LabelledImages, ranks: Ranks = ALONE) -> dict[str, Any]:
     """For the plan: on what `data` an attack is fitted, and the passes that this takes for each of those images; one of
     `ranks` reads them."""
     if not isinstance(attack, UniversalAttack):

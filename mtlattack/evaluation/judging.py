@@ -8,26 +8,34 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mtlattack.attacks.checks import check_targets
+from mtlattack.data import as_batch
 from mtlattack.errors import InputError
 from mtlattack.evaluation.crafting import no_autocast
 from mtlattack.evidence import DIAGNOSTICS, Measurement
-from mtlattack.tasks import Model, predict, undisturbed
+from mtlattack.tasks import Model, labels_in_words, predict, undisturbed
 
 
 def judge(
     victim: Model,
-    images: Tensor,
-    targets: Mapping[str, Tensor],
-    clean: Tensor | None = None,
+    images: Any,
+    targets: Any,
+    clean: Any = None,
     noted: Mapping[str, Tensor] = MappingProxyType({}),
 ) -> Measurement:
     """What a model makes of `images` `[B, 3, H, W]`: a row of numbers each; without gradients.
 
     They were `clean` (by default they are) before an attack that `noted` some numbers `[B]`. Losses and statistics are
-    computed in float32 on the device, which is waited for once, whatever `torch.autocast` is around. InputError if a
-    prediction is missing, of the wrong shape, or not finite.
+    computed in float32 on the device, which is waited for once, whatever `torch.autocast` is around. Images and labels
+    that are no tensors on one device yet are made such, as those of `evaluate` are. InputError if a prediction or a
+    label is missing, of the wrong shape, a prediction is not finite, or a class is none of the task's.
     """
     tasks = victim.tasks
+    if not _are_tensors(images, targets):
+        if clean is not None:
+            clean = as_batch(clean, targets, tasks).images
+        batch = as_batch(images, targets, tasks)
+        images, targets = batch.images, batch.targets
     with torch.inference_mode(), undisturbed(victim), no_autocast(images.device):
         predictions = predict(victim, images)
         for name in tasks:
@@ -38,8 +46,10 @@ def judge(
         finite = extremes.view(-1, 2).isfinite().all(1)
         # Statistics count by value: what is not finite is refused below, and must not become an index before.
         outputs = {name: predictions[name].float().nan_to_num() for name in tasks}
-        losses = torch.stack([task.loss(outputs[name], targets[name]) for name, task in tasks.items()], 1)
-        statistics = [task.statistics(outputs[name], targets[name]) for name, task in tasks.items()]
+        check_targets(tasks, targets, len(images))
+        with labels_in_words(tasks, targets):
+            losses = torch.stack([task.loss(outputs[name], targets[name]) for name, task in tasks.items()], 1)
+            statistics = [task.statistics(outputs[name], targets[name]) for name, task in tasks.items()]
         nothing = torch.full_like(losses[:, 0], torch.nan)
         diagnostics = torch.stack([noted.get(name, nothing).to(nothing) for name in DIAGNOSTICS], 1)
         norms = _norms(images, images if clean is None else clean)
@@ -52,6 +62,11 @@ def judge(
             raise InputError(f"the model's prediction of {name} is not finite")
     by_task = dict(zip(tasks, columns[3:], strict=True))
     return Measurement(columns[0], by_task, perturbation=columns[1], diagnostics=columns[2])
+
+
+def _are_tensors(images: Any, targets: Any) -> bool:
+    each = [images, *targets.values()] if isinstance(targets, Mapping) else [images, targets]
+    return isinstance(targets, Mapping) and all(isinstance(x, Tensor) for x in each) and images.is_floating_point()
 
 
 def _norms(images: Tensor, clean: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mtlattack.data import Batch, PreparedDataset, read_ahead
+from mtlattack.data import Batch, LabelledImages, read_ahead
 from mtlattack.devices import is_out_of_memory, release_memory
 from mtlattack.evaluation.preparation import Preparation
 from mtlattack.evidence import WHOLE, Shard
@@ -36,7 +36,7 @@ class Loop:
     def __post_init__(self) -> None:
         self.fitting = self.batch_size
 
-    def finish(self, data: PreparedDataset, done: Done, device: torch.device, title: str, shard: Shard = WHOLE) -> None:
+    def finish(self, data: LabelledImages, done: Done, device: torch.device, title: str, shard: Shard = WHOLE) -> None:
         """Do what is not `done` yet of a shard of the images."""
         positions = shard.positions(len(data))
         self.fitting = full_size(self.batch_size, len(data))

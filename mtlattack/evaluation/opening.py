@@ -8,7 +8,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from mtlattack.errors import InputError
-from mtlattack.evidence import WHOLE, EvidenceFile, Shard, check_same_plan, differing, parts_of
+from mtlattack.evidence import WHOLE, EvidenceFile, Shard, differing, parts_of
+from mtlattack.files import check_same_plan, set_aside
 from mtlattack.locking import held
 
 
@@ -24,7 +25,8 @@ def evidence_at(
     """The evidence file of a plan, to go on with or laid out anew for a shard of the images `ids`, its folder held; a
     passing one without a path.
 
-    InputError if `path` holds another run or shard, or somebody else its folder. A run that goes on elsewhere, so that
+    What is there is set aside where it is to be `fresh`. InputError if `path` holds another run or shard, or somebody
+    else its folder. A run that goes on elsewhere, so that
     its numbers may differ by rounding, is warned of, and its environment says so.
     """
     own = [ids[position] for position in shard.positions(len(ids))]
@@ -40,7 +42,9 @@ def evidence_at(
 def _open_or_create(
     path: Path, plan: Mapping[str, Any], environment: dict[str, Any], ids: list[str], fresh: bool
 ) -> EvidenceFile:
-    if fresh or not path.exists():
+    if fresh:
+        set_aside(path.parent, [path.name, "record.json"])
+    if not path.exists():
         return EvidenceFile.create(path, plan, environment, ids)
     file = EvidenceFile(path)
     found = file.environment()

@@ -4,18 +4,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mtlattack.attacks import Attack
-from mtlattack.data import PreparedDataset
+from mtlattack.data import LabelledImages
 from mtlattack.evaluation.constants import best_constants
 from mtlattack.evaluation.environment import describe_data, describe_model
 from mtlattack.evaluation.fitting import describe_fit
 from mtlattack.evaluation.preparation import Preparation
 from mtlattack.evaluation.ranks import ALONE, Ranks
-from mtlattack.tasks import Model
+from mtlattack.tasks import Model, describe_tasks
 
 
 def make_plan(
     model: Model,
-    data: PreparedDataset,
+    data: LabelledImages,
     attacks: Sequence[Mapping[str, Any]],
     *,
     name: str | None,
@@ -36,7 +36,7 @@ def make_plan(
         "suite": dict(suite) if suite else None,
         "model": describe_model(model, name),
         "data": ranks.once(lambda: describe_data(data)),
-        "tasks": [task.config() for task in model.tasks.values()],
+        "tasks": describe_tasks(model.tasks),
         "constants": ranks.once(lambda: best_constants(data)),
         "attacks": [dict(attack) for attack in attacks],
         "ensembles": [dict(ensemble) for ensemble in ensembles],
@@ -47,7 +47,7 @@ def make_plan(
 
 
 def plan_attacks(
-    attacks: Sequence[Attack], tasks: int, preparation: Preparation, fit_data: PreparedDataset,
+    attacks: Sequence[Attack], tasks: int, preparation: Preparation, fit_data: LabelledImages,
     ranks: Ranks = ALONE,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """What a plan says of attacks on a model with so many tasks: what makes them, and what they cost an image.

@@ -13,7 +13,14 @@ from mtlattack.attacks.problem import Problem
 from mtlattack.data import Batch
 from mtlattack.devices import is_out_of_memory, multiplies_bfloat16
 from mtlattack.errors import InputError, UnknownNameError
-from mtlattack.models import GraphedModel, PreparedModel, graph_where_it_pays, lower_precision, prepare_for_attack
+from mtlattack.models import (
+    GraphedModel,
+    PreparedModel,
+    graph_where_it_pays,
+    lower_precision,
+    model_name,
+    prepare_for_attack,
+)
 from mtlattack.models.prepared import Record, how_to_reach, out_of_reach, record_on_cuda
 from mtlattack.tasks import Model
 
@@ -84,7 +91,7 @@ def prepare(model: Model, batch: Batch, precision: str) -> Preparation:
             return float32
         reason = " ".join(str(error).split())
         left = how_to_reach(out_of_reach(judge.model, batch.images.device, torch.bfloat16))
-        raise InputError(f"{type(model).__name__} cannot compute in bfloat16: {reason}{left}") from error
+        raise InputError(f"{model_name(model)} cannot compute in bfloat16: {reason}{left}") from error
     if agreement < _LEAST_AGREEMENT:
         if precision == "auto":
             return replace(float32, sign_agreement=agreement)

@@ -9,7 +9,7 @@ import torch
 
 from mtlattack.analysis import Run
 from mtlattack.attacks import Attack
-from mtlattack.data import Batch, PreparedDataset
+from mtlattack.data import AnyData, Batch, labelled_images
 from mtlattack.evaluation.arriving import measure_arrival
 from mtlattack.evaluation.constants import constant_statistics
 from mtlattack.evaluation.crafting import craft_batch, in_words
@@ -26,10 +26,10 @@ from mtlattack.tasks import Model
 @torch.inference_mode(False)
 def evaluate(
     model: Model,
-    data: PreparedDataset,
+    data: AnyData,
     attacks: Iterable[Attack],
     *,
-    fit_data: PreparedDataset | None = None,
+    fit_data: AnyData | None = None,
     path: str | Path | None = None,
     name: str | None = None,
     suite: Mapping[str, Any] | None = None,
@@ -43,6 +43,10 @@ def evaluate(
     ranks: Ranks = ALONE,
 ) -> Run:
     """Attack `model` on every image of `data` and measure what became of each task.
+
+    `data` is prepared, or anybody's own: a data set of (image, labels by task), a loader or list of such, or images and
+    labels stacked (`data.labelled_images` says how they are read). All of it is read once before the first attack, and
+    labels that are none are refused by their images.
 
     Of a `shard` that is not the whole the evidence has the plan of the whole run and its own images alone, with the
     numbers that the whole run has, bit for bit on one kind of device: `merge` makes one of them. `ranks` do one run
@@ -59,12 +63,13 @@ def evaluate(
     labels and tasks do not fit, the device has no CUDA graphs, or the model predicts something that is not finite; what
     is measured by then is kept.
     """
+    images = labelled_images(data, model.tasks)
     setup = set_up(
-        model, data, attacks, fit_data=fit_data, name=name, suite=suite, precision=precision, cuda_graphs=cuda_graphs,
+        model, images, attacks, fit_data=fit_data, name=name, suite=suite, precision=precision, cuda_graphs=cuda_graphs,
         batch_size=batch_size, device=device, seed=seed, ranks=ranks,
     )  # fmt: skip
     prepared, plan = setup.prepared, setup.plan
-    with evidence_at(path, plan, setup.environment, data.ids, fresh, shard) as file:
+    with evidence_at(path, plan, setup.environment, images.ids, fresh, shard) as file:
         done = file.done()
         named = setup.named_attacks(done)
         targets = targets_of(plan)
@@ -76,9 +81,9 @@ def evaluate(
                 measured = judge(prepared.judge, result.images, batch.targets, batch.images, result.diagnostics)
                 arrival = measure_arrival(prepared.judge, result.images, batch, targets.get(job))
             if attack is None:
-                file.write_constant(rows, constant_statistics(data.tasks, plan["constants"], batch.targets))
+                file.write_constant(rows, constant_statistics(images.tasks, plan["constants"], batch.targets))
             file.write(job, rows, measured, time.perf_counter() - started, arrival)
 
         titles = {job: str(attack or CLEAN) for job, attack in named.items()}
-        Loop(prepared, titles, batch_size, do).finish(data, done, setup.device, "attacking", shard)
+        Loop(prepared, titles, batch_size, do).finish(images, done, setup.device, "attacking", shard)
         return Run.of(file.read())

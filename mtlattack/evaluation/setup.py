@@ -9,9 +9,10 @@ import torch
 from numpy.typing import NDArray
 
 from mtlattack.attacks import Attack, UniversalAttack
-from mtlattack.data import Batch, PreparedDataset
+from mtlattack.data import AnyData, Batch, LabelledImages, labelled_images
 from mtlattack.devices import choose_device, is_out_of_memory
 from mtlattack.errors import InputError
+from mtlattack.evaluation.belonging import check_labels_alone
 from mtlattack.evaluation.calls import compare_calls
 from mtlattack.evaluation.crafting import first_images, no_autocast
 from mtlattack.evaluation.environment import describe_environment
@@ -42,7 +43,7 @@ class Setup:
     jobs: list[Attack]
     plan: dict[str, Any]
     environment: dict[str, Any]
-    fit_data: PreparedDataset
+    fit_data: LabelledImages
     device: torch.device
     ranks: Ranks = ALONE
 
@@ -70,10 +71,10 @@ class Setup:
 
 def set_up(
     model: Model,
-    data: PreparedDataset,
+    data: LabelledImages,
     attacks: Iterable[Attack],
     *,
-    fit_data: PreparedDataset | None,
+    fit_data: AnyData | None,
     name: str | None,
     suite: Mapping[str, Any] | None,
     precision: Precision,
@@ -88,29 +89,36 @@ def set_up(
     chosen = choose_device(device)
     if cuda_graphs:
         check_cuda_graphs(chosen)
-    fit_data = data if fit_data is None else fit_data
+    images_to_fit = data if fit_data is None else labelled_images(fit_data, model.tasks)
     jobs, ensembles = expand(attacks, model.tasks)
     for job in jobs:
         job.goals(model.tasks)  # What does not fit is said before anything is done.
-    first = first_batch(model, data, batch_size).to(chosen)
-    if fit_data.tasks != data.tasks:
-        raise InputError(f"the images to fit on have labels for {', '.join(fit_data.tasks)}, not as those to attack")
+    first = first_batch(model, data, batch_size, ranks).to(chosen)
+    if images_to_fit.tasks != data.tasks:
+        raise InputError(
+            f"the images to fit on have labels for {', '.join(images_to_fit.tasks)}, not as those to attack"
+        )
     with no_autocast(chosen):
         prepared = prepare(model, first, precision)
+        for job in jobs:
+            job.check_model(prepared.search, prepared.laid_out(first).images[:1])
         calls = compare_calls(prepared.judge, first.images[:batch_size], first.targets)
         environment = describe_environment(chosen, precision, prepared.sign_agreement, calls)
         if cuda_graphs:  # After the calls: they are compared without TF32, which a recording would hold on to.
             prepared = with_graphs(prepared, first.images, full_size(batch_size, len(data)))
             environment["cuda_graphs"] = prepared.speed_ups
     plan = make_plan(
-        model, data, plan_attacks(jobs, len(model.tasks), prepared, fit_data, ranks), name=name, suite=suite,
+        model, data, plan_attacks(jobs, len(model.tasks), prepared, images_to_fit, ranks), name=name, suite=suite,
         ensembles=ensembles, preparation=prepared, batch_size=batch_size, seed=seed, ranks=ranks,
     )  # fmt: skip
-    return Setup(prepared, jobs, plan, environment, fit_data, chosen, ranks)
+    return Setup(prepared, jobs, plan, environment, images_to_fit, chosen, ranks)
 
 
-def first_batch(model: Model, data: PreparedDataset, batch_size: int) -> Batch:
-    """The images that a model is prepared with; InputError for a batch size, labels or tasks that do not fit."""
+def first_batch(model: Model, data: LabelledImages, batch_size: int, ranks: Ranks = ALONE) -> Batch:
+    """The images that a model is prepared with; InputError for a batch size, labels or tasks that do not fit.
+
+    One of `ranks` reads all images, for which it is known what they are, and whether labels are what they should be.
+    """
     if batch_size < 1:
         raise InputError(f"batch_size {batch_size}, expected at least 1")
     if isinstance(model, SourceModel):
@@ -118,8 +126,6 @@ def first_batch(model: Model, data: PreparedDataset, batch_size: int) -> Batch:
             f"{type(model).__name__} is a source of adversarial images for others (`craft`, `transfer`): "
             "its own numbers would say nothing of a model"
         )
-    if data.tasks != dict(model.tasks):
-        raise InputError(
-            f"the data gives labels for {', '.join(data.tasks)}, the model predicts {', '.join(model.tasks)}"
-        )
+    check_labels_alone(model.tasks, data)
+    ranks.once(data.identify)
     return first_images(data)

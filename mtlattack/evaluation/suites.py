@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from mtlattack.attacks import Attack, Target, check_options, create_attack, list_attacks, list_criteria, options_for
+from mtlattack.attacks import Attack, check_options, create_attack, list_attacks, list_criteria, options_for
 from mtlattack.attacks.options import ThreatError
 from mtlattack.attacks.targets import TargetError
 from mtlattack.attacks.threat import Threat
@@ -42,6 +42,9 @@ class Suite(BaseModel):
     options: dict[str, dict[str, Any]] = Field(
         default_factory=dict, description="options by step rule, aggregator or attack"
     )
+    target: dict[str, str] | None = Field(
+        None, min_length=1, description="goals by task, as `--target` takes them, to which every attack leads"
+    )
     data_sha256: dict[str, Sha256] | None = Field(
         None, description="`PreparedDataset.digests` of what a row of the leaderboard was measured on; no row without"
     )
@@ -68,32 +71,33 @@ class Suite(BaseModel):
     @property
     def sha256(self) -> str:
         """Identity of what is run: of all but its description, its own model and what is shown first."""
-        return json_digest(self.model_dump(mode="json", exclude={"description", "model", "headline"}))
+        # No target is left out, so that suites are what they were before there were any.
+        absent = {"target"} if self.target is None else set()
+        return json_digest(self.model_dump(mode="json", exclude={"description", "model", "headline"} | absent))
 
-    def create_attacks(self, tasks: TaskMap, target: Target | None = None) -> list[Attack]:
-        """The attacks on a model with these tasks: every ε of every attack, in the suite's order, all with the `target`
-        if there is one.
+    def create_attacks(self, tasks: TaskMap) -> list[Attack]:
+        """The attacks on a model with these tasks: every ε of every attack, in the suite's order.
 
-        Of what a glob names those that are made for the suite's threat; InputError where there are none, and for one
-        named in full that is not.
+        Of what a glob names those that are made for the suite's threat and lead to its target, if it has one;
+        InputError where there are none, and for one named in full that is not or does not.
         """
-        names = [name for name in expand_names(self.attacks, tasks) if name in self.attacks or self._fits(name, target)]
+        names = [name for name in expand_names(self.attacks, tasks) if name in self.attacks or self._fits(name)]
         if self.attacks and not names:
-            what = f"{self.norm} and leads to a target" if target else self.norm
+            what = f"{self.norm} and leads to a target" if self.target else self.norm
             raise InputError(f"none of the attacks that {', '.join(self.attacks)} names is made for {what}")
-        return [self._create(name, in_image_units(eps, self.norm), target) for eps in self.eps for name in names]
+        return [self._create(name, in_image_units(eps, self.norm)) for eps in self.eps for name in names]
 
-    def _fits(self, name: str, target: Target | None) -> bool:
+    def _fits(self, name: str) -> bool:
         try:
-            self._create(name, in_image_units(self.eps[0], self.norm), target)
+            self._create(name, in_image_units(self.eps[0], self.norm))
         except (ThreatError, TargetError):
             return False
         return True
 
-    def _create(self, name: str, eps: float, target: Target | None) -> Attack:
+    def _create(self, name: str, eps: float) -> Attack:
         options = options_for(name, self.options)
         threat: dict[str, Any] = {"eps": eps, "norm": self.norm, "quantized": self.quantize}
-        return create_attack(name, **threat, seed=self.seed, target=target, **options)
+        return create_attack(name, **threat, seed=self.seed, target=self.target, **options)
 
 
 def expand_names(patterns: list[str], tasks: TaskMap) -> list[str]:

@@ -1,7 +1,8 @@
 """What was measured: numbers per image, kept safe and passed on; what they mean is for `analysis` to say."""
 
 from mtlattack.evidence.agreement import Agreement, AgreementFile
-from mtlattack.evidence.merging import check_same_plan, merge_shards
+from mtlattack.evidence.mapped import part_of
+from mtlattack.evidence.merging import merge_shards
 from mtlattack.evidence.outcome import (
     ARRIVAL,
     CLEAN,
@@ -33,10 +34,10 @@ __all__ = [
     "Measurement",
     "Outcome",
     "Shard",
-    "check_same_plan",
     "differing",
     "job_names",
     "merge_shards",
+    "part_of",
     "parts_of",
     "read_evidence",
     "targets_of",

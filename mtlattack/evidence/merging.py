@@ -4,7 +4,7 @@ import hashlib
 import json
 import math
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from mtlattack.evidence.outcome import job_names
 from mtlattack.evidence.parts import differing, parts_of
 from mtlattack.evidence.shard import WHOLE, Shard
 from mtlattack.evidence.store import EvidenceFile, open_evidence
-from mtlattack.files import whole_file
+from mtlattack.files import check_same_plan, set_aside, whole_file
 from mtlattack.locking import held
 
 # Images whose rows are in memory at a time.
@@ -60,7 +60,9 @@ def merge_shards(shards: Sequence[Path], path: Path, *, fresh: bool = False) -> 
         if part.path.resolve() == path.resolve():
             raise InputError(f"{part} cannot be what it is merged to; choose another --out")
     with held(path.parent):
-        if path.exists() and not fresh:
+        if fresh:
+            set_aside(path.parent, [path.name, "record.json"])
+        if path.exists():
             check_same_plan(path, "run", EvidenceFile(path).plan(), parts[0].plan)
         try:
             _write(parts, path)
@@ -84,15 +86,6 @@ def _write(parts: Sequence[Part], path: Path) -> None:
             files = [stack.enter_context(open_evidence(part.path)) for part in parts]
             for name, array in _arrays(whole):
                 _copy(parts, [file[name] for file in files], array)
-
-
-def check_same_plan(path: Path, what: str, stored: Mapping[str, Any], plan: Mapping[str, Any]) -> None:
-    """InputError names in what the plan of a run (or `what` it is) that is `stored` at a path differs from `plan`."""
-    other = [key for key, value in plan.items() if stored.get(key) != value]
-    if other:
-        raise InputError(
-            f"{path} holds another {what} (other {', '.join(other)}); start anew with --fresh or choose another --out"
-        )
 
 
 def _read(path: Path) -> Part:

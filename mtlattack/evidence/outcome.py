@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mtlattack.evidence.mapped import part_of
 from mtlattack.tasks import Task, task_from_config
 
 CLEAN = "clean"
@@ -47,6 +48,17 @@ class Outcome:
     diagnostics: NDArray[np.float64]
     seconds: NDArray[np.float64]
     arrival: NDArray[np.float64] | None = None
+
+    def part(self, rows: slice) -> "Outcome":
+        """Of some images, in memory; nothing else of arrays that lie in a file stays there."""
+        return Outcome(
+            part_of(self.losses, rows),
+            {name: part_of(values, rows) for name, values in self.statistics.items()},
+            part_of(self.perturbation, rows),
+            part_of(self.diagnostics, rows),
+            part_of(self.seconds, rows),
+            None if self.arrival is None else part_of(self.arrival, rows),
+        )
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtlattack.errors import InputError
+from mtlattack.evidence.mapped import mapped
 from mtlattack.evidence.outcome import (
     ARRIVAL,
     DIAGNOSTICS,
@@ -124,7 +125,8 @@ class EvidenceFile:
     def read(self) -> Evidence:
         """The finished evidence; InputError if some images are still missing.
 
-        Of more than IN_MEMORY images the arrays are views of the file, of the type that they are stored in.
+        Of more than IN_MEMORY images the arrays are views of the file, of the type that they are stored in; `part_of`
+        and `Outcome.part` read some rows of them without keeping any.
         """
         with open_evidence(self.path) as file:
             plan, environment = json.loads(file.attrs["plan"]), json.loads(file.attrs["environment"])
@@ -137,7 +139,7 @@ class EvidenceFile:
                         f"{self.path} is not finished: {name} lacks {missing} images; run it again to go on"
                     )
                 outcomes.append(_read_outcome(file[name], tasks))
-            ids = [x.decode() for x in file["id"][:]]
+            ids = _read_ids(file["id"])
             constant = _read_statistics(file[CONSTANT], tasks) if CONSTANT in file else None
         return Evidence(plan, environment, ids, tasks, outcomes[0], outcomes[1:], constant)
 
@@ -189,6 +191,11 @@ def _zeros(group: h5py.Group, name: str, shape: tuple[int, ...], dtype: type[np.
         array[begin : begin + rows] = np.zeros((rows, *shape[1:]), dtype)  # h5py would broadcast a 0 row by row
 
 
+def _read_ids(array: h5py.Dataset) -> list[str]:
+    """Block by block: bytes and texts of all of them at once are twice the memory."""
+    return [x.decode() for begin in range(0, len(array), IN_MEMORY) for x in array[begin : begin + IN_MEMORY]]
+
+
 def _read_outcome(group: h5py.Group, tasks: TaskMap) -> Outcome:
     return Outcome(
         _values(group["losses"]),
@@ -209,7 +216,7 @@ def _values(array: h5py.Dataset) -> NDArray[Any]:
     offset = array.id.get_offset()
     if len(array) <= IN_MEMORY or offset is None:
         return array[:].astype(np.float64)  # type: ignore[no-any-return]
-    return np.asarray(np.memmap(array.file.filename, array.dtype, "r", offset, array.shape))
+    return mapped(array.file.filename, array.dtype, offset, array.shape)
 
 
 @contextmanager

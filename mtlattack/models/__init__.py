@@ -14,6 +14,7 @@ from mtlattack.models.layouts import (
     list_layouts,
     parse_layout,
 )
+from mtlattack.models.naming import model_name
 from mtlattack.models.network import MultiTaskNetwork, NetworkConfig
 from mtlattack.models.outputs import Output
 from mtlattack.models.prepared import (
@@ -63,6 +64,7 @@ __all__ = [
     "list_models",
     "load_checkpoint",
     "lower_precision",
+    "model_name",
     "model_path",
     "networks_in",
     "parse_layout",

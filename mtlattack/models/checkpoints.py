@@ -1,6 +1,7 @@
 """Checkpoints: safetensors, the network's description in the header, the file's hash in its name."""
 
 import hashlib
+import itertools
 import json
 import re
 from collections.abc import Mapping
@@ -23,7 +24,9 @@ _FORMAT_VERSION = 1
 _FLOATS = ("F64", "F32", "F16", "BF16")
 _MOST_BUFFER_BYTES = 2**30
 _MOST_DESCRIPTION = 2**20
-_HASHED_NAME = re.compile(r"^(?P<name>.+)-(?P<hash>[0-9a-f]{8})\.safetensors$")
+# Digits alone are no hash but a date, or a number of steps: `net-20240101.safetensors`.
+_HASH = "(?=[0-9]*[a-f])[0-9a-f]{8}"
+_HASHED_NAME = re.compile(rf"^(?P<name>.+)-(?P<hash>{_HASH})\.safetensors$")
 
 
 def save_checkpoint(
@@ -40,12 +43,23 @@ def save_checkpoint(
         "provenance": dict(provenance or {}),
     }
     weights = {key: _stored(value, dtype) for key, value in network.state_dict().items()}
-    data = save(weights, {_HEADER: json.dumps(description)})
+    data, digest = _hashed(weights, description)
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{name}-{hashlib.sha256(data).hexdigest()[:8]}{SUFFIX}"
+    path = folder / f"{name}-{digest}{SUFFIX}"
     with whole_file(path) as partial:
         partial.write_bytes(data)
     return path
+
+
+def _hashed(weights: dict[str, Tensor], description: dict[str, Any]) -> tuple[bytes, str]:
+    """The file and its hash, 8 digits with a letter among them: where there is none the header gets some salt."""
+    for salt in itertools.count():
+        salted = description | ({"salt": salt} if salt else {})
+        data = save(weights, {_HEADER: json.dumps(salted)})
+        digest = hashlib.sha256(data).hexdigest()[:8]
+        if re.fullmatch(_HASH, digest):
+            break
+    return data, digest
 
 
 def load_checkpoint(path: str | Path) -> MultiTaskNetwork:
@@ -65,6 +79,7 @@ def load_checkpoint(path: str | Path) -> MultiTaskNetwork:
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in weights.items()})
+    network.given_name = checkpoint_name(path)
     return network.eval()
 
 
@@ -147,7 +162,10 @@ def _check_hash(path: Path) -> None:
         raise InputError(f"no checkpoint file {path}")
     match = _HASHED_NAME.match(path.name)
     if match and file_hash(path)[:8] != match["hash"]:
-        raise InputError(f"{path} was changed: its content has hash {file_hash(path)[:8]}, its name {match['hash']}")
+        found = file_hash(path)[:8]
+        raise InputError(
+            f"{path} was changed: its content has hash {found}, its name {match['hash']}; if that is none, rename it"
+        )
 
 
 def _stored(value: Tensor, dtype: torch.dtype) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from mtlattack.errors import InputError
 from mtlattack.models.backbones import Backbone, create_backbone
-from mtlattack.models.heads import HEADS
+from mtlattack.models.heads import HEADS, PooledHead
 from mtlattack.models.normalisation import NormalisingModule
 from mtlattack.tasks import Task, task_from_config
 
@@ -51,11 +51,15 @@ class NetworkConfig(BaseModel):
 class MultiTaskNetwork(NormalisingModule, ABC):
     """RGB images `[B, 3, H, W]` in [0, 1] → `{task: [B, channels, H, W]}`; normalisation happens inside.
 
+    Tasks of the whole image have a head of their own, and predictions `[B, channels]`.
+
     A subclass says how tasks come to their features, and adds `heads` last: the order in which parts are made is the
     order in which weights are drawn, and a seed stands for a network.
     """
 
     heads: nn.ModuleDict
+    given_name: str | None = None
+    """Of one that was loaded: the zoo's name, or the file's."""
 
     def __init__(self, config: NetworkConfig) -> None:
         super().__init__(config.mean, config.std)
@@ -109,10 +113,11 @@ class MultiTaskNetwork(NormalisingModule, ABC):
         return create_backbone(config.backbone, output_stride=config.output_stride, options=config.backbone_options)
 
     def _create_heads(self, backbone: Backbone) -> nn.ModuleDict:
-        head = HEADS.get(self.config.head)
+        dense = HEADS.get(self.config.head)
+        width = self.config.head_width
         return nn.ModuleDict(
             {
-                name: head(backbone.channels, backbone.strides, self.config.head_width, task.channels)
+                name: (dense if task.dense else PooledHead)(backbone.channels, backbone.strides, width, task.channels)
                 for name, task in self.tasks.items()
             }
         )

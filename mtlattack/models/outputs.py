@@ -19,8 +19,9 @@ class Output:
 
     `key` is a mapping's key, a position or an attribute; a tuple leads inwards, `()` is what the module returns itself,
     None (the default) stands for the task's name. Then, in this order: `channels` cuts dimension 1, `transform` maps
-    the tensor to `[B, channels of the task, h, w]`, `resize` interpolates it to the images' size (corners not aligned).
-    A transform is differentiable, treats every image alone and holds no weights: those belong to the module.
+    the tensor to `[B, channels of the task, h, w]` (of whole images `[B, channels]`), `resize` interpolates it to the
+    images' size (corners not aligned). A transform is differentiable, treats every image alone and holds no weights:
+    those belong to the module.
     """
 
     key: Key | None = None
@@ -29,6 +30,9 @@ class Output:
     resize: Interpolation | None = None
 
     def __post_init__(self) -> None:
+        if not _is_key(self.key):
+            hint = "; a function of the tensor is a transform" if callable(self.key) else ""
+            raise InputError(f"key={self.key!r}, expected a key, a position or a tuple of these{hint}")
         if self.channels is not None and not isinstance(self.channels, slice):
             raise InputError(f"channels={self.channels!r}, expected a slice like slice(0, 13)")
         if self.transform is not None and not callable(self.transform):
@@ -36,7 +40,7 @@ class Output:
         if self.resize not in (None, *get_args(Interpolation)):
             raise InputError(f"resize={self.resize!r}, expected one of {', '.join(get_args(Interpolation))}")
 
-    def read(self, returned: object, name: str, shape: tuple[int, int, int, int]) -> Tensor:
+    def read(self, returned: object, name: str, shape: tuple[int, ...]) -> Tensor:
         """Prediction of the task `name`, of this shape, from what a module returned; InputError if it is not there."""
         found = self._find(returned, name)
         value: Any = found
@@ -48,7 +52,7 @@ class Output:
             raise InputError(f"task {name!r}: the module gives {describe(value)}, expected a tensor")
         if not value.is_floating_point():
             raise InputError(f"task {name!r}: the module gives {value.dtype}, expected floating-point numbers (logits)")
-        if self.resize is not None and value.ndim == 4:
+        if self.resize is not None and value.ndim == len(shape) == 4:
             value = F.interpolate(value, shape[-2:], mode=self.resize)
         if tuple(value.shape) != shape:
             raise InputError(_wrong_shape(name, found, value, shape))
@@ -76,6 +80,11 @@ class Output:
             raise InputError(f"task {name!r}: the transform of {tuple(value.shape)} raised {reason}") from error
 
 
+def _is_key(key: object) -> bool:
+    parts = key if isinstance(key, tuple) else () if key is None else (key,)
+    return all(isinstance(part, str | int) for part in parts)
+
+
 def describe(value: object) -> str:
     """What a module returned, in a few words."""
     if isinstance(value, Tensor):
@@ -99,6 +108,8 @@ def _step(value: Any, part: str | int) -> object:
 def _wrong_shape(name: str, found: object, value: Tensor, shape: tuple[int, ...]) -> str:
     came = f"{tuple(value.shape)}" + (f" made of {describe(found)}" if value is not found else "")
     text = f"task {name!r}: the module gives {came}, expected {shape}"
+    if len(shape) == 2 and value.ndim > 2:
+        return f"{text}: one answer an image, pool it by Output(…, transform=…)"
     if value.ndim == 4 and value.shape[:2] == shape[:2]:
         return f"{text}: another size, give Output(…, resize='bilinear')"
     if value.ndim == 4 and value.shape[0] == shape[0] and value.shape[1] != shape[1]:

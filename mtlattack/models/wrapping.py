@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Literal, TypeVar, get_args
+from contextlib import suppress
+from typing import Literal, Self, TypeVar, get_args
 
 import torch
 import torch.nn.functional as F
@@ -18,6 +19,7 @@ from mtlattack.models.features import (
     read_on_the_way,
 )
 from mtlattack.models.identity import identity
+from mtlattack.models.naming import model_name
 from mtlattack.models.normalisation import NormalisingModule
 from mtlattack.models.outputs import Key, Output
 from mtlattack.models.ranges import warn_of_range
@@ -43,10 +45,12 @@ class WrappedModel(NormalisingModule):
         value_range: tuple[float, float],
         size_multiple: int,
         features: FeatureSource | None,
+        name: str | None,
     ) -> None:
         super().__init__(mean, std)
         self.module, self.outputs, self.feature_source = module, dict(outputs), features
-        self.tasks: dict[str, Task] = dict(tasks)
+        self.given_name = name or model_name(module)
+        self.tasks: dict[str, Task] = {key: task.called(key) for key, task in tasks.items()}
         self.channel_order, self.value_range, self.size_multiple = channel_order, value_range, size_multiple
         # A model is known by the digest of its buffers: another convention must not pass for the same model.
         places = [(name, output.key, output.channels, output.resize) for name, output in self.outputs.items()]
@@ -58,11 +62,21 @@ class WrappedModel(NormalisingModule):
         self.register_buffer("conventions", torch.tensor(list(text), dtype=torch.uint8), persistent=False)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """Predictions `[B, channels, H, W]` by task for images `[B, 3, H, W]`; InputError if it gives others."""
+        """Predictions by task for images `[B, 3, H, W]`: `[B, channels, H, W]`, or of whole images `[B, channels]`.
+
+        InputError if the module gives others.
+        """
         if images.ndim != 4 or images.shape[1] != 3:
             raise InputError(f"images have shape {tuple(images.shape)}, expected [B, 3, H, W]")
         x = self._prepared(images)
         return self._read(self._guarded(self.module, x), images, x)
+
+    def train(self, mode: bool = True) -> Self:
+        """As any module, but for what `torch.export` made: it has the mode that it was exported in, and no other."""
+        self.training = mode
+        with suppress(NotImplementedError):
+            self.module.train(mode)
+        return self
 
     def with_shared_features(self, images: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         """Predictions, and what the submodule named by `features` gave on the way; InputError where none is named."""
@@ -70,7 +84,7 @@ class WrappedModel(NormalisingModule):
         if not isinstance(source, str):
             told = "nobody said where" if source is None else "no submodule's name says where"
             raise InputError(
-                f"{told} {type(self.module).__name__} keeps the features that its predictions come from: "
+                f"{told} {model_name(self)} keeps the features that its predictions come from: "
                 "wrap(…, features='submodule')"
             )
         x = self._prepared(images)
@@ -82,10 +96,11 @@ class WrappedModel(NormalisingModule):
         batch, _, height, width = images.shape
         predictions = {}
         for name, task in self.tasks.items():
-            value = self.outputs[name].read(returned, name, (batch, task.channels, x.shape[-2], x.shape[-1]))
+            shape = (batch, *task.prediction_shape((x.shape[-2], x.shape[-1])))
+            value = self.outputs[name].read(returned, name, shape)
             if images.requires_grad and torch.is_grad_enabled() and not value.requires_grad:
                 raise InputError(f"task {name!r}: the prediction has no gradient in the image (detached, or no_grad?)")
-            predictions[name] = value[..., :height, :width].to(images.dtype)
+            predictions[name] = (value[..., :height, :width] if task.dense else value).to(images.dtype)
         return predictions
 
     def shared_features(self, images: Tensor) -> Tensor:
@@ -93,7 +108,7 @@ class WrappedModel(NormalisingModule):
         source = self.feature_source
         if source is None:
             raise InputError(
-                f"nobody said where {type(self.module).__name__} keeps the features that its tasks share: "
+                f"nobody said where {model_name(self)} keeps the features that its tasks share: "
                 "wrap(…, features='submodule'), or features=function of (module, images)"
             )
         features = self._guarded(lambda x: read_features(self.module, source, x), self._prepared(images))
@@ -117,7 +132,7 @@ class WrappedModel(NormalisingModule):
             if is_out_of_memory(error) or isinstance(error, InputError):
                 raise
             reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-            raise InputError(f"{type(self.module).__name__} on images {tuple(x.shape)} raised {reason}") from error
+            raise InputError(f"{model_name(self)} on images {tuple(x.shape)} raised {reason}") from error
 
 
 def wrap(
@@ -131,6 +146,7 @@ def wrap(
     size_multiple: int = 1,
     outputs: Mapping[str, Output | Key] | None = None,
     features: FeatureSource | None = None,
+    name: str | None = None,
 ) -> WrappedModel:
     """`module` as a multi-task model, in eval mode.
 
@@ -139,7 +155,8 @@ def wrap(
     right to a multiple of `size_multiple`; predictions are cut back. `outputs` says where the module returns a task, as
     an `Output` or its key alone; by default under the task's name. `features` says what the tasks share, for attacks on
     it: a submodule by its dotted name, whose first output counts and ends the pass, or a function of the module (a copy
-    of it, when prepared) and the images as the module wants them.
+    of it, when prepared) and the images as the module wants them. `name` is what reports call the model; by default
+    that of the module's class. A task may have any key: `{"seg": Segmentation(13)}`.
     InputError for an option that makes no sense, and for a module whose batch norm has no running statistics: its
     predictions of an image would depend on the batch. Warns where normalised images are next to constant or outside
     of what they are meant to be: numbers for images from 0 to 255 on images in [0, 1], or the reverse.
@@ -147,9 +164,11 @@ def wrap(
     if not isinstance(module, nn.Module):
         raise InputError(f"the module is a {type(module).__name__}, expected an nn.Module")
     _check_tasks(tasks)
+    if name is not None and not (isinstance(name, str) and name):
+        raise InputError(f"name={name!r}, expected what reports are to call the model, as 'my-net'")
     _check_batch_norms(module)
     _check_input(mean, std, channel_order, value_range, size_multiple)
-    warn_of_range(type(module).__name__, mean, std, value_range, stacklevel=2)
+    warn_of_range(model_name(module), mean, std, value_range, stacklevel=2)
     if features is not None:
         check_source(module, features)
     return WrappedModel(
@@ -162,6 +181,7 @@ def wrap(
         value_range=(float(value_range[0]), float(value_range[1])),
         size_multiple=size_multiple,
         features=features,
+        name=name,
     ).eval()
 
 
@@ -172,7 +192,7 @@ def are_tasks(tasks: object) -> bool:
 
 def _check_tasks(tasks: object) -> None:
     if not are_tasks(tasks):
-        raise InputError(f"tasks={tasks!r}, expected tasks by name like {{'depth': Depth()}}")
+        raise InputError(f"tasks={tasks!r}, expected tasks by name like {{'depth': create_task('depth')}}")
 
 
 def _check_batch_norms(module: nn.Module) -> None:
@@ -188,20 +208,32 @@ def _check_input(
     mean: Sequence[float], std: Sequence[float], order: str, span: tuple[float, float], multiple: int
 ) -> None:
     for name, values in (("mean", mean), ("std", std)):
-        if len(values) != 3 or not all(math.isfinite(value) for value in values):
+        if not _are_numbers(values, 3):
             raise InputError(f"{name}={values!r}, expected three finite numbers, one a channel")
     if min(std) <= 0:
         raise InputError(f"std={std!r}, expected positive numbers")
     if order not in get_args(ChannelOrder):
         raise InputError(f"channel_order={order!r}, expected one of {', '.join(get_args(ChannelOrder))}")
-    if len(span) != 2 or not -math.inf < span[0] < span[1] < math.inf:
+    if not _are_numbers(span, 2) or not span[0] < span[1]:
         raise InputError(f"value_range={span!r}, expected (low, high) like (0, 255)")
     if not isinstance(multiple, int) or multiple < 1:
         raise InputError(f"size_multiple={multiple!r}, expected a whole number of at least 1")
 
 
+def _are_numbers(values: object, count: int) -> bool:
+    try:
+        return len(values) == count and all(math.isfinite(value) for value in values)  # type: ignore[arg-type,attr-defined]
+    except TypeError:
+        return False
+
+
 def _places(tasks: TaskMap, outputs: Mapping[str, Output | Key]) -> dict[str, Output]:
     """One `Output` a task."""
+    if not isinstance(outputs, Mapping):
+        raise InputError(
+            f"outputs={outputs!r}, expected a key by task: {{{', '.join(f'{name!r}: {name!r}' for name in tasks)}}} "
+            "where the module returns a mapping, 0, 1, … where it returns a tuple"
+        )
     if not set(outputs) <= set(tasks):
         raise InputError(f"outputs are given for {sorted(outputs)}, the tasks are {sorted(tasks)}")
     places = {name: outputs.get(name, Output()) for name in tasks}

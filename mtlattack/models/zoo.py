@@ -25,7 +25,9 @@ def model_path(name: str) -> Path:
 
 def create_model(name: str) -> MultiTaskNetwork:
     """A shipped model with its trained weights, in eval mode."""
-    return load_checkpoint(model_path(name))
+    model = load_checkpoint(model_path(name))
+    model.given_name = name
+    return model
 
 
 def _files() -> dict[str, Path]:

@@ -6,6 +6,11 @@ from mtlattack.errors import UnknownNameError
 from mtlattack.studies.study import Study
 
 STUDIES = {
+    "balance": "mtlattack.studies.balance:BalanceStudy",
+    "loss-scale": "mtlattack.studies.loss_scale:LossScaleStudy",
+    "sharing": "mtlattack.studies.sharing:SharingStudy",
+    "pixel-tasks": "mtlattack.studies.pixel_tasks:PixelTasksStudy",
+    "joint-attack": "mtlattack.studies.joint_attack:JointAttackStudy",
     "representation": "mtlattack.studies.representation:RepresentationStudy",
 }
 

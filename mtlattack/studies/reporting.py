@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Group, RenderableType
-from rich.table import Table as RichTable
 from rich.text import Text
 
+from mtlattack.printing import Grid
 from mtlattack.studies.study import Study, Table, Verdict
 
 _COLOURS = {"holds": "green", "fails": "red", "undecided": "yellow"}
@@ -16,12 +16,12 @@ def render(study: Study, verdicts: Mapping[str, Verdict], tables: Sequence[Table
     """The tables, then of each claim what it says and what became of it."""
     parts: list[RenderableType] = []
     for table in tables:
-        drawn = RichTable(box=None, pad_edge=False, header_style="bold")
+        drawn = Grid(title=table.title)
         for index, column in enumerate(table.columns):
-            drawn.add_column(column, justify="right" if index else "left", no_wrap=True)
+            drawn.add_column(column, "right" if index else "left")
         for row in table.rows:
-            drawn.add_row(*map(Text, row))
-        parts += [Text(table.title, style="bold"), drawn, Text()]
+            drawn.add_row(*row)
+        parts += [drawn, Text()]
     for claim in study.claims:
         verdict = verdicts[claim.name]
         outcome = (verdict.outcome, f"bold {_COLOURS[verdict.outcome]}")

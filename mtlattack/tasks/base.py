@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+import json
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -24,25 +27,37 @@ if TYPE_CHECKING:
 
 # A loss below this counts as this where losses are compared: without valid pixels it is 0, and 1/0 would poison sums.
 LOSS_FLOOR = 1e-8
+# What stands in names of attacks (`single:NAME+dlr`), in targets (`NAME:keep`) and in files without being parsed there.
+_NAME = re.compile(r"\w[\w-]{0,99}")
 
 
+@dataclass(frozen=True)
 class Task(ABC):
     """One thing predicted from an image.
 
-    Predictions are `[B, channels, H, W]`; targets have the shape and dtype that the task's page says. Losses are
-    means over the valid pixels of each image, and 0 (with zero gradient) for an image that has none.
+    A `dense` task predicts `[B, channels, H, W]`, aligned with its labels `[B, *target_channels, H, W]`; one of the
+    whole image `[B, channels]`, of labels `[B, *target_channels]`. What is said of pixels is then said of places: one
+    an image, `[B, 1, 1]`, or as many as there are labels that may be missing one by one (`places`).
+
+    Losses are means over the valid pixels of each image, and 0 (with zero gradient) for an image that has none.
 
     `statistics` are additive: summed over any set of images they give every metric of that set, so subsets, shards,
     batch sizes and bootstrap resamples need no second pass. Column 0 is always the number of valid pixels.
 
     All that is known of a kind of task is here: of one that says nothing else, a label is a number a pixel, or several.
+    Fields of a kind, if it has any, are those of a frozen data class, and plain JSON.
     """
 
     kind: ClassVar[str]
     metric_table: ClassVar[tuple[Metric, ...]]
+    dense: ClassVar[bool] = True
+    """Whether there is a label a pixel; otherwise one an image."""
     target_channels: ClassVar[tuple[int, ...]] = ()
     stored_dtype: ClassVar[str] = "uint16"
-    """Of the label in a prepared file, `[N, H, W, *target_channels]`."""
+    """Of the label in a prepared file, `[N, H, W, *target_channels]`, or `[N, *target_channels]` of whole images."""
+    target_dtype: ClassVar[str] = "float32"
+    """Of the target, as torch calls it: `int64` where its numbers are classes."""
+    _name: ClassVar[str | None] = None
     always_reached: ClassVar[float] = inf
     """An error, by the headline metric, that some constant answer does not exceed on any labels."""
     scaled: ClassVar[bool] = True
@@ -56,13 +71,31 @@ class Task(ABC):
 
     @property
     def name(self) -> str:
-        """Key of this task in predictions, targets and evidence."""
-        return self.kind
+        """Key of this task in predictions, targets and evidence: its kind, unless it is called otherwise."""
+        return self._name or self.kind
+
+    def called(self, name: str) -> Self:
+        """This task, equal to what it was, under a name of its own: a network may predict two of a kind.
+
+        InputError for a name that is not made of letters, digits, `_` and `-`.
+        """
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise InputError(f"a task cannot be called {name!r}, expected letters, digits, '_' and '-' inside")
+        if name == self.name:
+            return self
+        twin = copy.copy(self)
+        object.__setattr__(twin, "_name", name)  # Its class may be frozen.
+        return twin
 
     @property
     def short_title(self) -> str:
         """The name where columns are narrow."""
         return self.name
+
+    @property
+    def heading(self) -> str:
+        """What a narrow column is headed with: the short title, or the name that somebody gave it."""
+        return self.short_title if self.name == self.kind else self.name
 
     @property
     def headline(self) -> str:
@@ -79,6 +112,23 @@ class Task(ABC):
     def channels(self) -> int:
         """Output channels of a head for this task."""
 
+    def prediction_shape(self, size: tuple[int, int]) -> tuple[int, ...]:
+        """Of a prediction for one image of this (height, width)."""
+        return (self.channels, *size) if self.dense else (self.channels,)
+
+    def stored_shape(self, size: tuple[int, int]) -> tuple[int, ...]:
+        """Of the label of one image of this (height, width) in a prepared file."""
+        return (*size, *self.target_channels) if self.dense else self.target_channels
+
+    def places(self, values: Tensor) -> Tensor:
+        """One number a label, `[B, H, W]`: as they are, or of whole images `[B]`, `[B, n]` as columns `[B, n, 1]`."""
+        return values if self.dense else values.reshape(len(values), -1, 1)
+
+    def spread(self, answer: Tensor, target: Tensor) -> Tensor:
+        """The constant `answer` `[channels]` as a prediction for each of these labels."""
+        constant = answer[None, :, None, None] if self.dense else answer[None]
+        return constant.expand(len(target), -1, *(target.shape[-2:] if self.dense else ()))
+
     @property
     @abstractmethod
     def statistics_names(self) -> tuple[str, ...]:
@@ -86,7 +136,7 @@ class Task(ABC):
 
     @abstractmethod
     def pixel_losses(self, prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """Differentiable loss of each pixel and whether it counts, `[B, H, W]` both; finite where it counts."""
+        """Differentiable loss of each of `places` and whether it counts, `[B, H, W]` both; finite where it counts."""
 
     @abstractmethod
     def similarity(self, prediction: Tensor, target: Tensor) -> Tensor:
@@ -106,7 +156,7 @@ class Task(ABC):
 
     @abstractmethod
     def best_constant(self, targets: Iterable[Tensor]) -> Tensor:
-        """The one prediction `[channels]`, float32, the same at every pixel, that is best for the headline metric.
+        """The one prediction `[channels]`, float32, the same at every place, that is best for the headline metric.
 
         `targets` are batches of labels; what is kept of them grows with the number of distinct values alone, and the
         answer does not depend on how they are cut into batches. Raises InputError if no pixel of them is valid.
@@ -129,13 +179,21 @@ class Task(ABC):
         """Whether a label of this name in a prepared file is one of this kind."""
         return name == cls.kind
 
+    def stored_options(self) -> dict[str, str]:
+        """Attributes of a stored label by which `from_stored` makes this task again."""
+        options = {name: value for name, value in self.config().items() if name not in ("kind", "name")}
+        return {"options": json.dumps(options)} if options else {}
+
     @classmethod
     def from_stored(cls, attributes: Mapping[str, Any]) -> Self:
         """The task of a stored label with these attributes; InputError if they lack what it needs."""
-        return cls()
+        try:
+            return cls(**json.loads(attributes.get("options", "{}")))
+        except (TypeError, ValueError) as error:
+            raise InputError(f"options that make no {cls.kind} ({error})") from None
 
     def decode(self, raw: NDArray[Any], attributes: Mapping[str, Any]) -> Tensor:
-        """A stored label of one image `[H, W, *target_channels]` as target: float32 in the task's unit, int64 classes.
+        """A stored label of one image (`stored_shape`) as target: float32 in the task's unit, int64 classes.
 
         A number that the attribute `invalid` names is NaN, unless it is 0: 0 is no depth as it stands. InputError for
         a label without the `scale` that it needs, and for a class number that the task does not have.
@@ -145,10 +203,20 @@ class Task(ABC):
         values = raw.astype(np.float32) * np.float32(attributes["scale"])
         if attributes.get("invalid"):
             values[raw == attributes["invalid"]] = np.nan
-        return torch.from_numpy(values.transpose(2, 0, 1) if self.target_channels else values)
+        return torch.from_numpy(values.transpose(2, 0, 1) if self.dense and self.target_channels else values)
 
     def stored_fault(self, raw: NDArray[Any], attributes: Mapping[str, Any]) -> str | None:
         """What is wrong with the numbers of a stored label of one image, if anything."""
+        return None
+
+    def fault(self, target: Tensor) -> str | None:
+        """What is wrong with the numbers of targets `[…, *target_channels, H, W]`, if anything: one that is wrong and
+        what was expected. Stricter than `loss`, which takes for no label what cannot be one."""
+        return None
+
+    def as_stored(self, target: Tensor) -> tuple[NDArray[Any], float] | None:
+        """The target of one image as a prepared file has it by default, `[H, W, *target_channels]`, and its `scale`;
+        None if that would lose something."""
         return None
 
     def as_label(self, prediction: Tensor) -> Tensor:
@@ -156,13 +224,17 @@ class Task(ABC):
         return prediction if self.target_channels else prediction[:, 0]
 
     def paint(self, labels: NDArray[Any], names: Sequence[str] = ()) -> Painting:
-        """Labels `[N, *target_channels, H, W]` as pictures; `names` are those of the classes, if it has any."""
+        """Labels `[N, *target_channels, H, W]` as pictures; `names` are those of the classes, if it has any.
+
+        Those of whole images become a picture of a pixel, or of one a label.
+        """
         values = labels.mean(1) if self.target_channels else labels
+        values = values if self.dense else values.reshape(len(values), 1, 1)
         return paint_scale(values, np.isfinite(values), "magma", start=0.0)
 
     def mirrored(self, label: Tensor) -> Tensor:
-        """The label `[*target_channels, H, W]` of the image flipped left to right."""
-        return label.flip(-1)
+        """The label `[*target_channels, H, W]` of the image flipped left to right; that of a whole image stays."""
+        return label.flip(-1) if self.dense else label
 
     def zoomed(self, label: Tensor, factor: float) -> Tensor:
         """What a label says of things that look `factor` times nearer; as it was, unless it is of distances."""
@@ -170,7 +242,7 @@ class Task(ABC):
 
     def divergence(self, prediction: Tensor, reference: Tensor) -> Tensor:
         """How far apart two predictions are at each pixel, `[B, H, W]`; non-negative, 0 where they are equal."""
-        return (prediction - reference).abs().mean(1)
+        return self.places((prediction - reference).abs().mean(1))
 
     def goal(self, text: str) -> Goal:
         """What a targeted attack leads predictions to: `keep` (the labels), or of the `goal_forms`.
@@ -190,7 +262,7 @@ class Task(ABC):
         """How far apart two answers in the form of labels are, `[B, H, W]`, in the unit of the first metric over
         `apart_factor`; no account where one of them is invalid."""
         difference = (labels - others).abs()
-        return difference.mean(1) if self.target_channels else difference
+        return self.places(difference.mean(1) if self.target_channels else difference)
 
     def labels_of(self, statistics: Array) -> Array:
         """Of statistics `[N, S]` what depends on the labels alone, `[N, K]`, whatever was predicted."""
@@ -220,24 +292,27 @@ class Task(ABC):
         return f"{self.headline} {value:.4g}, some constant has at most {self.always_reached:g}"
 
     def config(self) -> dict[str, Any]:
-        """What `create_task` needs to make this task again; plain JSON types."""
-        return {"kind": self.kind, **asdict(self)}  # type: ignore[call-overload]
+        """What `task_from_config` needs to make this task again; plain JSON types."""
+        named = {} if self.name == self.kind else {"name": self.name}
+        return {"kind": self.kind, **asdict(self), **named}  # type: ignore[call-overload]
 
 
 def check_aligned(task: Task, prediction: Tensor, target: Tensor) -> None:
-    """Refuse a target that is not `[B, *target_channels, H, W]`, and a prediction that is not `[B, channels, H, W]`."""
+    """Refuse a target as `check_target` does, and a prediction that is not `[B, *prediction_shape]`."""
     check_target(task, target)
-    batch, (height, width) = target.shape[0], target.shape[-2:]
-    expected = (batch, task.channels, height, width)
+    height, width = target.shape[-2:] if task.dense else (1, 1)
+    expected = (len(target), *task.prediction_shape((height, width)))
     if tuple(prediction.shape) != expected:
         raise InputError(f"{task.name}: prediction has shape {tuple(prediction.shape)}, expected {expected}")
 
 
 def check_target(task: Task, target: Tensor) -> None:
-    """Refuse a target that is not `[B, *target_channels, H, W]`."""
-    if target.ndim != 3 + len(task.target_channels) or tuple(target.shape[1:-2]) != task.target_channels:
-        wanted = ", ".join(map(str, ("B", *task.target_channels, "H", "W")))
-        raise InputError(f"{task.name}: target has shape {tuple(target.shape)}, expected ({wanted})")
+    """Refuse a target that is not `[B, *target_channels, H, W]`, or of whole images `[B, *target_channels]`."""
+    wanted = ("B", *task.target_channels, *(("H", "W") if task.dense else ()))
+    channels = tuple(target.shape[1:-2] if task.dense else target.shape[1:])
+    if target.ndim != len(wanted) or channels != task.target_channels:
+        shape = ", ".join(map(str, wanted)) + ("," if len(wanted) == 1 else "")
+        raise InputError(f"{task.name}: target has shape {tuple(target.shape)}, expected ({shape})")
 
 
 def no_valid_pixel(task: Task, images: int) -> InputError:

@@ -12,18 +12,15 @@ from numpy.typing import NDArray
 from mtlattack.tasks.base import is_finite
 from mtlattack.tasks.painting import Painting, masked
 from mtlattack.tasks.registry import TASKS
-from mtlattack.tasks.regression import Regression, whole_steps
+from mtlattack.tasks.regression import SignedRegression
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-_MOST_STEPS = 32767
-_NO_VALUE = -32768
-
 
 @TASKS.register("principal_curvature")
 @dataclass(frozen=True)
-class PrincipalCurvature(Regression):
+class PrincipalCurvature(SignedRegression):
     """L1, the mean over both curvatures; predictions and targets `[B, 2, H, W]`, targets not finite are invalid.
 
     A flat surface has 0, 0. The unit is the source's: Taskonomy publishes curvatures in [−1, 1] without one.
@@ -31,32 +28,23 @@ class PrincipalCurvature(Regression):
 
     kind: ClassVar[str] = "principal_curvature"
     target_channels: ClassVar[tuple[int, ...]] = (2,)
-    stored_dtype: ClassVar[str] = "int16"
     stored_step: ClassVar[float] = 1 / 4096
-    stored_invalid: ClassVar[int] = _NO_VALUE
 
     @property
     def short_title(self) -> str:
         return "curvature"
-
-    @property
-    def channels(self) -> int:
-        return 2
-
-    def valid(self, target: Tensor) -> Tensor:
-        first, second = is_finite(target).unbind(1)
-        return first & second
-
-    def encode(self, values: NDArray[np.float64], valid: NDArray[np.bool_], step: float) -> NDArray[Any]:
-        both = valid.all(-1, keepdims=True)
-        steps = whole_steps(np.where(both, values, 0), step, _MOST_STEPS)
-        return np.where(both, steps, _NO_VALUE).astype(np.int16)
 
     def stored_fault(self, raw: NDArray[Any], attributes: Mapping[str, Any]) -> str | None:
         if "invalid" not in attributes:
             return None
         unknown = raw == attributes["invalid"]
         return "a pixel with one curvature alone" if (unknown[..., 0] != unknown[..., 1]).any() else None
+
+    def fault(self, target: Tensor) -> str | None:
+        if target.isinf().any():
+            return f"the value {target[target.isinf()][0]}, expected finite numbers, or NaN for none"
+        first, second = is_finite(target).unbind(-3)
+        return "a pixel with one curvature alone" if (first != second).any() else None
 
     def paint(self, labels: NDArray[Any], names: Sequence[str] = ()) -> Painting:
         """Red and green, mid-grey where the surface is flat."""

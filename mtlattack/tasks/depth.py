@@ -48,6 +48,10 @@ class PositiveRegression(Regression):
         steps = np.maximum(whole_steps(np.where(valid, values, 0), step, _MOST_STEPS), 1)
         return np.where(valid, steps, 0).astype(np.uint16)
 
+    def fault(self, target: Tensor) -> str | None:
+        wrong = target[(target < 0) | target.isinf()]
+        return f"the value {wrong[0]:.6g}, expected more than 0, or 0 or NaN for none" if len(wrong) else None
+
     def look(self, prediction: Tensor, target: Tensor) -> dict[str, float]:
         """`factor`: median of prediction/label where both are positive; `negative`: share of predictions ≤ 0."""
         check_aligned(self, prediction, target)

@@ -18,16 +18,20 @@ from mtlattack.tasks.regression import Regression, known
 if TYPE_CHECKING:
     from torch import Tensor
 
+# What a share times a stored scale may be above 1.
+_ROUNDING = 1e-6
+
 
 class Heatmap(Regression):
-    """L1; predictions `[B, 1, H, W]`, targets `[B, H, W]` in [0, 1], a target that is not finite is invalid."""
+    """L1; predictions `[B, 1, H, W]`, targets `[B, H, W]` in [0, 1], a target that is not finite is invalid.
+
+    A kind may have several maps, one a channel, such as one a joint of a body: `target_channels` says how many, and a
+    pixel counts where all of them are known.
+    """
 
     stored_step: ClassVar[float] = 1 / 65534
     least_step: ClassVar[float] = 1 / 65534
     positive_factor: ClassVar[bool | None] = False
-
-    def valid(self, target: Tensor) -> Tensor:
-        return is_finite(target)
 
     def encode(self, values: NDArray[np.float64], valid: NDArray[np.bool_], step: float) -> NDArray[Any]:
         # Half a step is room for rounding in the source.
@@ -37,23 +41,28 @@ class Heatmap(Regression):
 
     def multiplied(self, labels: Tensor, factor: float) -> Tensor:
         # What is not finite is no label, and must not become one.
-        return torch.where(self.valid(labels), (labels * factor).clamp(0, 1), labels)
+        return torch.where(is_finite(labels), (labels * factor).clamp(0, 1), labels)
 
     def clip(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.clip(values, 0, 1)
 
     def stored_fault(self, raw: NDArray[Any], attributes: Mapping[str, Any]) -> str | None:
         known = raw[raw != attributes["invalid"]] if "invalid" in attributes else raw
-        highest = known.max(initial=0) * float(attributes["scale"])
-        return f"value {highest:.3g}, expected at most 1" if highest > 1 + 1e-6 else None
+        highest = known.max(initial=0) * float(attributes.get("scale", 0))
+        return f"value {highest:.3g}, expected at most 1" if highest > 1 + _ROUNDING else None
+
+    def fault(self, target: Tensor) -> str | None:
+        wrong = target[(target < -_ROUNDING) | (target > 1 + _ROUNDING)]
+        return f"the value {wrong[0]:.6g}, expected 0 to 1, or NaN for none" if len(wrong) else None
 
     def similarity(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """Cosine of (p, 1 − p) and (t, 1 − t), p cut to [0, 1]: as if both were probabilities."""
+        """Cosine of (p, 1 − p) and (t, 1 − t), p cut to [0, 1]: as if both were probabilities; the mean over maps."""
         check_aligned(self, prediction, target)
-        true = known(prediction, target, self.valid(target))[:, 0].clamp(0, 1)
-        guess = prediction[:, 0].clamp(0, 1)
+        true = known(prediction, target, self.valid(target)).clamp(0, 1)
+        guess = prediction.clamp(0, 1)
         lengths = (_square_length(guess) * _square_length(true)).sqrt()
-        return (guess * true + (1 - guess) * (1 - true)) / lengths
+        alike = (guess * true + (1 - guess) * (1 - true)) / lengths
+        return alike.squeeze(1) if self.channels == 1 else alike.mean(1)
 
 
 def _square_length(share: Tensor) -> Tensor:

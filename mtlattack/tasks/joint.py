@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mtlattack.errors import InputError
+from mtlattack.lazily import torch
 from mtlattack.tasks.base import Task
 
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ class JointTask:
     def name(self) -> str:
         """That of the task."""
         return self.task.name
+
+    def called(self, name: str) -> JointTask:
+        """The same under another name."""
+        return JointTask(self.task.called(name), self.sources)
 
     @property
     def channels(self) -> int:
@@ -79,6 +84,14 @@ def mean_loss(task: Task | JointTask, prediction: Tensor, loss: Loss) -> Tensor:
     for each in losses[1:]:
         total = total + each
     return total / task.sources
+
+
+def joint_features(features: Sequence[Tensor]) -> Tensor:
+    """Features `[B, C, …]` of several models as one `[B, ΣC, P]`: channels one behind the other, each with zeros up to
+    the most places that one has, so that sums and inner products over an image are the sums of the models'."""
+    flat = [feature.reshape(*feature.shape[:2], -1) for feature in features]
+    most = max(feature.shape[2] for feature in flat)
+    return torch.cat([torch.nn.functional.pad(feature, (0, most - feature.shape[2])) for feature in flat], 1)
 
 
 def alone(task: Task | JointTask) -> Task:

@@ -122,6 +122,18 @@ class Normals(Task):
         off = length[(length != 0) & (np.abs(length - 1) > _UNIT_TOLERANCE)]
         return f"a normal of length {off[0]:.3f}, expected 1 or 0" if off.size else None
 
+    def fault(self, target: Tensor) -> str | None:
+        known, valid = _known(target.flatten(0, -4) if target.ndim > 3 else target[None])
+        length = known.square().sum(1).sqrt()
+        off = length[valid & ((length - 1).abs() > _UNIT_TOLERANCE)]
+        return f"a normal of length {off[0]:.3f}, expected 1, or 0 or NaN for none" if len(off) else None
+
+    def as_stored(self, target: Tensor) -> tuple[NDArray[Any], float] | None:
+        known = _known(target[None])[0][0]
+        raw = (known * _STORED_LENGTH).round().clamp(-_STORED_LENGTH, _STORED_LENGTH)
+        exact = torch.equal(raw / _STORED_LENGTH, known)
+        return (raw.movedim(0, -1).numpy().astype(self.stored_dtype), 1 / _STORED_LENGTH) if exact else None
+
     def as_label(self, prediction: Tensor) -> Tensor:
         return torch.nn.functional.normalize(prediction, dim=1)
 

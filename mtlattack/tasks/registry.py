@@ -5,7 +5,7 @@ from typing import Any
 
 from mtlattack.errors import InputError
 from mtlattack.registry import Registry
-from mtlattack.tasks.base import Task
+from mtlattack.tasks.base import Task, TaskMap
 
 TASKS: Registry[type[Task]] = Registry("task")
 
@@ -22,7 +22,16 @@ def task_from_config(config: Mapping[str, Any]) -> Task:
     """The task that `Task.config` described."""
     if "kind" not in config:
         raise InputError(f"task description {dict(config)} has no 'kind'")
-    return create_task(**config)
+    options = dict(config)
+    name = options.pop("name", None)
+    task = create_task(**options)
+    return task if name is None else task.called(name)
+
+
+def describe_tasks(tasks: TaskMap) -> list[dict[str, Any]]:
+    """`Task.config` of a model's tasks, in their order, each called by its key; InputError for a key that is no
+    name."""
+    return [task.called(name).config() for name, task in tasks.items()]
 
 
 def task_types() -> dict[str, type[Task]]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from mtlattack.errors import InputError
 from mtlattack.lazily import torch
-from mtlattack.tasks.base import Task, check_aligned, check_target, no_valid_pixel, sum_of_image
+from mtlattack.tasks.base import Task, check_aligned, check_target, is_finite, no_valid_pixel, sum_of_image
 from mtlattack.tasks.contradictions import ROUNDING, Array, Contradiction, somewhere
 from mtlattack.tasks.goals import Goal, check_factor, read_factor
 from mtlattack.tasks.metric import Metric, divide
+from mtlattack.tasks.painting import Painting, paint_scale
 from mtlattack.tasks.tally import Tally, weighted_median
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Regression(Task):
-    """L1 over valid pixels; predictions `[B, channels, H, W]`, targets as `target_channels` says.
+    """L1 over valid pixels, or images if it is not `dense`; targets as `target_channels` says.
 
     The error of a pixel with several channels is the mean over them, and the only metric, unless a task has more.
     """
@@ -50,15 +51,17 @@ class Regression(Task):
 
     @property
     def channels(self) -> int:
-        return 1
+        """As many as a label has, by default."""
+        return prod(self.target_channels)
 
-    @abstractmethod
     def valid(self, target: Tensor) -> Tensor:
-        """Which pixels count, bool `[B, H, W]`."""
+        """Which pixels count, bool `[B, H, W]`, or which images, `[B]`; by default those that are finite."""
+        return is_finite(target).all(1) if self.target_channels else is_finite(target)
 
     def pixel_losses(self, prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         check_aligned(self, prediction, target)
-        return self._errors(prediction, target)
+        error, valid = self._errors(prediction, target)
+        return self.places(error), self.places(valid)
 
     def similarity(self, prediction: Tensor, target: Tensor) -> Tensor:
         """2⟨p, t⟩/(‖p‖² + ‖t‖²), not below 0: the cosine of (p, t) and (t, p), which knows no unit."""
@@ -66,22 +69,22 @@ class Regression(Task):
         true = known(prediction, target, self.valid(target))
         size = (prediction.square() + true.square()).sum(1)
         alike = 2 * (prediction * true).sum(1) / torch.where(size > 0, size, 1.0)
-        return torch.where(size > 0, alike.clamp_min(0), 1.0)
+        return self.places(torch.where(size > 0, alike.clamp_min(0), 1.0))
 
     def statistics(self, prediction: Tensor, target: Tensor) -> Tensor:
         check_aligned(self, prediction, target)
         error, valid = self._errors(prediction, target)
         columns = [error, *self._more_columns(prediction, target, error)]
-        sums = (sum_of_image(torch.where(valid, column, 0)).float() for column in columns)
-        return torch.stack([valid.sum((1, 2)).float(), *sums], 1)
+        sums = (sum_of_image(self.places(torch.where(valid, column, 0))).float() for column in columns)
+        return torch.stack([self.places(valid).sum((1, 2)).float(), *sums], 1)
 
     def best_constant(self, targets: Iterable[Tensor]) -> Tensor:
         """The median of each channel over the valid pixels, weighted as the headline metric weights their errors."""
         tallies, images = [Tally() for _ in range(self.channels)], 0
         for target in targets:
             check_target(self, target)
-            planes = target.reshape(len(target), self.channels, *target.shape[-2:]).unbind(1)
-            valid = self.valid(target)
+            planes = target.reshape(len(target), self.channels, -1).unbind(1)
+            valid = self.valid(target).reshape(len(target), -1)
             for tally, plane in zip(tallies, planes, strict=True):
                 tally.add(plane[valid][:, None])
             images += len(target)
@@ -116,6 +119,18 @@ class Regression(Task):
             raise InputError(f"the value {known.min():.6g}, expected at least 0")
         return np.where(valid, whole_steps(known, step, 65534), self.stored_invalid).astype(self.stored_dtype)
 
+    def as_stored(self, target: Tensor) -> tuple[NDArray[Any], float] | None:
+        valid = self.valid(target[None])[0].numpy()
+        values = target.movedim(0, -1).numpy() if self.target_channels else target.numpy()
+        known = valid[..., None] if self.target_channels else valid
+        try:
+            raw = self.encode(np.where(known, values, 0).astype(np.float64), known, self.stored_step)
+        except InputError:
+            return None
+        again = self.decode(raw, {"scale": self.stored_step, "invalid": self.stored_invalid})
+        same = torch.where(self.valid(again[None]), again, 0) == torch.where(self.valid(target[None]), target, 0)
+        return (raw, self.stored_step) if same.all() else None
+
     def clip(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """Values cut off where the task's range ends, if it has one."""
         return values
@@ -132,15 +147,32 @@ class Regression(Task):
         return statistics[:, 1] / np.maximum(statistics[:, 0], 1)
 
     def _more_columns(self, prediction: Tensor, target: Tensor, error: Tensor) -> list[Tensor]:
-        """Statistics of each pixel `[B, H, W]` behind its count and its error; of no account on invalid pixels."""
+        """Statistics of each pixel `[B, H, W]` (image `[B]`) behind its count and error; no account on invalid ones."""
         return []
 
     def _errors(self, prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """Absolute error and whether it counts, `[B, H, W]` both; finite everywhere."""
+        """Absolute error and whether it counts, `[B, H, W]` both, or `[B]` of whole images; finite everywhere."""
         valid = self.valid(target)
         error = (prediction - known(prediction, target, valid)).abs()
         # The mean over one channel is that channel.
         return error.squeeze(1) if self.channels == 1 else error.mean(1), valid
+
+
+class SignedRegression(Regression):
+    """L1 over numbers of both signs, which a prepared file holds as −32,767 to 32,767 steps."""
+
+    stored_dtype: ClassVar[str] = "int16"
+    stored_invalid: ClassVar[int] = -32768
+
+    def encode(self, values: NDArray[np.float64], valid: NDArray[np.bool_], step: float) -> NDArray[Any]:
+        """A label of several numbers is invalid where one of them is."""
+        whole = valid.all(-1, keepdims=True) if self.target_channels else valid
+        steps = whole_steps(np.where(whole, values, 0), step, 32767)
+        return np.where(whole, steps, self.stored_invalid).astype(self.stored_dtype)
+
+    def paint(self, labels: NDArray[Any], names: Sequence[str] = ()) -> Painting:
+        values = labels.mean(1) if self.target_channels else labels
+        return paint_scale(values, np.isfinite(values), "magma")
 
 
 def known(prediction: Tensor, target: Tensor, valid: Tensor) -> Tensor:

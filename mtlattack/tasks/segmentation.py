@@ -1,100 +1,41 @@
 """Semantic segmentation: one class a pixel."""
 
-from __future__ import annotations
-
-from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mtlattack.errors import InputError
-from mtlattack.lazily import torch
-from mtlattack.tasks.base import Task, check_aligned, check_target, no_valid_pixel
-from mtlattack.tasks.contradictions import SUM, Array, Contradiction, miscounted, somewhere
-from mtlattack.tasks.doubts import Doubt, best_temperature, doubt_logits
-from mtlattack.tasks.goals import Goal, read_classes
+from mtlattack.tasks.classes import Classes
 from mtlattack.tasks.metric import Metric, divide
-from mtlattack.tasks.painting import Painting, class_colours, masked
 from mtlattack.tasks.registry import TASKS
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
 IGNORE = 255
-_MOST_CLASSES = 4096
 
 
 @TASKS.register("segmentation")
 @dataclass(frozen=True)
-class Segmentation(Task):
+class Segmentation(Classes):
     """Cross entropy over `classes` logits; targets are int64 `[B, H, W]`, `ignore` marks unlabelled pixels.
 
     mIoU averages over the classes that occur in the labels: one that the predictions never hit counts as 0, one
-    that the labels never show is left out, so clean and attacked runs average over the same classes.
+    that the labels never show is left out, so clean and attacked runs average over the same classes. Class c everywhere
+    has IoU n_c/N for c and 0 for all others, so the most frequent class is the best constant.
     """
 
     kind: ClassVar[str] = "segmentation"
     stored_dtype: ClassVar[str] = "uint8"
-    scaled: ClassVar[bool] = False
-    doubtful: ClassVar[tuple[str, ...]] = ("logit-scale",)
-    goal_forms: ClassVar[tuple[str, ...]] = ("1->5", "*->5")
-    apart_factor: ClassVar[float] = 100.0
+    stored_ignore: ClassVar[int] = IGNORE
     metric_table: ClassVar[tuple[Metric, ...]] = (
         Metric("miou", "%", True, 100.0),
         Metric("pixel_accuracy", "%", True, 100.0),
     )
 
-    classes: int
     ignore: int = IGNORE
-
-    def __post_init__(self) -> None:
-        if not isinstance(self.classes, int) or not 2 <= self.classes <= _MOST_CLASSES:
-            raise InputError(f"segmentation: {self.classes!r} classes, expected 2 to {_MOST_CLASSES}")
-        if not isinstance(self.ignore, int):
-            raise InputError(f"segmentation: ignore={self.ignore!r}, expected a class number")
 
     @property
     def short_title(self) -> str:
         return "segment."
-
-    @property
-    def channels(self) -> int:
-        return self.classes
-
-    @property
-    def statistics_names(self) -> tuple[str, ...]:
-        counts = (f"{name}_{c}" for name in ("tp", "fp", "fn") for c in range(self.classes))
-        return ("pixels", *counts)
-
-    def pixel_losses(self, prediction: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        check_aligned(self, prediction, target)
-        values = torch.nn.functional.cross_entropy(prediction, target, ignore_index=self.ignore, reduction="none")
-        return values, target != self.ignore
-
-    def similarity(self, prediction: Tensor, target: Tensor) -> Tensor:
-        """Cosine of the predicted probabilities and the true class as a unit vector: p_y/‖p‖₂."""
-        check_aligned(self, prediction, target)
-        probabilities = prediction.softmax(1)
-        known = torch.where(target == self.ignore, 0, target).unsqueeze(1)
-        return probabilities.gather(1, known).squeeze(1) / probabilities.square().sum(1).sqrt()
-
-    def statistics(self, prediction: Tensor, target: Tensor) -> Tensor:
-        check_aligned(self, prediction, target)
-        # As `argmax`, the first of equals; on a CPU in half its time.
-        predicted = prediction.max(1).indices
-        valid = (target != self.ignore).long()
-        actual = target * valid
-        hit = (predicted == actual) * valid
-        tp = self._count(actual, hit)
-        n_predicted, n_actual = self._count(predicted, valid), self._count(actual, valid)
-        return torch.cat([n_actual.sum(1, keepdim=True), tp, n_predicted - tp, n_actual - tp], 1).float()
-
-    def _count(self, labels: Tensor, counting: Tensor) -> Tensor:
-        """Pixels of each class in each image, `[B, classes]`, where `counting` is 1 and not 0."""
-        counts = labels.new_zeros(labels.shape[0], self.classes)
-        return counts.scatter_add_(1, labels.flatten(1), counting.flatten(1))
 
     def metrics(self, statistics_sum: NDArray[np.floating[Any]]) -> dict[str, NDArray[np.float64]]:
         tp, fp, fn = np.split(np.asarray(statistics_sum, np.float64)[..., 1:], 3, axis=-1)
@@ -103,121 +44,3 @@ class Segmentation(Task):
         miou = divide(iou.sum(-1), occurs.sum(-1))
         accuracy = divide(tp.sum(-1), (tp + fn).sum(-1))
         return {"miou": 100 * miou, "pixel_accuracy": 100 * accuracy}
-
-    def best_constant(self, targets: Iterable[Tensor]) -> Tensor:
-        """Logits 1 for the most frequent class, the first of equals, and 0 for the others.
-
-        Class c everywhere has IoU n_c/N for c and 0 for all others, so the most frequent one has the largest mean.
-        """
-        counts, images = torch.zeros(self.classes, dtype=torch.int64), 0
-        for target in targets:
-            check_target(self, target)
-            counts += torch.bincount(target[target != self.ignore], minlength=self.classes).cpu()
-            images += len(target)
-        if not counts.any():
-            raise no_valid_pixel(self, images)
-        return torch.nn.functional.one_hot(counts.max(0).indices, self.classes).float()
-
-    def look(self, prediction: Tensor, target: Tensor) -> dict[str, float]:
-        """`temperature`: the T for which softmax(z/T) fits the labels best."""
-        check_aligned(self, prediction, target)
-        known = target != self.ignore
-        temperature = best_temperature(prediction.movedim(1, -1)[known], target[known])
-        return {} if temperature is None else {"temperature": temperature}
-
-    def doubts(self, seen: Mapping[str, float]) -> list[Doubt]:
-        return doubt_logits(self.name, seen["temperature"]) if "temperature" in seen else []
-
-    @classmethod
-    def serves(cls, name: str) -> bool:
-        """Also of a second one of the same images, which carries its class count in its name (`segmentation40`)."""
-        return name.rstrip("0123456789") == cls.kind
-
-    @classmethod
-    def from_stored(cls, attributes: Mapping[str, Any]) -> Self:
-        """The attribute `classes` holds the names, or their number."""
-        classes = attributes.get("classes")
-        if classes is None:
-            raise InputError("no attribute 'classes'")
-        return cls(len(classes) if np.ndim(classes) else int(classes), IGNORE)
-
-    def decode(self, raw: NDArray[Any], attributes: Mapping[str, Any]) -> Tensor:
-        wrong = raw[(raw >= self.classes) & (raw != self.ignore)]
-        if wrong.size:
-            raise InputError(f"class {wrong[0]} in a segmentation of {self.classes} classes (255 = ignore)")
-        return torch.from_numpy(raw.astype(np.int64))
-
-    def stored_fault(self, raw: NDArray[Any], attributes: Mapping[str, Any]) -> str | None:
-        wrong = raw[(raw >= self.classes) & (raw != IGNORE)]
-        return f"class {wrong[0]}, expected 0 to {self.classes - 1} or {IGNORE}" if wrong.size else None
-
-    def as_label(self, prediction: Tensor) -> Tensor:
-        return prediction.argmax(1)
-
-    def paint(self, labels: NDArray[Any], names: Sequence[str] = ()) -> Painting:
-        """A colour a class, with a legend of those that are seen."""
-        palette = class_colours(self.classes)
-        names = names or [f"class {number}" for number in range(self.classes)]
-        known = labels != self.ignore
-        pictures = masked(palette[np.where(known, labels, 0)], known)
-        return Painting(pictures, tuple((names[number], tuple(palette[number])) for number in np.unique(labels[known])))
-
-    def divergence(self, prediction: Tensor, reference: Tensor) -> Tensor:
-        """KL(reference ‖ prediction) of the softmax, in nats."""
-        pair = prediction.log_softmax(1), reference.log_softmax(1)
-        return torch.nn.functional.kl_div(*pair, reduction="none", log_target=True).sum(1)
-
-    def goal_of_kind(self, text: str) -> Goal | None:
-        """`1->5`, or `1to5` where a shell would take the arrow: pixels of class 1 become 5, the others have no goal;
-        `*->5`: every labelled pixel becomes 5."""
-        found = read_classes(self.name, text, self.classes, self.ignore)
-        if found is None:
-            return None
-        before, after = found
-
-        def of(labels: Tensor) -> Tensor:
-            # The others are not led to their labels: that so many are wrong already would be mended first.
-            return torch.where(labels != self.ignore if before is None else labels == before, after, self.ignore)
-
-        return Goal(text, of)
-
-    def apart(self, labels: Tensor, others: Tensor) -> Tensor:
-        """1 where the classes differ."""
-        return (labels != others).float()
-
-    def labels_of(self, statistics: Array) -> Array:
-        """Valid pixels, then those of each class in the labels, `[N, 1 + classes]`."""
-        hits, _, missed = np.split(statistics[:, 1:], 3, axis=1)
-        return np.concatenate([statistics[:, :1], hits + missed], 1)
-
-    def contradictions(self, statistics: Array, losses: Array) -> Iterator[Contradiction]:
-        """Counts that do not add up, and a cross entropy that they do not allow.
-
-        A wrong pixel gives its class at most probability ½, and so loses ln 2 or more; one that is right gives it
-        1/classes or more.
-        """
-        pixels, (hits, false, missed) = statistics[:, 0], np.split(statistics[:, 1:], 3, axis=1)
-        yield from miscounted(pixels, tp=hits, fp=false, fn=missed)
-        yield Contradiction((hits + missed).sum(1) != pixels, "tp + fn of all classes are not the valid pixels")
-        yield Contradiction((hits + false).sum(1) != pixels, "tp + fp of all classes are not the valid pixels")
-        wrong = np.maximum(pixels - hits.sum(1), 0)
-        least = np.log(2) * wrong * (1 - SUM)
-        yield Contradiction(losses * pixels < least, "the loss is less than the pixels of a wrong class alone make it")
-        most = np.log(hits.shape[1]) * (1 + SUM)
-        says = "the loss is more than pixels that all are right can make it"
-        yield Contradiction((wrong == 0) & (losses > most), says)
-
-    def constant_contradictions(self, answer: Array, statistics: Array, clean: Array) -> Iterator[Contradiction]:
-        """Also counts other than those of one class at every pixel."""
-        yield from super().constant_contradictions(answer, statistics, clean)
-        pixels, of_class = clean[:, :1], self.labels_of(clean)[:, 1:]
-        chosen = np.arange(self.classes) == answer.argmax()
-        counts = [np.where(chosen, of_class, 0), np.where(chosen, pixels - of_class, 0), np.where(chosen, 0, of_class)]
-        wrong = somewhere(statistics != np.concatenate([pixels, *counts], 1))
-        yield Contradiction(wrong, "they are not those of one class at every pixel")
-
-    def constant_fault(self, statistics_sum: Array) -> str | None:
-        hits, of_class = statistics_sum[1 : 1 + self.classes].sum(), self.labels_of(statistics_sum[None])[0, 1:]
-        if of_class.max() <= hits:
-            return None
-        return f"its class has {hits:.0f} pixels, the most frequent one {of_class.max():.0f}"

@@ -69,20 +69,24 @@ def zoom(
     """Crop a window of 1/`factor` of the sides at a relative `position` and enlarge it to the full size.
 
     Things look `factor` times nearer, so depth is divided by it and inverse depth multiplied; a surface keeps its size,
-    and so its curvature. Labels come from the nearest pixel: no class, invalid mark or normal is blended.
+    and so its curvature. Labels come from the nearest pixel: no class, invalid mark or normal is blended; those of the
+    whole image stay, as if all that they are about were still to be seen.
     """
     height, width = image.shape[-2:]
     h, w = round(height / factor), round(width / factor)
     top, left = round(position[0] * (height - h)), round(position[1] * (width - w))
     window = (..., slice(top, top + h), slice(left, left + w))
     enlarged = F.interpolate(image[window][None], (height, width), mode="bilinear", align_corners=False)[0]
-    size = (height, width)
-    return enlarged, {name: _enlarge(tasks[name], label[window], size, factor) for name, label in labels.items()}
+
+    def seen(task: Task, label: Tensor) -> Tensor:
+        return task.zoomed(_enlarged(label[window], (height, width)) if task.dense else label, factor)
+
+    return enlarged, {name: seen(tasks[name], label) for name, label in labels.items()}
 
 
-def _enlarge(task: Task, label: Tensor, size: tuple[int, int], factor: float) -> Tensor:
+def _enlarged(label: Tensor, size: tuple[int, int]) -> Tensor:
     rows, columns = (_nearest(old, new) for old, new in zip(label.shape[-2:], size, strict=True))
-    return task.zoomed(label[..., rows, :][..., columns], factor)
+    return label[..., rows, :][..., columns]
 
 
 def _nearest(old: int, new: int) -> Tensor:

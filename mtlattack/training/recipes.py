@@ -13,7 +13,7 @@ from mtlattack.attacks import (
     parts_of,
     takes_steps,
 )
-from mtlattack.epsilon import epsilon_text, in_image_units
+from mtlattack.epsilon import default_written, epsilon_text, in_image_units
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.schemas import list_named, named_path, read_named, validate
 
@@ -33,9 +33,16 @@ class Adversarial(_Part):
     )
     attack: str = Field("pgd-dgba", description="any registered attack; it runs anew on every batch")
     norm: Literal["linf", "l2"] = "linf"
-    eps: float = Field(4, gt=0)
+    eps: float = Field(gt=0, description="default: the norm's, 4 levels for linf")
     steps: int = Field(2, ge=1, description="of an attack that takes a number of them")
     beta: float = Field(6, gt=0, description="trades: factor on the divergence")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _eps_of_norm(cls, content: Any) -> Any:
+        if isinstance(content, dict) and "eps" not in content and content.get("norm", "linf") in ("linf", "l2"):
+            return {**content, "eps": default_written(content.get("norm", "linf"))}
+        return content
 
     @model_validator(mode="after")
     def _attack_fits(self) -> "Adversarial":

@@ -12,6 +12,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from mtlattack.errors import InputError
 from mtlattack.files import whole_file
 from mtlattack.models import MultiTaskNetwork
+from mtlattack.training.finite import not_finite_weights
 
 Row = dict[str, float]
 
@@ -52,10 +53,12 @@ class TrainingState:
                 raise ValueError(f"other {', '.join(differing)}")
             for name, part in self._parts().items():
                 part.load_state_dict(content[name])
+            if wrong := not_finite_weights(self.network):
+                raise ValueError(f"{wrong} is not finite")
             self.epoch, self.seconds, self.curves = content["epoch"], content["seconds"], content["curves"]
         except (RuntimeError, ValueError, LookupError, TypeError, AttributeError, EOFError, UnpicklingError) as error:
             reason = " ".join(str(error).split())
-            raise InputError(f"{path} is no state of this run ({reason}); remove it to start anew") from None
+            raise InputError(f"{path} is no state of this run ({reason}); start anew with --fresh") from None
 
     def _parts(self) -> dict[str, Any]:
         parts = {"network": self.network, "optimizer": self.optimizer, "scaler": self.scaler}

@@ -14,12 +14,16 @@ from mtlattack.errors import InputError
 from mtlattack.models import MultiTaskNetwork, create_network, resolve_model
 from mtlattack.progress import progress_bar
 from mtlattack.training.augmentation import Augmentation, AugmentedDataset
-from mtlattack.training.objectives import Term, TrainingObjective, create_objective
+from mtlattack.training.finite import DivergedError, not_finite_gradient, not_finite_loss, not_finite_weights
+from mtlattack.training.objectives import Term, create_objective
 from mtlattack.training.optimization import create_optimizer, one_cycle
 from mtlattack.training.precision import MixedPrecision, mixed_precision
 from mtlattack.training.recipes import Recipe
 from mtlattack.training.state import Row, TrainingState, averaged
 from mtlattack.training.validation import validate
+
+# Of a gradient that is not finite at this scale the scale is not the reason.
+_LEAST_SCALE = 1.0
 
 
 def train(
@@ -36,7 +40,8 @@ def train(
 
     `data` overrides the recipe's data set and `limit` its number of images; `device` is by default the best there is.
     On the CPU a recipe gives the same weights to the last bit however often it was stopped. Raises InputError for
-    labels that the data does not have, a `start` that does not fit, and a loss that is no longer finite.
+    labels that the data does not have, and a `start` that does not fit; DivergedError for a loss or a gradient that is
+    no longer finite, of which nothing is saved.
     """
     chosen = choose_device(device)
     dataset = training_data(recipe, data, limit)
@@ -53,6 +58,7 @@ def train(
         started = time.monotonic()
         losses = _train_epoch(state, model, augmented, recipe, chosen, workers)
         state.epoch += 1
+        _check_weights(state)
         state.seconds += time.monotonic() - started
         row: Row = {"epoch": state.epoch, "seconds": round(state.seconds, 1)}
         row |= {f"train.{name}": value for name, value in losses.items()}
@@ -133,6 +139,7 @@ def _train_epoch(
     batches = loader(dataset, recipe.batch_size, workers=workers, shuffle_seed=seed)
     objective, weights = create_objective(recipe.adversarial, seed), recipe.loss_weights()
     totals: dict[str, float] = {}
+    pending: list[Batch] = []
     model.train()
     with progress_bar(f"epoch {state.epoch + 1}/{recipe.epochs}", len(dataset)) as bar:
         for index, batch in enumerate(batches):
@@ -140,12 +147,22 @@ def _train_epoch(
             for group in state.optimizer.param_groups:
                 group["lr"] = recipe.learning_rate * factor
             first = index - index % recipe.accumulation
+            place = f", step {index + 1} of {len(batches)}"
             share = 1 / min(recipe.accumulation, len(batches) - first)
-            moved = _channels_last(batch.to(device))
-            for name, value in _backward(state, model, objective, moved, weights, share).items():
+            pending.append(_channels_last(batch.to(device)))
+            terms = objective(model, pending[-1])
+            total = share * torch.stack([_weighted(term, weights) for term in terms]).sum()
+            if not torch.isfinite(total):
+                raise DivergedError(not_finite_loss(terms), state.epoch + 1, place)
+            state.scaler.scale(total).backward()
+            for name, value in _values(terms).items():
                 totals[name] = totals.get(name, 0.0) + value * len(batch.ids)
             if index + 1 == len(batches) or (index + 1) % recipe.accumulation == 0:
-                _step(state)
+                if not _step(state):
+                    again = [term for each in pending for term in objective(model, each)]
+                    what = not_finite_gradient(again, state.network)
+                    raise DivergedError(what, state.epoch + 1, place)
+                pending.clear()
             bar.advance(len(batch.ids))
     return {name: total / len(dataset) for name, total in totals.items()}
 
@@ -154,20 +171,8 @@ def _channels_last(batch: Batch) -> Batch:
     return Batch(batch.ids, batch.images.contiguous(memory_format=torch.channels_last), batch.targets)
 
 
-def _backward(
-    state: TrainingState,
-    model: MixedPrecision,
-    objective: TrainingObjective,
-    batch: Batch,
-    weights: dict[str, float],
-    share: float,
-) -> dict[str, float]:
-    """Add `share` of the batch's gradient to the parameters'; the losses by term and task."""
-    terms = objective(model, batch)
-    total = share * torch.stack([_weighted(term, weights) for term in terms]).sum()
-    if not torch.isfinite(total):
-        raise InputError(f"loss {float(total.detach())} in epoch {state.epoch + 1}; lower the learning rate")
-    state.scaler.scale(total).backward()
+def _values(terms: list[Term]) -> dict[str, float]:
+    """The losses by term and task."""
     return {
         f"{term.name}.{task}".lstrip("."): float(loss.detach()) for term in terms for task, loss in term.losses.items()
     }
@@ -179,11 +184,26 @@ def _weighted(term: Term, weights: dict[str, float]) -> Tensor:
     return term.factor * total
 
 
-def _step(state: TrainingState) -> None:
+def _step(state: TrainingState) -> bool:
+    """Move along the gradient that was added up; False, and nothing has moved, where it is not finite.
+
+    With a scaler such a step is left out, and the next scale is half: that is how it finds the largest that fits.
+    """
     state.scaler.unscale_(state.optimizer)
-    nn.utils.clip_grad_norm_(state.network.parameters(), 5.0)
+    norm = nn.utils.clip_grad_norm_(state.network.parameters(), 5.0)
+    scaled = state.scaler.is_enabled() and state.scaler.get_scale() > _LEAST_SCALE
+    if not scaled and not torch.isfinite(norm):
+        return False
     state.scaler.step(state.optimizer)
     state.scaler.update()
     state.optimizer.zero_grad(set_to_none=True)
     if state.average is not None:
         state.average.update_parameters(state.network)
+    return True
+
+
+def _check_weights(state: TrainingState) -> None:
+    """DivergedError, before they are saved, for weights that the last step has left without a finite value."""
+    wrong = not_finite_weights(state.network) or not_finite_weights(state.result)
+    if wrong is not None:
+        raise DivergedError(f"{wrong} is not finite", state.epoch, ", after its last step")

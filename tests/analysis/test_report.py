@@ -9,15 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 from evaluation_toys import hand_evidence, outcome, random_outcome
-from rich.console import Console
+from printing_toys import assert_fits
+from rich.console import Console, Group
 
 from mtlattack.analysis import Interval, Record
 from mtlattack.analysis.comparison import render_comparison
 from mtlattack.analysis.plots import plot_record
-from mtlattack.analysis.tables import SUMMARIES, WIDTH, compact_interval, headline, render_text, to_csv, to_markdown
+from mtlattack.analysis.record import GoalResult
+from mtlattack.analysis.tables import SUMMARIES, compact_interval, headline, render, render_text, to_csv, to_markdown
 from mtlattack.attacks import list_attacks
 from mtlattack.errors import InputError
 from mtlattack.evidence import Evidence
+from mtlattack.printing import width_of
 from mtlattack.tasks import Depth, EdgeTexture, Keypoints2D, Normals, Segmentation, Task
 
 THREE: list[Task] = [Segmentation(13), Depth(), Normals()]
@@ -99,11 +102,28 @@ def test_a_long_name_makes_a_wide_table_and_is_not_cut() -> None:
 def test_tables_fit_into_their_width(tasks: list[Task]) -> None:
     record = evidence_of(tasks, eps=(1 / 255, 16 / 255)).report().record
     lines = render_text(record).splitlines()
-    assert max(map(len, lines)) <= WIDTH
+    assert max(map(len, lines)) <= width_of(render(record)) <= 130
     assert not [line for line in lines if "…" in line]
     for result in record.attacks:
         assert sum(line.split()[:1] == [result.name] for line in lines) == 4  # two tables for each of two ε
     assert str(evidence_of(tasks).report()).startswith("suite quick v1 · nyuv2-resnet10t.separate (1.23 M parameters")
+
+
+def test_no_table_loses_a_digit_on_a_narrow_terminal() -> None:
+    record = evidence_of(FIVE, 3).report().record
+    distances = ("before", "after", "gone", "moved", "loss_before", "loss_after")
+    goal = GoalResult(target="x1.5", unit="m", **dict.fromkeys(distances, record.attacks[0].arp))
+    aimed = record.attacks[0].model_copy(update={"goals": {"depth": goal}})
+    assert_fits(render(record.model_copy(update={"attacks": [aimed, *record.attacks[1:]]})))
+    assert_fits(Group(render_comparison([record, record])), encoding="ascii")
+
+
+def test_the_worst_task_is_named() -> None:
+    record = evidence_of(FIVE, 2).report().record
+    first = record.attacks[0]
+    assert f" {first.worst_task} " in to_markdown(record)
+    rows = list(csv.DictReader(io.StringIO(to_csv(record))))
+    assert [row["task"] for row in rows if row["quantity"] == "worst task"] == [r.worst_task for r in record.attacks]
 
 
 def test_stars_mark_the_strongest_in_each_column() -> None:

@@ -10,6 +10,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 from evaluation_toys import outcome
+from printing_toys import assert_fits
 from rich.console import Console
 
 from mtlattack.analysis.transfer import TransferRecord
@@ -108,6 +109,10 @@ def test_the_page_and_the_pictures(evil: TransferRecord, tmp_path: Path) -> None
     ElementTree.fromstring(first["transfer-share.svg"])
     pixels = matplotlib.image.imread(tmp_path / "transfer-share.png")[..., :3]
     assert (pixels < 0.02).all(-1).mean() > 0.002  # the frames of the diagonal
+
+
+def test_no_table_loses_a_digit_on_a_narrow_terminal(evil: TransferRecord) -> None:
+    assert_fits(render(evil))
 
 
 def test_models_of_one_family_go_by_their_layout() -> None:

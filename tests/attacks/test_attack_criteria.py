@@ -5,19 +5,21 @@ from collections.abc import Callable, Mapping
 import pytest
 import torch
 from attack_toys import LinearNet, ToyNet, losses_of, toy_batch
+from kind_toys import every_task as kinds
 from torch import Tensor
 
 from mtlattack.attacks import create_attack, list_attacks, list_criteria
 from mtlattack.attacks.criteria import create_criterion
 from mtlattack.attacks.objective import Objective
 from mtlattack.errors import InputError, UnknownNameError
-from mtlattack.tasks import Task, create_task, list_tasks
+from mtlattack.tasks import Classification, MultiLabel, Scalar, Segmentation, Task
 
-TASKS = {name: create_task(name, **({"classes": 4} if name == "segmentation" else {})) for name in list_tasks()}
+TASKS = {name: task for name, task in kinds(4).items() if task.dense}
 every_task = pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
 CRITERIA = list_criteria()
 JUDGES = ["dlr"]
-WEIGHTS = [name for name in CRITERIA if name not in JUDGES]
+GUIDES = [name for name in CRITERIA if name not in JUDGES]
+WEIGHTS = ["cospgd", "segpgd"]
 
 
 def example(task: Task, batch: int = 3, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -90,7 +92,35 @@ def test_segpgd_by_hand(progress: float) -> None:
     assert result == pytest.approx(expected, abs=1e-9)
 
 
-@pytest.mark.parametrize("name", ["segpgd", "dlr"])
+def houdini_by_hand(logits: Tensor, labels: Tensor) -> tuple[float, Tensor]:
+    """Value and slope in the logits of one image, in the form of Mao et al.: ∓ the normal density at the true class,
+    and, where that is another one, at the predicted class."""
+    task, normal = TASKS["segmentation"], torch.distributions.Normal(0.0, 1.0)
+    overlap = float(task.metrics(task.statistics(logits[None], labels[None])[0].numpy())["miou"]) / 100
+    slope, values = torch.zeros_like(logits), []
+    for row, column in (labels != 255).nonzero().tolist():
+        z, y = logits[:, row, column], int(labels[row, column])
+        lead = z[y] - z.max()
+        density = normal.log_prob(lead).exp()
+        slope[z.argmax(), row, column] = overlap * density
+        slope[y, row, column] = -overlap * density
+        values.append(float(overlap * (1 - normal.cdf(lead))))
+    return sum(values) / max(len(values), 1), slope / max(len(values), 1)
+
+
+def test_houdini_by_hand() -> None:
+    prediction, target = example(TASKS["segmentation"])
+    at = prediction.clone().requires_grad_()
+    value = create_criterion("houdini").loss(TASKS["segmentation"], at, target, 0.3)
+    (gradient,) = torch.autograd.grad(value.sum(), at)
+    for image in range(2):
+        expected, slope = houdini_by_hand(prediction[image], target[image])
+        assert value[image].item() == pytest.approx(expected, abs=1e-6) and expected > 0
+        torch.testing.assert_close(gradient[image], slope, rtol=1e-5, atol=1e-8)
+    assert value[2] == 0 and not gradient[2].any()
+
+
+@pytest.mark.parametrize("name", ["segpgd", "dlr", "houdini"])
 @every_task
 def test_those_for_segmentation_leave_other_tasks_alone(task: Task, name: str) -> None:
     prediction, target = example(task)
@@ -148,9 +178,35 @@ def test_gradients_are_those_of_fixed_weights(task: Task, name: str) -> None:
         assert float(gradient[place]) == pytest.approx(slope, abs=1e-7)
 
 
+@pytest.mark.parametrize("classes", [2, 5])
+@pytest.mark.parametrize("name", ["cospgd", "dlr"])
+def test_a_class_of_the_image_is_that_of_an_image_of_one_pixel(name: str, classes: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(6, classes, generator=generator)
+    labels = torch.randint(0, classes, (6,), generator=generator)
+    labels[3] = 255
+    criterion = create_criterion(name)
+    whole, dense = logits.clone().requires_grad_(), logits[..., None, None].clone().requires_grad_()
+    one = criterion.loss(Classification(classes, ignore=255), whole, labels, 0.3)
+    other = criterion.loss(Segmentation(classes), dense, labels[:, None, None], 0.3)
+    torch.testing.assert_close(one, other, rtol=1e-6, atol=0)
+    gradients = (torch.autograd.grad(loss.sum(), point)[0] for loss, point in ((one, whole), (other, dense)))
+    torch.testing.assert_close(*(gradient.flatten(1) for gradient in gradients))
+    assert one[3] == 0 and (one > 0).sum() == 5
+
+
+def test_answers_that_are_known_one_by_one_are_weighted_one_by_one() -> None:
+    logits, labels = torch.tensor([[2.0, -1.0, 3.0]]), torch.tensor([[1.0, 1.0, torch.nan]])
+    p, losses = logits.sigmoid(), torch.nn.functional.softplus(-logits)
+    factor = p / (p**2 + (1 - p) ** 2).sqrt()
+    expected = (factor * losses)[0, :2].mean()
+    torch.testing.assert_close(create_criterion("cospgd").loss(MultiLabel(3), logits, labels, 0.0)[0], expected)
+    assert create_criterion("dlr").loss(Scalar(), logits[:, :1], labels[:, 0], 0.0).tolist() == [1.0]
+
+
 def judging_losses(name: str, points: Tensor, targets: Mapping[str, Tensor]) -> list[Tensor]:
     """Of `ToyNet`, by which an attack with this criterion knows its best point, `[B]` each."""
-    if name in WEIGHTS:
+    if name in GUIDES:
         return losses_of(ToyNet(), points, targets)
     model, criterion = ToyNet().eval(), create_criterion(name)
     predictions = model(points)
@@ -215,7 +271,7 @@ def test_cospgd_needs_the_losses_of_pixels() -> None:
 
 
 def test_names() -> None:
-    assert CRITERIA == ["cospgd", "dlr", "segpgd"]
+    assert CRITERIA == ["cospgd", "dlr", "houdini", "segpgd"]
     assert JUDGES == [name for name in CRITERIA if create_criterion(name).judges]
     with pytest.raises(UnknownNameError, match="unknown criterion 'cosgpd'; did you mean 'cospgd'"):
         create_attack("pgd-total+cosgpd", eps=0.1)
@@ -229,7 +285,7 @@ def test_lists_name_only_what_can_be_made() -> None:
 
 
 def test_segpgd_leaves_an_image_where_every_pixel_is_wrong_its_plain_loss() -> None:
-    task, target = create_task("segmentation", classes=3), torch.tensor([[[0, 1], [255, 2]], [[2, 2], [255, 2]]])
+    task, target = Segmentation(3), torch.tensor([[[0, 1], [255, 2]], [[2, 2], [255, 2]]])
     prediction = torch.zeros(2, 3, 2, 2)
     prediction[:, 1] = 2.0  # right at one pixel of the first image, at none of the second
     found, plain = create_criterion("segpgd").loss(task, prediction, target, 0.0), task.loss(prediction, target)

@@ -4,16 +4,17 @@ import warnings
 
 import pytest
 import torch
-from attack_toys import ToyNet, toy_batch
+from attack_toys import ToyNet, mix, toy_batch
 from torch import Tensor, nn
 
 from mtlattack.attacks import create_attack
 from mtlattack.attacks.aggregators import create_aggregator
 from mtlattack.attacks.criteria import create_criterion
+from mtlattack.attacks.noise import Noise
 from mtlattack.attacks.objective import Objective
 from mtlattack.attacks.posing import posed
 from mtlattack.errors import InputError
-from mtlattack.models import EnsembleSource, networks_in
+from mtlattack.models import EnsembleSource, networks_in, prepare_for_attack
 from mtlattack.tasks import JointTask, Segmentation
 
 
@@ -84,3 +85,72 @@ def test_the_sources_are_copies() -> None:
         source = EnsembleSource({"one": one, "other": net(1)})
     assert one.training and not source.training
     assert not {id(p) for p in one.parameters()} & {id(p) for p in source.parameters()}
+
+
+# --- attacks on what the tasks share
+
+
+class Deep(ToyNet):
+    """A feature of other channels and places than `ToyNet`'s."""
+
+    def __init__(self) -> None:
+        super().__init__(width=6)
+        self.eval()
+
+    def shared_features(self, images: Tensor) -> Tensor:
+        return super().shared_features(images)[..., 1:, :]
+
+    def with_shared_features(self, images: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        features = self.shared_features(images)
+        padded = nn.functional.pad(features, (0, 0, 1, 0))
+        return {name: mix(head, padded) for name, head in self.heads.items()}, features
+
+
+def test_fia_climbs_the_features_of_all_sources_by_their_importance() -> None:
+    nets, (images, targets) = {"a": net(0), "b": Deep()}, toy_batch(3)
+    found = [each.with_shared_features(images) for each in nets.values()]
+    losses = [
+        sum(task.loss(predictions[name], targets[name]) for predictions, _ in found) / 2
+        for name, task in nets["a"].tasks.items()
+    ]
+    weights = torch.autograd.grad(sum(loss.log() for loss in losses).sum(), [features for _, features in found])
+    length = sum(weight.square().flatten(1).sum(1) for weight in weights).sqrt()
+    points = images.flip(0).clone().requires_grad_()
+    products = [
+        (weight * each.shared_features(points)).flatten(1).sum(1)
+        for weight, each in zip(weights, nets.values(), strict=True)
+    ]
+    expected = sum(products) / length
+    (direction,) = torch.autograd.grad(expected.sum(), points)
+    with posed(EnsembleSource(nets), images, targets) as problem:
+        objective = Objective(problem, create_aggregator("fia", masks=2, drop=0.0), noise=Noise(0, ["x", "y", "z"]))
+        score, gradient = objective.gradient(images.flip(0))
+    torch.testing.assert_close(score, expected.detach(), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(gradient, direction, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["pgd-fia", "pgd-feature"])
+def test_features_of_an_ensemble_belong_to_the_image(name: str) -> None:
+    source, (images, targets) = EnsembleSource({"a": net(0), "b": Deep()}), toy_batch(3)
+    attack = create_attack(name, eps=8 / 255, steps=2, **({"masks": 2} if name == "pgd-fia" else {}))
+    together = attack(source, images, targets, range(3))
+    prepared = prepare_for_attack(source, images)
+    apart = [attack(source, images[i : i + 1], {n: t[i : i + 1] for n, t in targets.items()}, [i]) for i in range(3)]
+    assert torch.equal(together, torch.cat(apart)) and not torch.equal(together, images)
+    assert (attack(prepared, images, targets, range(3)) == together).double().mean() > 0.95
+
+
+@pytest.mark.parametrize("name", ["pgd-fia", "pgd-feature", "universal-fia"])
+def test_a_source_without_features_is_named_before_anything_is_done(name: str) -> None:
+    class Plain(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.tasks = ToyNet().tasks
+
+        def forward(self, images: Tensor) -> dict[str, Tensor]:
+            raise AssertionError("it ran")
+
+    method = "shared_features" if name == "pgd-feature" else "with_shared_features"
+    with pytest.raises(InputError, match=f"b, of the ensemble: Plain has no `{method}"):
+        create_attack(name, eps=8 / 255).check_model(EnsembleSource({"a": net(0), "b": Plain()}), toy_batch(1)[0])
+    create_attack("pgd-total", eps=8 / 255).check_model(Plain(), toy_batch(1)[0])

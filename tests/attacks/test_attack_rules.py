@@ -62,6 +62,18 @@ def test_without_momentum_nim_is_mim() -> None:
     assert torch.equal(run("nim", *toy_batch(3), momentum=0.0), run("mim", *toy_batch(3), momentum=0.0))
 
 
+@pytest.mark.parametrize("momentum", [0.0, 0.5, 0.9])
+def test_heavyball_adds_up_gradients_as_they_are(momentum: float) -> None:
+    images, targets = toy_batch(3)
+    x, v = Threat("linf", EPS).ball(images).random_start(Noise(0, range(3)), 0), torch.zeros_like(images)
+    for _ in range(STEPS):
+        v = momentum * v + gradient_at(x, targets)[1]
+        x = near(x + 2.5 * EPS / STEPS * v.sign(), images)
+    result = run("heavyball", images, targets, momentum=momentum)
+    assert torch.allclose(result, x, atol=1e-6)
+    assert torch.equal(result, run("pgd", images, targets)) == (momentum == 0)
+
+
 @pytest.mark.parametrize("kernel", [3, 5, 7, 13])
 def test_tim_smooths_the_gradient_with_a_gaussian(kernel: int) -> None:
     images, targets = toy_batch(3)
@@ -301,6 +313,7 @@ def test_restarts_only_help(name: str) -> None:
         ("vmi", {"neighbours": 0}, "neighbours 0 is not a whole number"),
         ("vmi", {"around": 0.0}, r"around 0.0 is outside \(0, ∞\)"),
         ("nim", {"momentum": 2.0}, "momentum 2.0 is outside"),
+        ("heavyball", {"momentum": -0.5}, "momentum -0.5 is outside"),
         ("square", {"area": 0.0}, r"area 0.0 is outside \(0, 1\]"),
         ("square", {"steps": 0}, "steps 0 is not a whole number"),
         ("noise", {"restarts": 0}, "restarts 0 is not a whole number"),

@@ -44,8 +44,11 @@ def followed(model: LinearNet, aggregator: str) -> torch.Tensor:
     return model.weights["a"] if aggregator == "single:a" else model.weights["a"] + model.weights["b"]
 
 
-@pytest.mark.parametrize("aggregator", [*AGGREGATORS, *BALANCED])
-@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize(
+    ("step", "aggregator"),
+    [(step, aggregator) for step in STEPS for aggregator in [*AGGREGATORS, *BALANCED]
+     if step in ("fgsm", "apgd") or aggregator in ("total", "dgba")],
+)  # fmt: skip
 def test_linf_optimum_of_a_linear_model(step, aggregator):
     model, eps = disjoint_net(), 0.1
     images = torch.rand(5, 3, 4, 4, generator=torch.Generator().manual_seed(1))
@@ -183,7 +186,7 @@ def reference_apgd(value_and_gradient, image, project, steepest, eps, steps, ste
 
 @pytest.mark.parametrize("steadily", [True, False])
 @pytest.mark.parametrize("norm", ["linf", "l2"])
-@pytest.mark.parametrize("steps", [1, 7, 22])
+@pytest.mark.parametrize("steps", [1, 22])
 def test_apgd_against_algorithm_1(norm, steps, steadily):
     """The ball is ours, tested on its own: a float of difference grows over the steps, and decisions are compared."""
     model, (images, targets) = ToyNet(), toy_batch(6)

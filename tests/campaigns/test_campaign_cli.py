@@ -6,12 +6,16 @@ from pathlib import Path
 
 import pytest
 from campaign_toys import assert_same, numbers, toy_campaign, write_campaign
+from printing_toys import assert_fits
 from rich.console import Console
 
+from mtlattack.campaigns.campaign import Ended
 from mtlattack.campaigns.cells import expand
 from mtlattack.campaigns.engine import Lost, Result
+from mtlattack.campaigns.summary import render_summary
 from mtlattack.campaigns.watching import Board
 from mtlattack.cli import main
+from mtlattack.files import write_json
 
 
 def command(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
@@ -35,7 +39,7 @@ def test_a_campaign_from_its_file(
     lines = said.out.splitlines()
     assert lines[0].split() == "cell images clean skill robust skill threat attack s".split()
     assert lines[1].split() == [broken.name, "failed"]
-    assert lines[2].startswith(good.name) and "linf 4/255  pgd-total" in lines[2]
+    assert lines[2].startswith(good.name) and "linf 4/255 pgd-total" in lines[2]
     assert lines[3] == f"1 of 2 cells in campaigns/mine/; mtlattack show campaigns/mine/{good.name}"
     # The folder is the one that `run` makes, and is shown and gone on with as such.
     folder = Path("campaigns/mine") / good.name
@@ -51,6 +55,16 @@ def test_a_campaign_from_its_file(
     assert command(monkeypatch, "show", folder) == 0
     assert "suite toy v1 · toy_models:seeded" in capsys.readouterr().out
     assert_same([good], Path("campaigns/mine"), Path("campaigns/mine"))
+
+
+def test_the_summary_loses_no_digit_on_a_narrow_terminal(tmp_path: Path) -> None:
+    cells = expand(toy_campaign(models=["a" * 50, "b"]))
+    skill = {"mean": {"value": 0.25}}
+    robust = {"norm": "linf", "eps": 4 / 255, "quantized": True, "skill": skill, "attack": "apgd-single:segmentation"}
+    content = {"data": {"images": 654}, "attacks": [{"seconds": 1234}], "clean_skill": skill, "robust_skill": [robust]}
+    for cell in cells:
+        write_json(tmp_path / cell.name / "record.json", content)
+    assert_fits(render_summary(Ended(tmp_path, cells, [])))
 
 
 def test_what_is_shown_while_it_runs() -> None:

@@ -7,6 +7,7 @@ import h5py
 import pytest
 import torch
 from cli_toys import TINY, CommandLine
+from evaluation_toys import every_fourth_pixel
 
 from mtlattack.data import load_dataset, write_rooms
 from mtlattack.models import create_network, save_checkpoint
@@ -14,8 +15,9 @@ from mtlattack.models import create_network, save_checkpoint
 
 @pytest.fixture(scope="session")
 def rooms(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Eight images, the same ones as test and train."""
-    path = write_rooms(tmp_path_factory.mktemp("rooms") / "rooms.h5", "test", 8)
+    """Eight images of a quarter of the width and height, the same ones as test and train."""
+    folder = tmp_path_factory.mktemp("rooms")
+    path = every_fourth_pixel(write_rooms(folder / "whole.h5", "test", 8), folder / "rooms.h5")
     with h5py.File(path, "a") as file:
         file.copy(file["test"], "train")
     return path
@@ -23,7 +25,8 @@ def rooms(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def checkpoint(rooms: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    tasks = [task.config() for task in load_dataset(rooms).tasks.values()]
+    labelled = load_dataset(rooms).tasks
+    tasks = [labelled[name].config() for name in ("segmentation", "depth", "normals")]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network = create_network({"tasks": tasks, **TINY})

@@ -7,9 +7,9 @@ import sys
 import pytest
 
 import mtlattack
+from mtlattack.cli.application import COMMANDS
 from mtlattack.cli.commands import Deferred
 from mtlattack.cli.leaderboard import COMMANDS as OF_LEADERBOARD
-from mtlattack.cli.main import COMMANDS
 
 EVERY = {**COMMANDS, **{f"leaderboard {name}": found for name, found in OF_LEADERBOARD.items()}}
 # What is there when they are loaded, not only known by name.
@@ -30,6 +30,7 @@ def test_the_line_of_help_is_the_commands_own(name: str) -> None:
         "import mtlattack; mtlattack.__version__; dir(mtlattack)",
         "from mtlattack.cli import main; sys.argv = ['mtlattack', '--help']; main()",
         "from mtlattack.cli import main; sys.argv = ['mtlattack', 'leaderboard', '--help']; main()",
+        "from mtlattack.cli import main; sys.argv = ['mtlattack', 'list', 'attacks', 'apgd-*']; main()",
         "import mtlattack.cli.show",
     ],
 )

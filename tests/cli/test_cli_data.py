@@ -1,5 +1,6 @@
 """`mtlattack data`: verify, preview, prepare."""
 
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from cli_toys import CommandLine, files
 
 from mtlattack.data import load_dataset
 from mtlattack.evaluation import load_suite
+from mtlattack.tasks import TASKS
 
 
 def test_verify_sound_file(cli: CommandLine, rooms: Path) -> None:
@@ -150,7 +152,12 @@ def published(tmp_path: Path) -> Path:
 def test_prepare_and_compare(cli: CommandLine, published: Path, tmp_path: Path) -> None:
     small = ["--height", 24, "--width", 32]
     made = cli.good("data", "prepare", "nyuv2-mtan", "--from", published, *small, "--option", "frame=x,-y,-z")
-    assert made == f"{tmp_path / 'cache' / 'nyuv2-mtan.h5'}\n"
+    *table, path = made.splitlines()
+    assert path == str(tmp_path / "cache" / "nyuv2-mtan.h5")
+    assert [line.split()[:2] for line in table if line[0] not in " l"] == [
+        [split, label] for split in ("test", "train") for label in ("depth", "normals", "segmentation")
+    ]
+    assert all(len(line) < 80 for line in table)
     assert len(cli.good("data", "verify", "nyuv2-mtan", "--from", published).splitlines()) == 2
     (published / "val" / "depth" / "0.npy").unlink()
     ran = cli("data", "verify", "nyuv2-mtan", "--from", published)
@@ -166,3 +173,17 @@ def test_wrong_options(cli: CommandLine, published: Path, tmp_path: Path) -> Non
     assert cli.bad(*command, "--option", "farme=x,y,z") == message
     assert "--option 'frame', expected KEY=VALUE" in cli.bad(*command, "--option", "frame")
     assert not (tmp_path / "cache").exists()
+
+
+def test_a_plugin_is_known_to_the_command(cli: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(TASKS, "_entries", dict(TASKS._entries))
+    monkeypatch.setenv("MTLATTACK_PLUGIN", "")
+    path = tmp_path / "plugin_of_a_test.py"
+    path.write_text(
+        "from mtlattack.tasks import TASKS, Heatmap\n\n\n@TASKS.register('shadow')\nclass Shadow(Heatmap):\n"
+        "    kind = 'shadow'\n"
+    )
+    assert "shadow" not in cli.good("list", "tasks")
+    assert "shadow" in cli.good("--plugin", path, "list", "tasks")
+    assert f"plugin '{tmp_path / 'none.py'}': " in cli.bad("--plugin", tmp_path / "none.py", "list", "tasks")
+    monkeypatch.delitem(sys.modules, "plugin_of_a_test")

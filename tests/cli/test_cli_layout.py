@@ -26,7 +26,8 @@ def test_defaults_are_the_zoos(cli: CommandLine) -> None:
 
 def test_a_backbone_gives_counts(cli: CommandLine) -> None:
     out = cli.good("layout", "shared", "--tasks", "segmentation,depth", "--backbone", "resnet18", "--size", "64x96")
-    rows = {line.split("│")[1].strip(): line.split("│")[2].strip() for line in out.splitlines() if line.count("│") == 4}
+    table = out[out.index("GFLOPs") :].splitlines()[1:]
+    rows = {name.strip(): parameters for name, parameters, _ in (line.rsplit(maxsplit=2) for line in table)}
     assert list(rows) == [*(f"stage {i}" for i in range(1, 6)), "head segmentation", "head depth", "all"]
     assert rows["stage 1"] == "9,536"  # 7·7·3·64 and two of 64 for its normalisation
 

@@ -24,11 +24,12 @@ def make():
 
 
 @pytest.fixture(scope="module")
-def suites(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder of suites, with one of the leaderboard's kind."""
+def suites(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The folder of suites, with one of the leaderboard's kind, about the tasks of that checkpoint."""
     folder = tmp_path_factory.mktemp("suites")
     data: PreparedDataset = load_dataset("rooms", limit=2)
-    hashes = "".join(f'{name} = "{digest}"\n' for name, digest in data.digests().items())
+    pinned = ["id", "image", *load_checkpoint(checkpoint).tasks]
+    hashes = "".join(f'{name} = "{data.digests()[name]}"\n' for name in pinned)
     (folder / "toy.toml").write_text(
         f'name = "toy"\nversion = 3\ndescription = "toys"\ndata = "rooms"\nlimit = 2\neps = [4]\n'
         f'attacks = ["fgsm-dgba", "noise-dgba", "standard"]\n[data_sha256]\n{hashes}'
@@ -47,7 +48,7 @@ def tiny_run(suites: Path, checkpoint: Path, tmp_path_factory: pytest.TempPathFa
     suite, model = load_suite("toy"), load_checkpoint(checkpoint)
     evaluate(
         model,
-        load_dataset("rooms", limit=2),
+        load_dataset("rooms", limit=2, tasks=model.tasks),
         suite.create_attacks(model.tasks),
         path=folder / "evidence.h5",
         name="tiny",

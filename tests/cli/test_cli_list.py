@@ -9,7 +9,10 @@ from cli_toys import CommandLine
 
 from mtlattack.attacks import create_attack, list_attacks, list_steps
 from mtlattack.attacks.catalogue import describe_attacks
+from mtlattack.cli.index import INDEX, list_rows
+from mtlattack.cli.registered import index_text
 from mtlattack.models import list_models
+from mtlattack.tasks import list_tasks
 
 
 @pytest.mark.parametrize(
@@ -28,18 +31,19 @@ from mtlattack.models import list_models
 )
 def test_every_kind_is_listed(kind: str, some: set[str], cli: CommandLine) -> None:
     names = [line.split()[0] for line in cli.good("list", kind).splitlines()]
+    assert (names[0] == "name") == (kind in ("attacks", "aggregators", "steps"))  # titles, also into a pipe
     assert some <= set(names) and len(set(names)) == len(names)
     assert cli.good("list", kind, "no-such-*") == ""
 
 
 def test_glob(cli: CommandLine) -> None:
     lines = cli.good("list", "attacks", "apgd-*").splitlines()
-    assert [line.split()[0] for line in lines] == list_attacks("apgd-*")
+    assert [line.split()[0] for line in lines] == ["name", *list_attacks("apgd-*")]
 
 
 def test_attacks_say_what_they_can_and_cost(cli: CommandLine) -> None:
-    lines = cli.good("list", "attacks").splitlines()
-    assert max(map(len, lines)) <= 114 and len({line.index(line.split()[1]) for line in lines}) == 1
+    lines = cli.good("list", "attacks").splitlines()[1:]
+    assert len({line.index(line.split()[1]) for line in lines}) == 1
     rows = {line.split()[0]: line.split(maxsplit=5)[1:] for line in lines}
     assert set(rows) <= set(list_attacks()) and "standard" in rows
     assert rows["apgd-dgba"][:4] == ["any", "yes", "no", "K+1,K"]
@@ -59,7 +63,7 @@ def test_attacks_say_what_they_can_and_cost(cli: CommandLine) -> None:
     ],
 )
 def test_parts_say_what_they_can_and_cost(kind: str, name: str, columns: list[str], cli: CommandLine) -> None:
-    (line,) = cli.good("list", kind, name).splitlines()
+    (_, line) = cli.good("list", kind, name).splitlines()
     found = line.split(maxsplit=5)
     assert found[:5] == [name, *columns] and "arXiv" in found[5]
 
@@ -76,11 +80,28 @@ def test_passes_are_those_of_the_attack(name: str) -> None:
     assert values == [cost.forward, cost.backward]
 
 
-def test_titles_stand_on_a_terminal_alone(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rich.console.Console.is_terminal", property(lambda console: True))
+def test_the_index_is_what_is_registered(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert INDEX.read_text() == index_text(), "write it anew: python -m mtlattack.cli.registered"
+    monkeypatch.delitem(sys.modules, "mtlattack.attacks")  # as in a process that has not loaded it
+    monkeypatch.setattr("mtlattack.cli.registered.registered", None)
+    assert [name for (name,) in list_rows("tasks")] == list_tasks()
+    assert [row[0] for row in list_rows("attacks", "pgd-*")] == list_attacks("pgd-*")
+    assert list_rows("steps", "square")[0][1:5] == ("linf", "no", "yes", "K+1,0")
+
+
+def test_an_old_index_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "mtlattack.attacks")
+    monkeypatch.setattr("mtlattack.cli.index.registrations", lambda: "of other names")
+    monkeypatch.setattr("mtlattack.cli.registered.registered", lambda kind, pattern: [(f"{kind} {pattern}",)])
+    assert list_rows("criteria", "x*") == [("criteria x*",)]
+
+
+def test_titles_stay_where_what_it_does_stands_below(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
     lines = cli.good("list", "steps").splitlines()
     assert lines[0].split()[:5] == ["name", "norms", "grad.", "targ.", "passes"]
-    assert [line.split()[0] for line in lines[1:]] == list_steps()
+    assert [line.split()[0] for line in lines[2:] if not line.startswith(" ")] == list_steps()
+    assert max(map(len, lines)) <= 60
 
 
 @pytest.mark.parametrize(

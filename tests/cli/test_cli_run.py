@@ -14,11 +14,12 @@ import pytest
 from cli_toys import CommandLine, files, plain, run_quietly, start
 
 from mtlattack.analysis import Record, read_run
-from mtlattack.analysis.tables import width_for
+from mtlattack.analysis.tables import render
 from mtlattack.attacks import Standard
 from mtlattack.evaluation import load_suite
 from mtlattack.evaluation.choosing import override
 from mtlattack.evidence import Evidence, read_evidence
+from mtlattack.printing import width_of
 
 
 @pytest.fixture
@@ -50,9 +51,9 @@ def test_run_prints_and_keeps(cli: CommandLine, basics: list[object]) -> None:
     assert record.attacks[-1].config["steps"] == load_suite("quick").options.get("pgd", {}).get("steps", 20)
     assert record == read_run(folder / "evidence.h5").report().record
     lines = out.splitlines()
-    assert lines[0].startswith("suite quick v3 · tiny (") and max(map(len, lines)) <= 114
+    assert lines[0].startswith("suite quick v3 · tiny (") and max(map(len, lines)) <= 130
     assert lines[-1] == "runs/quick-tiny/record.json, runs/quick-tiny/evidence.h5"
-    assert f"{record.clean['segmentation']['miou']:.3f}"[:4] in next(line for line in lines if line.startswith("clean"))
+    assert f"{record.clean['segmentation']['miou']:.3g}" in next(line for line in lines if line.startswith("clean"))
 
 
 def test_same_command_computes_nothing_again(cli: CommandLine, basics: list[object]) -> None:
@@ -60,7 +61,10 @@ def test_same_command_computes_nothing_again(cli: CommandLine, basics: list[obje
     first = cli.good(*command)
     kept = files(Path("here"))
     assert cli.good(*command) == first and files(Path("here")) == kept
-    cli.good(*command, "--fresh")
+    again = cli(*command, "--fresh")
+    assert (again.code, again.err) == (0, "what was in here is kept in here/before-1\n")
+    assert files(Path("here/before-1")) == kept
+    assert cli.good("show", "here/before-1") == "".join(first.splitlines(keepends=True)[:-1])
     assert files(Path("here"))["evidence.h5"] != kept["evidence.h5"]  # other seconds, other start
 
 
@@ -77,7 +81,10 @@ def test_standard_and_a_member_by_itself(
     members = ["apgd-relative", *dlr, "square-relative"]
     assert [result.name for result in record.attacks] == ["fgsm-total", *members, "standard"]
     assert record.attacks[-1].config["members"] == members
-    assert max(map(len, out.splitlines())) <= width_for(record) and "standard (linf 4/255) took for the image" in out
+    assert (
+        max(map(len, out.splitlines())) <= width_of(render(record))
+        and "standard (linf 4/255) took for the image" in out
+    )
     assert cli.good(*command) == out
     assert cli.good("show", "here") == "".join(out.splitlines(keepends=True)[:-1])
 

@@ -63,15 +63,15 @@ def test_parts_of_one_experiment_are_one(cli: CommandLine, rooms: Path, checkpoi
     apart, together = (cli.good("show", *names, "--format", "csv") for names in (("eps8", "eps4"), ("both",)))
     assert apart == together
     shown = cli("show", "eps8", "eps4", "--plots", ".")
-    assert "side by side" not in shown.out and shown.err == "eps8.png\n"
+    assert "side by side" not in shown.out and shown.err == "eps8.png\neps8-damage.png\n"
     assert Path("eps8.png").is_file() and not Path("eps4.png").exists()
 
 
 def test_plots_are_named_after_their_runs_and_keep_the_output_clean(cli: CommandLine, runs: list[Path]) -> None:
     ran = cli("show", *runs, "--plots", "pictures", "--format", "json")
     assert ran.code == 0 and len(json.loads(ran.out)) == 2
-    assert ran.err == "pictures/one.png\npictures/two.png\n"
-    assert all((Path("pictures") / f"{run}.png").read_bytes().startswith(b"\x89PNG") for run in runs)
+    assert ran.err == "".join(f"pictures/{run}{what}.png\n" for run in runs for what in ("", "-damage"))
+    assert all(Path(line).read_bytes().startswith(b"\x89PNG") for line in ran.err.splitlines())
 
 
 def test_record_is_not_needed(cli: CommandLine, runs: list[Path]) -> None:
@@ -87,3 +87,15 @@ def test_mistakes(cli: CommandLine, runs: list[Path], rooms: Path) -> None:
     content = (runs[0] / "evidence.h5").read_bytes()
     (runs[0] / "evidence.h5").write_bytes(content[:-100])
     assert "one/evidence.h5 is truncated" in cli.bad("show", runs[0])
+
+
+def test_a_panel_of_one_image(cli: CommandLine, runs: list[Path], rooms: Path, checkpoint: Path) -> None:
+    _, two = runs
+    where = ("--model", checkpoint, "--data", rooms)
+    ran = cli("show", two, "--panel", "new/panel.png", *where, "--attack", "fgsm-dgba", "--format", "json")
+    assert (ran.code, ran.err) == (0, "new/panel.png\n") and json.loads(ran.out)
+    assert Path("new/panel.png").read_bytes().startswith(b"\x89PNG")
+    assert "unknown model 'tiny'" in cli.bad("show", two, "--panel", "other.png", "--format", "json")
+    assert cli.bad("show", two, "--attack", "fgsm-dgba") == "--image, --attack, --model and --data go with --panel"
+    assert cli.bad("show", *runs, "--panel", "p.png") == "--panel p.png is of one run, 2 are given"
+    assert not Path("other.png").exists()

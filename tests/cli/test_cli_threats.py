@@ -56,4 +56,9 @@ def test_norm_is_a_change_of_the_suite(cli: CommandLine, rooms: Path, checkpoint
     assert "l2 0.5: the tasks" in out and "unlike the suite in: eps, norm" in out
     (result,) = record_of(Path("here")).attacks
     assert (result.norm, result.eps) == ("l2", 0.5) and result.max_l2 <= 0.5
+    aside = cli(*command, "--norm", "l2", "--fresh")  # whose own default it is
+    assert (aside.code, aside.err) == (
+        0,
+        "what was in here is kept in here/before-1\n",
+    ) and "l2 2: the tasks" in aside.out
     assert "norm" in cli.bad(*command, "--norm", "l3") and "l2" in cli.bad(*command, "--norm", "l3")

@@ -24,20 +24,40 @@ def test_one_model_is_task_by_task_and_goes_on(cli: CommandLine, rooms: Path, ch
     assert message.startswith("here holds another transfer (other runs); start anew with --fresh")
 
 
+SIZED = """
+import torch
+import mtlattack as mta
+
+def make():
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3, padding=1), torch.nn.Conv2d(4, 1, 1), torch.nn.Softplus())
+    model = mta.wrap(net, {"depth": mta.create_task("depth")}, outputs={"depth": ()})
+    model.input_size = (24, 32)
+    return model
+"""
+
+
 def test_victims_are_judged_on_images_of_the_sources(
     cli: CommandLine, rooms: Path, checkpoint: Path, tmp_path: Path
 ) -> None:
+    """Of other architectures and sizes too: what all predict counts."""
     twin = Path(shutil.copy(checkpoint, tmp_path / checkpoint.name.replace("tiny", "twin")))
-    cli.good(
-        "transfer", "--model", checkpoint, "--victim", twin, "--data", rooms, "--limit", 1, "--attack", "fgsm-dgba",
-        "--norm", "l2", "--eps", 0.5, "--device", "cpu",
+    Path("sized_victim.py").write_text(SIZED)
+    command = (
+        "transfer", "--model", checkpoint, "--victim", twin, "--victim", "sized_victim:make", "--data", rooms,
+        "--limit", 1, "--attack", "fgsm-dgba", "--norm", "l2", "--eps", 0.5, "--device", "cpu",
     )  # fmt: skip
+    refused = cli.bad(*command)
+    assert "sized_victim:make takes images of 24x32, the data are 96x128" in refused and "--resize" in refused
+    assert "all models predict it" in cli.good(*command, "--resize")
     record = json.loads(Path("transfers/models-tiny/transfer.json").read_text())
     (matrix,) = record["matrices"]
-    assert (matrix["sources"], matrix["victims"]) == (["tiny"], ["twin"])
+    assert (matrix["sources"], matrix["victims"]) == (["tiny"], ["twin", "sized_victim:make"])
     assert record["attacks"][0]["name"] == "fgsm-dgba" and record["attacks"][0]["eps"] == 0.5
     # The same weights by another name: what the images take is what the twin's own take.
     assert matrix["cells"][0][0]["lost"] == matrix["white_box"][0]
+    assert record["models"]["sized_victim:make"]["input_size"] == [24, 32] and record["tasks"] == ["depth"]
+    assert matrix["white_box_log"][1]["value"] > 0
 
 
 @pytest.mark.parametrize(

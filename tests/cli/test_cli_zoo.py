@@ -9,8 +9,6 @@ from cli_toys import CommandLine
 from mtlattack.analysis import Record
 from mtlattack.models import list_models, model_path
 
-QUICK = "rooms-resnet10t.shared"
-
 
 def clean_numbers(name: str) -> dict[tuple[str, str], str]:
     """(task, metric) → the number in the card's `clean` column."""
@@ -19,9 +17,8 @@ def clean_numbers(name: str) -> dict[tuple[str, str], str]:
     return {(task, metric): number for task, metric, number in rows}
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[] if n == QUICK else [pytest.mark.slow]) for n in list_models()]
-)
+@pytest.mark.slow  # all test images, and of each model
+@pytest.mark.parametrize("name", list_models())
 def test_a_cards_clean_metrics_are_reproduced_exactly(
     name: str, cli: CommandLine, request: pytest.FixtureRequest
 ) -> None:

@@ -8,7 +8,17 @@ import h5py
 import numpy as np
 import pytest
 
-from mtlattack.data.writing import DEPTH_LABEL, NORMALS_LABEL, Label, PreparedWriter, segmentation_label
+from mtlattack.data.writing import (
+    DEPTH_LABEL,
+    NORMALS_LABEL,
+    Label,
+    PreparedWriter,
+    answers_label,
+    classes_label,
+    number_label,
+    segmentation_label,
+)
+from mtlattack.tasks import Classification, Scalar
 
 SIZE = (12, 16)
 CLASSES = ("wall", "floor", "lamp")
@@ -23,6 +33,9 @@ LABELS = {
     "inverse_depth": Label("uint16", attributes={"scale": 1e-4, "unit": "1/metre", "invalid": 0}),
     "reshading": Label("uint16", attributes={"scale": 1 / 255, "invalid": 65535}),
     "principal_curvature": Label("int16", (2,), {"scale": 1 / 128, "invalid": -32768}),
+    "classification": classes_label(Classification, ("kitchen", "hall", "bath", "attic")),
+    "multilabel": answers_label(3),
+    "scalar": number_label(Scalar("m²")),
 }
 
 Arrays = dict[str, np.ndarray[Any, Any]]
@@ -45,6 +58,9 @@ def toy_arrays(seed: int) -> Arrays:
         "inverse_depth": draw.integers(1, 9000, SIZE).astype(np.uint16),
         "reshading": draw.integers(0, 256, SIZE).astype(np.uint16),
         "principal_curvature": draw.integers(-127, 129, (*SIZE, 2)).astype(np.int16),
+        "classification": np.array(draw.integers(-1, 4), np.int16),
+        "multilabel": draw.integers(-1, 2, 3).astype(np.int8),
+        "scalar": np.array(draw.choice([np.nan, 2.5, 30.0], p=[0.2, 0.4, 0.4]), np.float32),
     }
     arrays["segmentation"][0] = arrays["segmentation5"][1] = 255
     arrays["depth"][2] = arrays["normals"][3] = arrays["depth_euclidean"][4] = arrays["inverse_depth"][5] = 0

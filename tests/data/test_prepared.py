@@ -40,6 +40,10 @@ def test_every_label_comes_back_in_its_unit(toy: Path) -> None:
             "reshading": torch.from_numpy(raw["reshading"].astype(np.float32)) / 255,
             "principal_curvature": torch.from_numpy(raw["principal_curvature"].astype(np.float32)).movedim(2, 0) / 128,
         }
+        labels = torch.from_numpy(raw["multilabel"].astype(np.float32))
+        expected["multilabel"] = torch.where(labels < 0, torch.nan, labels)
+        expected["classification"] = torch.tensor(int(raw["classification"]))
+        expected["scalar"] = torch.tensor(float(raw["scalar"]))
         expected["reshading"][6] = expected["principal_curvature"][:, 7] = torch.nan
         assert torch.equal(batch.images[0], torch.from_numpy(raw["image"]).permute(2, 0, 1) / 255)
         for name, target in expected.items():
@@ -162,8 +166,9 @@ def test_fingerprint_is_of_the_content(toy: Path, tmp_path: Path) -> None:
 
 def _flip(name: str) -> Callable[[h5py.Group], None]:
     def change(group: h5py.Group) -> None:
-        values = group[name][4]
-        values.flat[-1] ^= 1
+        values = np.array(group[name][4])
+        last = values.reshape(-1)[-1:]  # a view
+        last[:] = 7.5 if last.dtype.kind == "f" else 0 if last[0] == -1 else last ^ 1
         group[name][4] = values
 
     return change

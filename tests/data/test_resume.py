@@ -15,6 +15,7 @@ from data_toys import LABELS, SIZE, toy_arrays
 from published_toys import leftovers
 
 from mtlattack.data import load_dataset, verify
+from mtlattack.data.account import Drops
 from mtlattack.data.sources.images import Arrays, Header, SourceImage, write_images
 from mtlattack.data.writing import DEPTH_LABEL, Label, PreparedWriter
 from mtlattack.errors import InputError, UnknownNameError
@@ -34,7 +35,7 @@ def write_source(folder: Path) -> Path:
     return folder
 
 
-def read(path: Path, made: list[Path]) -> Arrays:
+def read(path: Path, made: list[Path], drops: Drops) -> Arrays:
     made.append(path)
     return toy_arrays(int(path.read_text()))
 

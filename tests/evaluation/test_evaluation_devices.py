@@ -3,15 +3,14 @@
 import pytest
 import torch
 from device_toys import CPU, META, MixedDevicesError, OneDevice
+from kind_toys import every_task, of_shape, target_shape
 from torch import Tensor, nn
 
 from mtlattack.evaluation import judge
 from mtlattack.evidence import DIAGNOSTICS, NORMS
-from mtlattack.tasks import Segmentation, Task, create_task, list_tasks
+from mtlattack.tasks import Classes
 
-TASKS: dict[str, Task] = {
-    kind: Segmentation(5) if kind == "segmentation" else create_task(kind) for kind in list_tasks()
-}
+TASKS = every_task()
 BATCH = 3
 
 
@@ -24,7 +23,7 @@ class Echo(nn.Module):
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         channels = self.weight * images.repeat(1, 5, 1, 1)
-        return {name: channels[:, : task.channels] for name, task in TASKS.items()}
+        return {name: of_shape(task, channels[:, : task.channels]) for name, task in TASKS.items()}
 
 
 @pytest.fixture
@@ -41,8 +40,8 @@ def transfers(monkeypatch: pytest.MonkeyPatch) -> list[torch.Size]:
 
 
 def batch_on(device: torch.device) -> tuple[Tensor, dict[str, Tensor]]:
-    targets = {name: torch.ones(BATCH, *task.target_channels, 8, 9, device=device) for name, task in TASKS.items()}
-    targets["segmentation"] = targets["segmentation"].long()
+    targets = {name: torch.ones(BATCH, *target_shape(task, (8, 9)), device=device) for name, task in TASKS.items()}
+    targets |= {name: targets[name].long() for name, task in TASKS.items() if isinstance(task, Classes)}
     return torch.rand(BATCH, 3, 8, 9, device=device), targets
 
 

@@ -11,13 +11,14 @@ from trust_toys import BatchStatistics, Lazy, Noisy, Overconfident, Periodic, Qu
 
 from mtlattack.analysis import Record, read_run
 from mtlattack.analysis.comparison import join_parts
-from mtlattack.analysis.tables import notes, render_text, to_markdown, width_for
+from mtlattack.analysis.tables import notes, render, render_text, to_markdown
 from mtlattack.analysis.trust import CHECKS
 from mtlattack.attacks import Attack, Threat, create_attack
 from mtlattack.data import PreparedDataset, load_dataset
 from mtlattack.evaluation import evaluate as evaluate_anywhere
 from mtlattack.evidence import Evidence
 from mtlattack.models import MultiTaskNetwork
+from mtlattack.printing import width_of
 from mtlattack.tasks import Depth, EdgeTexture, Keypoints2D
 
 evaluate = partial(evaluate_anywhere, device="cpu")
@@ -77,7 +78,7 @@ def test_rounded_images(trained: MultiTaskNetwork, rooms: PreparedDataset, tmp_p
     assert evaluate(Quantised(trained), rooms, attacks, path=path).report().record == record
     line = f"⚠ gradients-vanish: {cut[0]}; and {len(cut) + 1} more in the record"
     assert line in " ".join(render_text(record).split()) and f"- {line}" in to_markdown(record).splitlines()
-    assert max(map(len, render_text(record).splitlines())) <= width_for(record)
+    assert max(map(len, render_text(record).splitlines())) <= width_of(render(record))
 
 
 @unprepared

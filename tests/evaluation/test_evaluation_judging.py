@@ -3,17 +3,16 @@
 import numpy as np
 import pytest
 import torch
+from kind_toys import draw_target, every_task, of_shape
 from sync_toys import Waits
 from torch import Tensor, nn
 
 from mtlattack.errors import InputError
 from mtlattack.evaluation import judge, judging
 from mtlattack.evidence import DIAGNOSTICS
-from mtlattack.tasks import Depth, Segmentation, Task, create_task, list_tasks
+from mtlattack.tasks import Depth, Task
 
-TASKS: dict[str, Task] = {
-    kind: Segmentation(5) if kind == "segmentation" else create_task(kind) for kind in list_tasks()
-}
+TASKS = every_task()
 
 
 class Echo(nn.Module):
@@ -25,22 +24,17 @@ class Echo(nn.Module):
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         predictions = {
-            name: (0.0 if self.training else 1.0) * images.repeat(1, 5, 1, 1)[:, : task.channels]
+            name: (0.0 if self.training else 1.0) * of_shape(task, images.repeat(1, 5, 1, 1)[:, : task.channels])
             for name, task in self.tasks.items()
         }
         if self.spoil:
-            predictions[self.spoil][-1, 0, 0, 0] = self.value
+            predictions[self.spoil][-1].view(-1)[0] = self.value
         return predictions
 
 
 def batch_of(images: int, seed: int = 0) -> tuple[Tensor, dict[str, Tensor]]:
     generator = torch.Generator().manual_seed(seed)
-    targets = {}
-    for name, task in TASKS.items():
-        shape = (images, *task.target_channels, 8, 9)
-        targets[name] = 0.1 + torch.rand(shape, generator=generator)
-        if name == "segmentation":
-            targets[name] = torch.randint(0, 5, shape, generator=generator)
+    targets = {name: draw_target(task, images, (8, 9), generator) for name, task in TASKS.items()}
     return torch.rand(images, 3, 8, 9, generator=generator), targets
 
 

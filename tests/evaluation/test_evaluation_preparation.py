@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from evaluation_toys import Little
 from torch import Tensor, nn
 
 from mtlattack.attacks import Attack, create_attack
@@ -112,8 +113,9 @@ def test_preparing_leaves_the_model_as_it_was(network: MultiTaskNetwork, data: P
 
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_under_any_grad_mode(precision: Any, mode: Any, trained: MultiTaskNetwork, rooms: PreparedDataset) -> None:
-    expected = evaluate(trained, rooms, [pgd()], precision=precision)
+@pytest.mark.filterwarnings("ignore:only .* of gradient signs agree")
+def test_under_any_grad_mode(precision: Any, mode: Any, network: Little, data: PreparedDataset) -> None:
+    expected = evaluate(network, data, [pgd()], precision=precision)
     with mode():
-        evidence = evaluate(trained, rooms, [pgd()], precision=precision)
+        evidence = evaluate(network, data, [pgd()], precision=precision)
     np.testing.assert_array_equal(evidence.attacked[0].losses, expected.attacked[0].losses)

@@ -1,12 +1,14 @@
 """Suites: the shipped ones expand, and a mistake in one is named in one line."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from mtlattack.data import load_dataset
 from mtlattack.errors import InputError, UnknownNameError
-from mtlattack.evaluation import list_suites, load_suite
+from mtlattack.evaluation import choose, list_suites, load_suite
 from mtlattack.tasks import Depth, EdgeTexture, Keypoints2D, Normals, Segmentation, TaskMap
 
 TASKS = {task.name: task for task in (Segmentation(13), Depth(), Normals(), EdgeTexture(), Keypoints2D())}
@@ -111,6 +113,43 @@ def test_every_norm_and_8_bit_images(norm: str, eps: list[float], texts: list[st
     assert all(attack.config()["quantized"] is True for attack in attacks)
 
 
+def test_a_target_is_what_every_attack_of_a_suite_leads_to(tmp_path: Path) -> None:
+    text = 'eps = [4]\nattacks = ["apgd-relative", "bim-*"]\n'
+    target = {"segmentation": "1->5", "depth": "x1.5"}
+    suite = load_suite(write(tmp_path, text + '[target]\nsegmentation = "1->5"\ndepth = "x1.5"\n'))
+    attacks = {attack.name: attack for attack in suite.create_attacks(THREE)}
+    assert all(attack.config()["target"] == target for attack in attacks.values())
+    assert {"apgd-relative", "bim-total"} <= set(attacks) and "bim-dgba" not in attacks  # which leads to none
+    plain = load_suite(write(tmp_path, text))
+    assert plain.sha256 != suite.sha256 != suite.model_copy(update={"target": {"depth": "x2"}}).sha256
+    for name, message in (("pgd-dgba", "dgba leads to no target"), ("standard", "takes no target")):
+        with pytest.raises(InputError, match=message):
+            suite.model_copy(update={"attacks": [name]}).create_attacks(THREE)
+
+
+def test_a_target_that_is_asked_for_takes_the_place_of_the_suites(tmp_path: Path) -> None:
+    """And brings an attack where there was none that leads to one."""
+
+    def asked(text: str, **changes: Any) -> tuple[dict[str, Any], list[str], dict[str, str]]:
+        chosen = choose(
+            write(tmp_path, 'eps = [4]\nattacks = ["pgd-total"]\n' + text), "toy", None, None, changes,
+            resolve=lambda name, checkpoint: (SimpleNamespace(tasks=THREE), name),  # type: ignore[arg-type,return-value]
+            load=lambda *names, **limits: None,  # type: ignore[arg-type,return-value]
+        )  # fmt: skip
+        return chosen.overrides, [a.name for a in chosen.attacks], chosen.attacks[0].config()["target"]
+
+    own, other = {"depth": "x2"}, {"depth": "keep", "normals": "y30"}
+    table = '[target]\ndepth = "x2"\n'
+    assert asked(table) == ({}, ["pgd-total"], own)
+    assert asked(table, target=other) == ({"target": other}, ["pgd-total"], other)
+    assert asked("", target=own) == ({"target": own, "attacks": ["apgd-relative"]}, ["apgd-relative"], own)
+
+
+def test_suites_without_a_target_are_what_they_were() -> None:
+    """Rows of the leaderboard name them by this."""
+    assert load_suite("quick").sha256 == "e7f71631bb1091616dd2f3891a9a3868cea93da16055a671b19bbf1d72dcd4f6"
+
+
 def test_empty_attacks_mean_clean_only(tmp_path: Path) -> None:
     assert load_suite(write(tmp_path, "eps = [4]\nattacks = []")).create_attacks(THREE) == []
 
@@ -139,6 +178,9 @@ def test_empty_attacks_mean_clean_only(tmp_path: Path) -> None:
         ("eps = [4]\nattacks = []\noptions = {pgd = {step = 3}}", "pgd takes no option 'step'; it takes: steps"),
         ("eps = [4]\nattacks = []\noptions = {pgd = {eps = 3}}", "pgd takes no option 'eps'"),
         ("eps = [4]\nattacks = []\noptions = {pgd = {steps = 0}}", "steps 0 is not a whole number"),
+        ("eps = [4]\nattacks = []\ntarget = 'x2'", "target: Input should be a valid dictionary"),
+        ("eps = [4]\nattacks = []\ntarget = {}", "target: Dictionary should have at least 1 item"),
+        ("eps = [4]\nattacks = []\ntarget = {depth = 2}", r"target.depth: Input should be a valid string \(got 2\)"),
         ("eps = 4,", r"mine.toml: .*\(at line 5, column 8\)"),
     ],
 )

@@ -17,7 +17,7 @@ from mtlattack.analysis.ablation import ablation
 from mtlattack.analysis.change import LOSS_FLOOR, measure_change, weighted_metrics
 from mtlattack.analysis.record import AttackResult
 from mtlattack.analysis.summaries import SKILL
-from mtlattack.analysis.tables import notes, render_text, to_markdown, width_for
+from mtlattack.analysis.tables import notes, render, render_text, to_markdown
 from mtlattack.attacks import Attack, Standard, create_attack, list_attacks
 from mtlattack.attacks.standard import Member
 from mtlattack.data import Batch, PreparedDataset
@@ -28,6 +28,7 @@ from mtlattack.evaluation.judging import judge as measure
 from mtlattack.evaluation.members import expand
 from mtlattack.evidence import Evidence
 from mtlattack.models import MultiTaskNetwork, prepare_for_attack
+from mtlattack.printing import width_of
 from mtlattack.tasks import EdgeTexture, Keypoints2D, TaskMap
 
 EPS = 4 / 255
@@ -195,7 +196,7 @@ def test_run_leaves_members_and_goes_on(network: MultiTaskNetwork, data: Prepare
         with pytest.raises(InputError, match="holds another run"):
             evaluate(network, data, other, path=path)
     text = render_text(record)
-    assert max(map(len, text.splitlines())) <= width_for(record)
+    assert max(map(len, text.splitlines())) <= width_of(render(record))
     assert "standard (linf 4/255) took for the image as a" in text
     assert f"- {notes(record)[0]}" in to_markdown(record).splitlines()
 

@@ -13,6 +13,7 @@ from evaluation_toys import Fickle, assert_equal
 from torch import nn
 
 from mtlattack.analysis.transfer import Transfer, read_transfer
+from mtlattack.analysis.transfer.tables import headlines
 from mtlattack.attacks import Attack, create_attack
 from mtlattack.data import Batch, PreparedDataset, join_batches, load_dataset
 from mtlattack.errors import InputError, UnknownNameError
@@ -21,6 +22,7 @@ from mtlattack.evaluation import evaluate as evaluate_anywhere
 from mtlattack.evaluation import transfer as transfer_anywhere
 from mtlattack.evaluation import transfer_between_tasks as between_tasks_anywhere
 from mtlattack.evaluation.preparation import prepare
+from mtlattack.evaluation.transfers.parties import join
 from mtlattack.models import EnsembleSource, create_model
 
 evaluate = partial(evaluate_anywhere, device="cpu", batch_size=2)
@@ -283,6 +285,35 @@ def test_another_size_is_refused_unless_asked_for(network: Toy, other: Toy, data
     assert (done.runs["small"].attacked[1].perturbation[:, 0] <= 8 / 255 + 1e-7).all()
 
 
+def test_a_model_without_features_is_refused_before_anything_is_done(
+    network: Toy, data: PreparedDataset, tmp_path: Path
+) -> None:
+    for name in ("pgd-feature", "pgd-fia"):
+        attack = create_attack(name, eps=8 / 255)
+        with pytest.raises(InputError, match="a: Toy has no `.*shared_features"):
+            transfer({"a": network}, None, data, attack, path=tmp_path / "transfer")
+        with pytest.raises(InputError, match="Toy has no `.*shared_features"):
+            evaluate(network, data, [attack], path=tmp_path / "run" / "evidence.h5")
+    assert not [path for path in tmp_path.rglob("*") if path.suffix in (".h5", ".json")]
+
+
+def test_features_are_those_of_the_images_that_a_model_is_shown(network: Toy, data: PreparedDataset) -> None:
+    class Seen(Small):
+        def shared_features(self, images: torch.Tensor) -> torch.Tensor:
+            assert images.shape[-2:] == self.input_size
+            return images
+
+        def with_shared_features(self, images: torch.Tensor) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+            return self(images), self.shared_features(images)
+
+    images = data[0].images
+    party = join("small", Seen(network), data.tasks, data[0], resize=True)
+    predictions, features = party.prepared.judge.with_shared_features(images)  # type: ignore[attr-defined]
+    assert features.shape[-2:] == Small.input_size and predictions["depth"].shape[-2:] == images.shape[-2:]
+    assert torch.equal(features, party.prepared.judge.shared_features(images))  # type: ignore[attr-defined]
+    assert torch.equal(predictions["depth"], party.prepared.judge(images)["depth"])
+
+
 def test_mistakes_are_said(network: Toy, other: Toy, data: PreparedDataset, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no source"):
         transfer({}, None, data, ATTACK)
@@ -338,5 +369,11 @@ def test_an_ensemble_is_a_source_and_no_victim(network: Toy, other: Toy, data: P
     assert made["config"]["name"] == "apgd-relative@ens:a+b" and floor["forward_passes"] == 1
     assert (made["forward_passes"], made["backward_passes"]) == (2 * own["forward_passes"], 2 * own["backward_passes"])
     assert matrix.cells[0][0].log_ratio.value > matrix.noise_log[0].value  # type: ignore[operator]
+    record = done.record()
+    twice = [made["forward_passes"], made["backward_passes"]]
+    assert record.source_passes == {"ens:a+b": twice} and record.passes == [twice]
+    assert record.models["ens:a+b"]["networks"] == 2 and "networks" not in record.models["a"]
+    said = f"passes an image: {twice[0]}+{twice[1]} on ens:a+b (a pass is one of each of its 2 networks)"
+    assert headlines(record)[2] == said
     with pytest.raises(InputError, match="ens:a.b is a source of images alone"):
         transfer({"ens:a+b": source}, None, data, ATTACK)

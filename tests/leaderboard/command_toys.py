@@ -8,7 +8,7 @@ import numpy as np
 from leaderboard_toys import store
 from typer.testing import CliRunner
 
-from mtlattack.cli.main import app
+from mtlattack.cli.application import app
 from mtlattack.errors import InputError
 from mtlattack.evidence import Evidence, Outcome
 from mtlattack.leaderboard.board import Board, StoredRow

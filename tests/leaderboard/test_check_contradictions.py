@@ -9,13 +9,14 @@ import torch
 from checking_toys import changed, forge, refusals
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from kind_toys import every_task, target_shape
 
 from mtlattack.evidence import Evidence
 from mtlattack.leaderboard.board import Board, StoredRow
 from mtlattack.leaderboard.checking.contradictions import check_contradictions
 from mtlattack.leaderboard.checking.structure import Case
 from mtlattack.leaderboard.rows.plan import Plan
-from mtlattack.tasks import Task, create_task, list_tasks
+from mtlattack.tasks import Classes, Task
 
 pytestmark = pytest.mark.usefixtures("few_resamples")
 
@@ -156,29 +157,31 @@ def test_all_that_is_wrong_is_named_and_how_often(board: Board, stored: StoredRo
     assert any("attacks.2.metrics.depth: " in text and "2 of 3 images" in text for text in found)
 
 
-SHAPES = {"segmentation": {"classes": 4}}
+TASKS = every_task(4)
 SCALES = st.sampled_from([0.0, 1e-20, 1e-7, 1e-3, 1.0, 30.0, 1e6])
 
 
 def target_of(task: Task, generator: torch.Generator) -> torch.Tensor:
-    size = (2, *task.target_channels, 9, 11)
-    if task.kind == "segmentation":
+    size = (2, *target_shape(task, (9, 11)))
+    if isinstance(task, Classes):
         classes = torch.randint(0, 5, size, generator=generator)
-        return torch.where(classes == 4, 255, classes)
+        return torch.where(classes == 4, task.ignore, classes)
+    if task.kind == "multilabel":
+        return torch.randint(-1, 2, size, generator=generator).float()
     values = torch.rand(size, generator=generator) * (torch.rand(size, generator=generator) > 0.2)
     return values - 0.5 if task.kind == "normals" else values
 
 
-@pytest.mark.parametrize("kind", list_tasks())
+@pytest.mark.parametrize("kind", TASKS)
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**31), scale=SCALES, near=st.floats(0, 1), holes=st.booleans())
 def test_no_prediction_makes_a_contradiction(kind: str, seed: int, scale: float, near: float, holes: bool) -> None:
     generator = torch.Generator().manual_seed(seed)
-    task = create_task(kind, **SHAPES.get(kind, {}))
+    task = TASKS[kind]
     target = target_of(task, generator)
-    prediction = torch.randn((2, task.channels, 9, 11), generator=generator) * scale
-    if kind == "segmentation":
-        shown = torch.nn.functional.one_hot(target.clamp_max(3), 4).movedim(-1, 1)
+    prediction = torch.randn((2, *task.prediction_shape((9, 11))), generator=generator) * scale
+    if isinstance(task, Classes):
+        shown = torch.nn.functional.one_hot(target.clamp(0, 3), 4).movedim(-1, 1)
         prediction = prediction + near * 40 * shown
     else:
         prediction = near * target.reshape(prediction.shape) + (1 - near) * prediction

@@ -1,6 +1,7 @@
 """Rows that were edited: every field is held against the evidence, the suite or the clock."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,10 +9,11 @@ import pytest
 from checking_toys import Change, changed, clear, edit, flags, forge, plant, put, refusals
 from leaderboard_toys import TINY_SUITE, row_of, store, write_suite
 
-from mtlattack.evidence import Evidence
+from mtlattack.evidence import Evidence, tasks_of_plan
 from mtlattack.evidence.packing.compact import pack
 from mtlattack.leaderboard.board import Board, StoredRow
 from mtlattack.leaderboard.checking import check_board
+from mtlattack.leaderboard.rows.entry import entry_problems
 
 pytestmark = pytest.mark.usefixtures("few_resamples")
 
@@ -106,6 +108,21 @@ def test_a_run_that_the_suite_does_not_make_is_refused_by_the_field(
     plant(board, stored, pack(changed(tiny_evidence, change)))
     found = refusals(board.root)
     assert any(message.split(": ", 1)[-1] in text and message.split(": ")[0] in text for text in found), found
+
+
+def test_tasks_under_other_names_are_no_run_of_a_suite(tiny_evidence: Evidence) -> None:
+    """They are measured and shown as any; a board compares columns of one name."""
+
+    def rename(evidence: Evidence) -> None:
+        evidence.plan["tasks"][0]["name"] = "seg"
+        evidence.plan["data"]["sha256"]["seg"] = evidence.plan["data"]["sha256"].pop("segmentation")
+
+    renamed = changed(tiny_evidence, rename)
+    renamed = replace(renamed, tasks=tasks_of_plan(renamed.plan))
+    assert renamed.tasks["seg"] == tiny_evidence.tasks["segmentation"]
+    told = [str(problem) for problem in entry_problems(renamed)]
+    assert any(text.startswith("tasks: seg is none of tiny, which is about depth,") for text in told), told
+    assert any(text.startswith("tasks are seg, depth, ") and ", expected depth, " in text for text in told), told
 
 
 @pytest.mark.parametrize(

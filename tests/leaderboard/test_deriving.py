@@ -11,7 +11,7 @@ from leaderboard_toys import row_of, store
 from typer.testing import CliRunner
 
 from mtlattack.analysis import Record, read_run
-from mtlattack.cli.main import app
+from mtlattack.cli.application import app
 from mtlattack.errors import InputError
 from mtlattack.evidence import Evidence
 from mtlattack.evidence.packing.compact import MOST_BYTES, pack, unpack

@@ -8,10 +8,12 @@ import pytest
 from checking_toys import changed
 from command_toys import bad, good, hopeless, of_version, put, without_skill
 from leaderboard_toys import row_of, store
+from printing_toys import assert_fits
 
 from mtlattack.analysis.change import LOSS_FLOOR
 from mtlattack.analysis.report import BOOTSTRAP_SEED
 from mtlattack.analysis.resampling import resampling_weights
+from mtlattack.cli.leaderboard.diff import _standings
 from mtlattack.errors import InputError
 from mtlattack.evidence import Evidence, Outcome
 from mtlattack.leaderboard.board import Board, StoredRow
@@ -22,6 +24,7 @@ from mtlattack.leaderboard.comparing.difference import (
     compare_rows,
     why_apart,
 )
+from mtlattack.leaderboard.comparing.difference_tables import render_columns, render_fields, render_paired
 from mtlattack.leaderboard.comparing.paired import paired_differences
 from mtlattack.leaderboard.rows.deriving import record_of
 
@@ -177,6 +180,13 @@ def test_evidence_of_another_row_is_refused(board: Board, stored: StoredRow, oth
     other.evidence_path.unlink()
     with pytest.raises(InputError, match="cannot be read"):
         compare_rows(stored, board.find(other.id))
+
+
+def test_no_table_loses_a_digit_on_a_narrow_terminal(board: Board, stored: StoredRow, other: StoredRow) -> None:
+    compared = compare_rows(stored, other)
+    assert_fits(render_fields(compared.fields))
+    assert_fits(render_columns(*_standings(board, stored, other, None)))
+    assert_fits(render_paired(compared.paired, stored.record), encoding="ascii")
 
 
 def test_the_command(board: Board, stored: StoredRow, other: StoredRow) -> None:

@@ -4,9 +4,12 @@ import json
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlparse
 
+import numpy as np
 import pytest
 from leaderboard_toys import row_of
 from pages_toys import (
@@ -19,6 +22,7 @@ from pages_toys import (
     varied_rows,
     write_pages,
 )
+from PIL import Image
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -26,6 +30,8 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select
 
 from mtlattack.analysis import Record, Report
+from mtlattack.analysis.transfer.page import to_html
+from mtlattack.analysis.transfer.record import TransferRecord
 from mtlattack.evidence import Evidence
 from mtlattack.leaderboard.board import Board
 from mtlattack.leaderboard.ledger import read_ledger, statuses
@@ -42,6 +48,11 @@ FLAGS = (
 )  # fmt: skip
 SHOWN = "return [...document.querySelectorAll('#board tbody tr')].filter(tr => !tr.hidden).map(tr => tr.dataset.row)"
 WITHDRAWN = "#withdrawn=1"
+WIDTHS = (390, 768, 1366, 1920)
+# How wide the page and the window are; of each frame in sight what is out of it, and the height of the line above.
+FRAMES = """return [document.documentElement.scrollWidth, innerWidth,
+  [...document.querySelectorAll('.scroll')].filter(each => each.checkVisibility()).map(
+    each => [each.scrollWidth - each.clientWidth, parseFloat(getComputedStyle(each, '::before').height)])]"""
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +123,23 @@ def header(browser: webdriver.Chrome, key: str) -> WebElement:
     return browser.find_element(By.CSS_SELECTOR, f"#board th[data-key='{key}']")
 
 
+def all_columns(browser: webdriver.Chrome) -> dict[str, bool]:
+    """The table's columns, and whether each is in sight."""
+    script = "return [...document.querySelectorAll('#board th[data-key]')].map(e => [e.dataset.key, !e.hidden])"
+    return dict(browser.execute_script(script))
+
+
+def columns_shown(browser: webdriver.Chrome) -> list[str]:
+    """The table's columns in sight, whose cells are too."""
+    shown = [key for key, here in all_columns(browser).items() if here]
+    cells = browser.execute_script(
+        "return [...document.querySelectorAll('#board tbody tr')]"
+        ".map(tr => [...tr.cells].filter(e => !e.hidden).length)"
+    )
+    assert set(cells) == {1 + len(shown)}
+    return shown
+
+
 def type_into(browser: webdriver.Chrome, id: str, text: str) -> None:
     """In place of what stood there."""
     field = browser.find_element(By.ID, id)
@@ -163,6 +191,7 @@ COLUMNS: dict[str, Callable[[Standing], Any]] = {
     ),
     "parameters": lambda s: s.stored.row.model.parameters,
     "status": lambda s: s.status,
+    "paper": lambda s: s.stored.row.model.paper,
     "flags": lambda s: len({flag.name for flag in s.stored.record.flags}),
 }
 
@@ -183,10 +212,10 @@ def in_order(standings: list[Standing], key: Callable[[Standing], Any], down: bo
 def test_every_column_sorts_both_ways(
     browser: webdriver.Chrome, built: tuple[Board, Path], standings: list[Standing]
 ) -> None:
-    opened(browser, built[1] / "suites/tiny-v1.html", WITHDRAWN)
+    opened(browser, built[1] / "suites/tiny-v1.html", f"{WITHDRAWN}&columns=all")
     keys = COLUMNS | {"rank": lambda s: s.rank}
     assert shown(browser) == in_order(standings, keys["rank"]) == [s.stored.id for s in standings]
-    found = browser.execute_script("return [...document.querySelectorAll('#board th[data-key]')].map(e=>e.dataset.key)")
+    found = [key for key in all_columns(browser) if key != "origin"]
     assert set(found) == set(keys)
     for key in (key for key in [*found[1:], "rank"]):
         for direction in ("ascending", "descending"):
@@ -376,6 +405,8 @@ def test_keyboard_alone(suite: webdriver.Chrome) -> None:
     assert "2/255" in suite.execute_script("return document.getElementById('shown').textContent")
     tab_to("e.id === 'text'").send_keys("toy")
     assert len(shown(suite)) == 2
+    tab_to("e.dataset.column === 'parameters'")
+    press(Keys.SPACE)
     tab_to("e.closest('th')?.dataset.key === 'parameters'")
     press(Keys.ENTER)
     assert header(suite, "parameters").get_attribute("aria-sort") == "ascending"
@@ -391,33 +422,143 @@ def test_keyboard_alone(suite: webdriver.Chrome) -> None:
     wait_for(suite, "document.getElementById('comparison')?.hidden === false")
 
 
-def test_nothing_is_wider_than_a_phone(
+@pytest.fixture
+def window(browser: webdriver.Chrome) -> Iterator[Callable[[int], None]]:
+    """Makes the window so many pixels wide."""
+
+    def resize(width: int) -> None:
+        metrics = {"width": width, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
+    yield resize
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def frames(browser: webdriver.Chrome) -> list[tuple[int, float]]:
+    """Of each frame in sight how far it scrolls sideways, and how high the line is that says so; no page scrolls."""
+    document, window, found = browser.execute_script(FRAMES)
+    assert document <= window, f"{browser.current_url} is {document} wide"
+    return [(over, height) for over, height in found]
+
+
+def seen(browser: webdriver.Chrome) -> tuple[np.ndarray, np.ndarray]:
+    """Of the suite's table as a picture, in grey levels [0, 255]: where its line would stand, and its right edge."""
+    top, right, bottom = browser.execute_script(
+        "const frame = document.querySelector('.tall'); frame.scrollIntoView({block: 'center'});"
+        "const box = frame.getBoundingClientRect(); return [box.top, box.right, box.bottom].map(Math.round)"
+    )
+    with Image.open(BytesIO(browser.get_screenshot_as_png())) as image:
+        grey = np.asarray(image.convert("L"), dtype=float)
+    middle = (max(0, top) + min(len(grey), bottom)) // 2
+    return grey[max(0, top) + 4 : max(0, top) + 26, right - 140 : right - 20], grey[
+        middle - 60 : middle + 60, right - 4
+    ]
+
+
+def check_frames(browser: webdriver.Chrome, page: Path, hash: str = "") -> list[tuple[int, float]]:
+    """No page scrolls sideways, and what does within it says so."""
+    found = frames(opened(browser, page, hash))
+    assert found and all((over > 0) == (height > 0) for over, height in found), (page, found)
+    return found
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_nothing_is_cut_without_saying_so(
+    width: int, browser: webdriver.Chrome, built: tuple[Board, Path], window: Callable[[int], None]
+) -> None:
+    window(width)
+    check_frames(browser, built[1] / "index.html")
+    found = check_frames(browser, built[1] / "suites/tiny-v1.html")
+    assert all(over <= 0 for over, _ in found) and len(columns_shown(browser)) >= 4
+    browser.find_element(By.ID, "columns").get_attribute("open") or browser.find_element(By.ID, "in-sight").click()
+    browser.find_element(By.ID, "all").click()
+    assert all((over > 0) == (height > 0) for over, height in frames(browser))
+    # As it is seen: of all columns the last are out of sight; a line says so, and a shadow lies where they are.
+    assert frames(browser)[0][0] > 0
+    line, edge = seen(browser)
+    browser.execute_script("document.querySelector('.tall').scrollLeft = 1e6")
+    _, end = seen(browser)
+    assert line.max() - line.min() > 80 and np.median(end) > np.median(edge) + 20
+    left = browser.execute_script(
+        "return document.querySelector('#board tbody th').getBoundingClientRect().left"
+        " - document.querySelector('.tall').getBoundingClientRect().left"
+    )
+    assert 0 <= left < 40  # The names stand still.
+
+
+def test_no_page_is_wider_than_a_phone(
     browser: webdriver.Chrome, built: tuple[Board, Path], tiny_evidence: Evidence, record: Record, tmp_path: Path,
-    standings: list[Standing],
+    standings: list[Standing], window: Callable[[int], None],
 ) -> None:  # fmt: skip
     long = [row.model_copy(update={"model": row.model.model_copy(update={"name": "x" * 100, "note": "y" * 2000})})
             for row in varied_rows(row_of(tiny_evidence)[0])[:2]]  # fmt: skip
     rows = [stored_by_hand(row, record, tmp_path) for row in long]
     write_pages(rows, begun(rows), tmp_path / "long")
+    window(380)
+    for page in sorted((tmp_path / "long").rglob("*.html")):
+        check_frames(browser, page)
     ids = ",".join(s.stored.id for s in standings[:4])
-    places = [(page, "") for folder in (built[1], tmp_path / "long") for page in sorted(folder.rglob("*.html"))]
-    places.append((built[1] / "compare.html", f"#suite=tiny-v1&rows={ids}"))
-    metrics = {"width": 380, "height": 800, "deviceScaleFactor": 1, "mobile": False}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    try:
-        for page, hash in places:
-            opened(browser, page, hash)
-            width = browser.execute_script("return document.documentElement.scrollWidth")
-            assert width <= 380, f"{page}{hash} is {width} wide"
-        opened(browser, built[1] / "suites/tiny-v1.html")
-        left = browser.execute_script(
-            "document.querySelector('.tall').scrollLeft = 400;"
-            "return [document.querySelector('.tall').scrollLeft,"
-            " document.querySelector('tbody th').getBoundingClientRect().left]"
+    check_frames(browser, built[1] / "compare.html", f"#suite=tiny-v1&rows={ids}")
+    check_frames(browser, built[1] / f"rows/{standings[0].stored.id}.html")
+    check_quiet(browser)
+
+
+def test_a_transfers_page_is_no_wider_either(
+    browser: webdriver.Chrome, tmp_path: Path, window: Callable[[int], None]
+) -> None:
+    measured = Path(__file__).parents[2] / "benchmarks" / "transfer" / "rooms-models.json"
+    record = TransferRecord.model_validate_json(measured.read_text())
+    page = tmp_path / "transfer.html"
+    page.write_text(to_html(record, {"nothing": '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'}))
+    cut = set()
+    for width in WIDTHS:
+        window(width)
+        cut.add(any(over > 0 for over, _ in check_frames(browser, page)))
+    assert cut == {True, False}
+
+
+def test_columns_are_the_readers_choice(suite: webdriver.Chrome, window: Callable[[int], None]) -> None:
+    every = list(all_columns(suite))
+    window(768)
+    wait_for(suite, "document.getElementById('in-sight').textContent.startsWith('5 of')")
+    assert columns_shown(suite) == ["rank", "model", "clean", "skill", "worst_skill"]
+    for key in ("clean", "parameters"):
+        suite.find_element(By.CSS_SELECTOR, f"[data-column={key}]").click()
+    chosen = ["rank", "model", "skill", "worst_skill", "parameters"]
+    assert columns_shown(suite) == chosen
+    address = suite.current_url
+    assert address.endswith("#columns=skill%2Cworst_skill%2Cparameters")
+    window(390)
+    opened(
+        suite, Path(suite.execute_script("return decodeURIComponent(location.pathname)")), "#" + address.split("#")[1]
+    )
+    assert columns_shown(suite) == chosen
+    suite.find_element(By.CSS_SELECTOR, "#columns summary").click()
+    suite.find_element(By.ID, "all").click()
+    assert columns_shown(suite) == every and suite.current_url.endswith("#columns=all")
+    suite.find_element(By.ID, "fit").click()
+    assert columns_shown(suite) == ["rank", "model", "clean", "skill"] and "columns" not in suite.current_url
+    check_quiet(suite)
+
+
+def test_search_on_the_index_finds_rows_and_points(browser: webdriver.Chrome, built: tuple[Board, Path]) -> None:
+    def found() -> tuple[int, int]:
+        rows, points = browser.execute_script(
+            "return ['.card tr[data-search]', '.card .chart a'].map(each => "
+            "[...document.querySelectorAll(each)].filter(e => e.getClientRects().length).length)"
         )
-        assert left[0] == 400 and 0 <= left[1] < 40  # The names stand still.
-    finally:
-        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        return rows, points
+
+    opened(browser, built[1] / "index.html")
+    assert found() == (5, 4)  # Two are withdrawn, and one knows no skill.
+    type_into(browser, "text", "TOY")
+    assert found() == (2, 2) and browser.find_element(By.ID, "count").text == "2 of 5 rows shown"
+    assert browser.current_url.endswith("#text=TOY")
+    type_into(browser, "text", "nothing like it")
+    assert found() == (0, 0) and not browser.find_element(By.CSS_SELECTOR, ".card").is_displayed()
+    opened(browser, built[1] / "suites/tiny-v1.html", "#text=toy")
+    points = browser.find_elements(By.CSS_SELECTOR, ".chart a")
+    assert len(points) == 8 and sum(each.is_displayed() for each in points) == 4
     check_quiet(browser)
 
 
@@ -454,7 +595,13 @@ def test_without_scripts_the_tables_are_whole(
         opened(browser, built[1] / "suites/tiny-v1.html")
         lines = browser.find_elements(By.CSS_SELECTOR, "#board tbody tr")
         assert [line.get_attribute("data-row") for line in lines] == [s.stored.id for s in standings]
-        assert all(line.is_displayed() for line in lines)
+        assert all(line.is_displayed() for line in lines) and all(all_columns(browser).values())
+        assert all((over > 0) == (height > 0) for over, height in frames(browser))
+        evidence, command = lines[0].find_elements(By.CSS_SELECTOR, "td:last-child a")
+        assert standings[0].stored.evidence_path == Path(unquote(urlparse(str(evidence.get_attribute("href"))).path))
+        assert str(command.get_attribute("href")).endswith(f"rows/{standings[0].stored.id}.html#again")
+        papers = [line.get_attribute("href") for line in browser.find_elements(By.CSS_SELECTOR, "#board td a[rel]")]
+        assert papers == [s.stored.row.model.paper for s in standings if s.stored.row.model.paper]
         assert not browser.find_element(By.ID, "eps").is_displayed()
         opened(browser, built[1] / "compare.html")
         assert len(browser.find_elements(By.CSS_SELECTOR, "#choose tbody tr")) == len(standings)

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from leaderboard_toys import MODEL, row_of, store
 from markdown_it import MarkdownIt
+from printing_toys import assert_fits
 
 from mtlattack.analysis import Interval
 from mtlattack.analysis.tables import compact_interval, short_number
@@ -19,10 +20,12 @@ from mtlattack.leaderboard.board import Board, StoredRow
 from mtlattack.leaderboard.columns import COLUMNS, Plain
 from mtlattack.leaderboard.ledger import STATUSES, read_ledger, statuses
 from mtlattack.leaderboard.records import strongest
-from mtlattack.leaderboard.showing.card import card_fields
+from mtlattack.leaderboard.showing.card import card_fields, render_card
 from mtlattack.leaderboard.showing.markdown import code, escape
 from mtlattack.leaderboard.showing.selection import Ranking, Selection, select
+from mtlattack.leaderboard.showing.tables import render_rankings
 from mtlattack.leaderboard.standings import ranked, stand
+from mtlattack.printing import WIDTH
 
 HOSTILE = r"<script>alert(1)</script> | `x` [a](https://b.example) \| www.b.example *b* _c_ {d} &lt; [red] :smile:"
 
@@ -172,12 +175,15 @@ def test_one_task_has_all_its_metrics(board: Board) -> None:
     assert "miou" not in shown
 
 
-def test_five_tasks_fit_into_100_columns(board: Board, stored: StoredRow) -> None:
+def test_no_table_of_five_tasks_loses_a_digit_or_a_letter(board: Board, stored: StoredRow) -> None:
     put(board, stored, variant(stored.row, name="m" * 100, adversarial_training="t" * 200))
     assert len(stored.record.tasks) == 5
     lines = good("show", "--board", board.root).splitlines()
-    assert max(map(len, lines)) <= 100 and any("mmm…" in line for line in lines)
+    assert max(map(len, lines)) <= WIDTH and sum(line.count("m" * 20) for line in lines) == 4 * 5
     assert any("status" in line and "row" in line and "flags" in line for line in lines)
+    assert_fits(render_rankings([ranking(board)]))
+    assert_fits(render_rankings([ranking(board)], "normals"), encoding="ascii")
+    assert_fits(render_card(stored, []))
 
 
 def test_what_submitters_wrote_is_no_markup(board: Board, stored: StoredRow) -> None:

@@ -1,6 +1,7 @@
 """Submissions: an honest run becomes a row that its evidence proves; anything else leaves the board as it was."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -91,6 +92,11 @@ def test_a_finished_run_becomes_a_row_that_its_evidence_proves(
     files = [path for path in empty.root.rglob("*") if path.is_file()]
     assert sorted(files) == sorted([empty.ledger, stored.path, stored.evidence_path])
     assert stored.path.parent == empty.folder_of(row)
+    # All of a pull request with a row.
+    text = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = [re.sub("<.*?>", "[^/]+", re.escape(each)) for each in re.findall(r"^- `leaderboard/([^`]+)`", text, re.M)]
+    touched = [path.relative_to(empty.root).as_posix() for path in files]
+    assert [[bool(re.fullmatch(each, path)) for path in touched].count(True) for each in named] == [1] * len(files)
 
 
 def test_what_was_on_the_board_stays_as_it_was(

@@ -29,6 +29,7 @@ from brought_toys import (
     traced_as_a_whole,
     twin,
 )
+from evaluation_toys import every_fourth_pixel
 from model_toys import random_images
 from torch import Tensor, nn
 
@@ -105,7 +106,8 @@ def test_attacked_when_prepared(make: Make) -> None:
 
 @pytest.fixture(scope="module")
 def rooms(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_rooms(tmp_path_factory.mktemp("rooms") / "rooms.h5", "test", 2)
+    folder = tmp_path_factory.mktemp("rooms")
+    return every_fourth_pixel(write_rooms(folder / "whole.h5", "test", 2), folder / "rooms.h5")
 
 
 @pytest.mark.parametrize("make", PAIRS)

@@ -1,6 +1,7 @@
 """Models of other libraries, wrapped: predictions as called by hand, attacked and evaluated on rooms."""
 
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,8 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
+from foreign_toys import CLASSES as FEW
+from foreign_toys import ROWS, SIZE, Net
 from model_toys import random_images
 from torch import Tensor, nn
 from torchvision.models import resnet18
@@ -19,9 +22,13 @@ from torchvision.transforms.functional import normalize
 
 import mtlattack as mta
 from mtlattack.data import PreparedDataset, load_dataset, write_rooms
+from mtlattack.models import model_name, model_path
 from mtlattack.models.wrapping import WrappedModel
 from mtlattack.tasks import Depth, Normals, Segmentation
 
+TWO = {"seg": Segmentation(FEW), "depth": Depth()}
+# Of these two smaller ones of the same library or kind are always tried.
+LARGE = ("torchvision", "transformers")
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 CLASSES = 14
 
@@ -151,3 +158,73 @@ def test_evaluation_gives_finite_numbers(case: Case, data: PreparedDataset) -> N
         assert all(map(math.isfinite, outcome.losses.flatten()))
     assert all(math.isfinite(value) for metrics in record.clean.values() for value in metrics.values())
     assert all(math.isfinite(v) for metrics in record.attacks[0].metrics.values() for v in metrics.values())
+
+
+# --- one row a library or tool, as it is
+
+
+def targets(images: Tensor) -> dict[str, Tensor]:
+    draw = torch.Generator().manual_seed(1)
+    seg = torch.randint(0, FEW, (len(images), *SIZE), generator=draw)
+    return {"seg": seg, "depth": 1 + torch.rand(seg.shape, generator=draw)}
+
+
+@pytest.mark.parametrize("row", [pytest.param(row, marks=[pytest.mark.slow] if row in LARGE else []) for row in ROWS])
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")  # Of torch.compile itself.
+def test_what_is_brought_is_called_attacked_and_named(row: str) -> None:
+    """In its user's words: predictions as by hand, an attack that hurts, and the class that they wrote."""
+    brought, images = ROWS[row], random_images(2, *SIZE)
+    module = brought.make()
+    model = mta.wrap(module, brought.tasks, outputs=brought.outputs)
+    with torch.no_grad():
+        ours, theirs = model(images), brought.by_hand(module, images)
+    for name in brought.tasks:
+        torch.testing.assert_close(ours[name], theirs[name].float())
+    run = mta.evaluate(model, (images, targets(images)), [mta.create_attack("fgsm-total", eps=8 / 255)], device="cpu")
+    assert run.plan["model"]["name"] == brought.name
+    by_hand = [task.loss(theirs[name].float(), targets(images)[name]) for name, task in brought.tasks.items()]
+    torch.testing.assert_close(
+        torch.from_numpy(run.clean.losses).float(),
+        torch.stack(by_hand, 1),
+        rtol=brought.rounding,
+        atol=brought.rounding,
+    )
+    assert (run.attacked[0].losses.sum(1) > run.clean.losses.sum(1)).all()
+
+
+def test_the_name_that_a_user_gives_stands_in_reports() -> None:
+    images = random_images(2, *SIZE)
+    for model in (
+        mta.wrap(Net(), TWO, name="my net [b]"),
+        mta.prepare_for_attack(mta.wrap(Net(), TWO, name="my net [b]"), images),
+    ):
+        assert (
+            mta.evaluate(model, (images, targets(images)), [], device="cpu").report().record.model["name"]
+            == "my net [b]"
+        )
+    shipped = mta.create_model("rooms-resnet10t.shared")
+    assert model_name(shipped) == "rooms-resnet10t.shared" and model_name(
+        mta.load_checkpoint(model_path(model_name(shipped)))
+    ) == model_name(shipped)
+    assert model_name(targets) == "targets" and model_name(nn.DataParallel(mta.wrap(Net(), TWO))) == "Net"
+    for name in ("", 3):
+        with pytest.raises(mta.InputError, match=f"name={name!r}, expected what reports are to call the model"):
+            mta.wrap(Net(), TWO, name=name)  # type: ignore[arg-type]
+
+
+def test_two_tasks_of_a_kind_in_one_network(tmp_path: Path) -> None:
+    """Evidence, record, ensemble, tables and what is read again know them by their keys."""
+    images = random_images(2, *SIZE)
+    tasks = {"first": Segmentation(FEW), "second": Segmentation(FEW)}
+    model = mta.wrap(Net(), tasks, outputs={"first": "seg", "second": mta.Output("seg", transform=lambda x: x.flip(1))})
+    labels = {"first": targets(images)["seg"], "second": targets(images)["seg"]}
+    attacks = [mta.create_attack("fgsm-single:second", eps=8 / 255), mta.create_attack("fgsm-total+dlr", eps=8 / 255)]
+    run = mta.evaluate(model, (images, labels), attacks, device="cpu", path=tmp_path / "evidence.h5")
+    again = mta.read_evidence(tmp_path / "evidence.h5")
+    assert list(again.tasks) == ["first", "second"] and again.tasks["second"].name == "second"
+    assert (run.attacked[0].losses[:, 1] > run.clean.losses[:, 1]).all()
+    assert run.clean.losses[:, 0].tolist() != run.clean.losses[:, 1].tolist()
+    report = again.report()
+    assert list(report.record.clean) == ["first", "second"] and re.search(r"^ +first +second$", str(report), re.M)
+    members = [attack.name for attack in mta.create_attack("standard", eps=8 / 255).members(tasks)]  # type: ignore[attr-defined]
+    assert {"apgd-single:second+dlr", "apgd-single:first"} <= set(members)

@@ -49,7 +49,7 @@ def test_models_are_made_ready_on_the_device(prepared: PreparedModel) -> None:
     check(prepared)
 
 
-@pytest.mark.parametrize("prepared", MODELS, indirect=True)
+@pytest.mark.parametrize("prepared", ["shared", "wrapped"], indirect=True)
 def test_models_are_cast_on_the_device(prepared: PreparedModel) -> None:
     with OneDevice():
         low = lower_precision(prepared)

@@ -374,3 +374,30 @@ def test_batch_statistics_are_refused():
     with pytest.raises(InputError, match="1 is a BatchNorm2d without running statistics: .* depend on its batch"):
         wrap(net, {"segmentation": Segmentation(4)})
     wrap(nn.Sequential(nn.Conv2d(3, 4, 1), nn.InstanceNorm2d(4)), {"segmentation": Segmentation(4)})
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"outputs": ["depth"]},
+            r"outputs=\['depth'\], expected a key by task: \{'depth': 'depth'\} where the module returns",
+        ),
+        ({"outputs": "depth"}, "outputs='depth', expected a key by task"),
+        ({"outputs": {"depth": ["a", "b"]}}, r"key=\['a', 'b'\], expected a key, a position or a tuple of these"),
+        (
+            {"outputs": {"depth": torch.exp}},
+            "expected a key, a position or a tuple of these; a function of the tensor is a",
+        ),
+        ({"outputs": {"depth": ("a", None)}}, r"key=\('a', None\), expected a key"),
+        ({"mean": 0.5}, "mean=0.5, expected three finite numbers, one a channel"),
+        ({"std": "abc"}, "std='abc', expected three finite numbers, one a channel"),
+        ({"value_range": 255}, r"value_range=255, expected \(low, high\) like \(0, 255\)"),
+        ({"value_range": (0, None)}, r"value_range=\(0, None\), expected \(low, high\)"),
+        ({"tasks": [Depth()]}, "tasks=.*, expected tasks by name like .'depth': create_task"),
+        ({"tasks": {"a:b": Depth()}}, "a task cannot be called 'a:b', expected letters, digits"),
+    ],
+)
+def test_options_of_another_kind_say_what_is_expected(options, message):
+    with pytest.raises(InputError, match=message):
+        wrap(Foreign(), **{"tasks": DEPTH, **options})

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
-from mtlattack.tasks import Segmentation, Task, create_task, list_tasks
+from mtlattack.tasks import Classes, Classification, MultiLabel, Scalar, Segmentation, Task, create_task, list_tasks
 
 Draw = Callable[[tuple[int, ...], Generator], Tensor]
 _NAN, _INF = float("nan"), float("inf")
@@ -20,7 +20,10 @@ _NAN, _INF = float("nan"), float("inf")
 
 @dataclass(frozen=True)
 class Row:
-    """What tests need of a kind of task: valid labels, `[B, *target_channels, H, W]`, and what is to be found."""
+    """What tests need of a kind of task: valid labels, `[B, *target_channels, H, W]`, and what is to be found.
+
+    Those of whole images are `[B, *target_channels]`.
+    """
 
     task: Task
     draw: Draw
@@ -52,6 +55,10 @@ def directions(shape: tuple[int, ...], generator: Generator) -> Tensor:
 
 def classes(shape: tuple[int, ...], generator: Generator) -> Tensor:
     return torch.randint(0, 5, shape, generator=generator)
+
+
+def answers(shape: tuple[int, ...], generator: Generator) -> Tensor:
+    return torch.randint(0, 2, shape, generator=generator).float()
 
 
 def positive(labels: NDArray[Any]) -> NDArray[np.bool_]:
@@ -98,6 +105,28 @@ ROWS: dict[str, Row] = {
         stored={"scale": 1 / 4096, "invalid": -32768},
         faulty=((-32768, 4), "a pixel with one curvature alone"),
     ),
+    "classification": Row(
+        Classification(5),
+        classes,
+        invalid=(-1,),
+        known=lambda t: t[:, 0] >= 0,
+        stored={"classes": 5},
+        faulty=((7,), "class 7, expected 0 to 4 or -1"),
+    ),
+    "multilabel": Row(
+        MultiLabel(6),
+        answers,
+        invalid=(_NAN, -1.0, -_INF),
+        known=lambda t: np.isfinite(t[:, 0]) & (t[:, 0] >= 0),
+        stored={"classes": 6},
+        faulty=((2,) * 6, "the label 2, expected 0, 1 or -1"),
+    ),
+    "scalar": Row(
+        Scalar("m²"),
+        lambda shape, generator: 3 * torch.randn(shape, generator=generator),
+        invalid=(_NAN, _INF),
+        stored={"options": '{"unit": "m²"}'},
+    ),
 }
 assert set(ROWS) == set(list_tasks()), "a kind of task without a row"
 
@@ -115,24 +144,52 @@ def random_pair(name: str, seed: int, batch: int = 4, size: tuple[int, int] = (7
 def pair_of(row: Row, seed: int, batch: int = 4, size: tuple[int, int] = (7, 9)) -> tuple[Tensor, Tensor]:
     """`random_pair` of any row."""
     task, generator = row.task, torch.Generator().manual_seed(seed)
-    noise = torch.randn(batch, task.channels, *size, generator=generator)
-    target = row.draw((batch, *task.target_channels, *size), generator)
+    noise = torch.randn(batch, *task.prediction_shape(size), generator=generator)
+    target = row.draw((batch, *task.target_channels, *(size if task.dense else ())), generator)
     prediction = row.near(noise, target)
-    draw = torch.rand(batch, *size, generator=generator)
+    if task.dense or task.target_channels:
+        draw = torch.rand(
+            target[:, 0].shape if task.dense and task.target_channels else target.shape, generator=generator
+        )
+    else:
+        draw = 0.15 + 0.7 * ((torch.arange(batch) + seed) % 4 != 1)  # One of four images.
     for k, value in enumerate(row.invalid):
         chosen = (draw > 0.2 * k / len(row.invalid)) & (draw < 0.2 * (k + 1) / len(row.invalid))
-        target = torch.where(chosen[:, None] if task.target_channels else chosen, value, target)
+        target = torch.where(chosen[:, None] if task.dense and task.target_channels else chosen, value, target)
     return prediction, target
+
+
+def lifted(task: Task, values: Tensor) -> Tensor:
+    """Predictions or labels of whole images as if they were dense ones, `[B, channels, h, w]`: a pixel an image, or
+    one a label where these are known one by one. Dense ones as they are, with a channel at least."""
+    if task.dense:
+        return values if values.ndim == 4 else values[:, None]
+    return values[:, None, :, None] if task.target_channels else values.reshape(len(values), -1, 1, 1)
+
+
+def valid_places(row: Row, target: Tensor) -> NDArray[np.bool_]:
+    """Which places have a label, bool `[B, h, w]`, by hand."""
+    channels = lifted(row.task, target).double().numpy().transpose(0, 2, 3, 1)
+    return row.known(channels.reshape(-1, channels.shape[-1])).reshape(channels.shape[:-1])
 
 
 def valid_pixels(name: str, prediction: Tensor, target: Tensor) -> tuple[NDArray[Any], NDArray[Any]]:
     """Both as float64 arrays, `[pixels, channels]` or `[pixels]`; the invalid ones left out, by hand."""
     row = ROWS[name]
-    p = prediction.double().numpy().transpose(0, 2, 3, 1).reshape(-1, prediction.shape[1])
-    t = target.reshape(len(target), -1, *target.shape[-2:]).double().numpy().transpose(0, 2, 3, 1)
-    t = t.reshape(len(p), -1)
+    p, t = (lifted(row.task, x).double().numpy().transpose(0, 2, 3, 1) for x in (prediction, target))
+    p, t = p.reshape(-1, p.shape[-1]), t.reshape(-1, t.shape[-1])
     keep = row.known(t)
-    return p[keep], (t if row.task.target_channels else t[:, 0])[keep]
+    return p[keep], (t if row.task.dense and row.task.target_channels else t[:, 0])[keep]
+
+
+def truth_of(name: str, target: Tensor) -> Tensor:
+    """A prediction that is right wherever there is a label."""
+    task = TASKS[name]
+    if isinstance(task, Classes):
+        return 2.0 * torch.nn.functional.one_hot(torch.where(target == task.ignore, 0, target), 5).movedim(-1, 1)
+    if isinstance(task, MultiLabel):
+        return target.nan_to_num() - 0.5
+    return target.nan_to_num(1, 1, 1).reshape(len(target), *task.prediction_shape(tuple(target.shape[-2:])))
 
 
 def metrics_of(task: Task, prediction: Tensor, target: Tensor) -> dict[str, float]:

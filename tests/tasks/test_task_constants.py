@@ -5,18 +5,13 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from task_toys import INVALID, TASKS, metrics_of, random_pair, valid_pixels
+from task_toys import INVALID, TASKS, metrics_of, random_pair, truth_of, valid_pixels
 
 from mtlattack.errors import InputError
 from mtlattack.tasks import Metric, Normals, PrincipalCurvature, Segmentation, create_task
 
 every_task = pytest.mark.parametrize("name", TASKS)
 seeds = pytest.mark.parametrize("seed", range(3))
-
-
-def spread(constant, target):
-    """A constant answer as a prediction for these targets."""
-    return constant[None, :, None, None].expand(len(target), -1, *target.shape[-2:])
 
 
 def headline_of(task, prediction, target):
@@ -31,7 +26,7 @@ def sphere(steps=60):
 
 def least_error(name, target):
     """The least headline error, in float64, of every constant that may be the best: each value that a label has."""
-    _, true = valid_pixels(name, target if target.ndim == 4 else target[:, None], target)
+    _, true = valid_pixels(name, target, target)
     if name == "normals":
         true = true / np.linalg.norm(true, axis=1, keepdims=True)
         candidates = np.concatenate([true, sphere()])
@@ -47,9 +42,11 @@ def test_no_other_constant_is_better(name, seed):
     task, (_, target) = TASKS[name], random_pair(name, seed)
     constant = task.best_constant([target])
     assert constant.shape == (task.channels,) and constant.dtype == torch.float32
-    found = headline_of(task, spread(constant, target), target)
-    if name == "segmentation":
-        others = [headline_of(task, spread(one, target), target) for one in torch.eye(task.channels)]
+    found = headline_of(task, task.spread(constant, target), target)
+    if task.headline_metric.higher_is_better:
+        every = torch.cartesian_prod(*[torch.tensor([-1.0, 1.0])] * task.channels)
+        answers = every if name == "multilabel" else torch.eye(task.channels)
+        others = [headline_of(task, task.spread(one, target), target) for one in answers]
         assert found == max(others) > min(others)
     else:
         assert found <= least_error(name, target) * (1 + 1e-6)
@@ -64,7 +61,7 @@ def test_normals_of_few_directions_with_many_local_optima(seed):
     noise = 0.2 * torch.randn(chosen.shape, generator=draw) * (torch.rand(2, 1, 10, 12, generator=draw) < 0.3)
     target = torch.round(127 * torch.nn.functional.normalize(chosen + noise, dim=1)) / 127
     task = Normals()
-    found = headline_of(task, spread(task.best_constant([target]), target), target)
+    found = headline_of(task, task.spread(task.best_constant([target]), target), target)
     assert found <= least_error("normals", target) * (1 + 1e-6)
 
 
@@ -89,7 +86,7 @@ def test_the_mean_direction_is_not_the_best_one():
 def test_opposite_directions_have_no_mean_but_a_median():
     target = torch.tensor([[0.0, 0, 1], [0, 0, -1]]).T.reshape(1, 3, 1, 2)
     constant = Normals().best_constant([target])
-    assert headline_of(Normals(), spread(constant, target), target) == pytest.approx(90)
+    assert headline_of(Normals(), Normals().spread(constant, target), target) == pytest.approx(90)
 
 
 def test_medians_by_hand():
@@ -133,12 +130,9 @@ def test_labels_without_a_valid_pixel_are_refused(name):
 @every_task
 def test_skill_is_0_for_the_constant_and_1_for_the_truth(name, seed):
     task, (_, target) = TASKS[name], random_pair(name, seed)
-    constant = headline_of(task, spread(task.best_constant([target]), target), target)
+    constant = headline_of(task, task.spread(task.best_constant([target]), target), target)
     assert task.skill(constant, constant) == 0 and not np.signbit(task.skill(constant, constant))
-    truth = (
-        target.nan_to_num() if name != "segmentation" else torch.nn.functional.one_hot(target % 255, 5).movedim(3, 1)
-    )
-    perfect = headline_of(task, truth.reshape(len(target), task.channels, *target.shape[-2:]).float(), target)
+    perfect = headline_of(task, truth_of(name, target), target)
     assert task.skill(perfect, constant) == pytest.approx(1, abs=1e-6)
 
 

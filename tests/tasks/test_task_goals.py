@@ -8,7 +8,7 @@ from task_toys import ROWS, TASKS, random_pair
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.tasks import KEEP, Segmentation, create_task
 
-IDENTITIES = {"segmentation": "3->3", "normals": "z0"}
+IDENTITIES = {"segmentation": "3->3", "classification": "3->3", "normals": "z0", "multilabel": KEEP}
 
 
 @pytest.mark.parametrize("name", list(ROWS))
@@ -22,7 +22,12 @@ def test_no_goal_gives_a_pixel_without_a_label_one(name: str) -> None:
         assert (goal.text, wanted.shape, wanted.dtype) == (text, labels.shape, labels.dtype)
         losses, valid = task.pixel_losses(prediction, wanted)
         assert (before | ~valid).all() and losses[valid].isfinite().all()
-        assert torch.equal(valid, before if text != "1->4" else labels == 1)
+        if text == "1->4":
+            assert torch.equal(valid, task.places(labels == 1))
+        elif text in ("+4", "-4"):
+            assert torch.equal(valid[:, 4], before[:, 4]) and not valid[:, [0, 1, 2, 3, 5]].any()
+        else:
+            assert torch.equal(valid, before)
 
 
 @pytest.mark.parametrize("name", list(ROWS))
@@ -70,7 +75,8 @@ def test_apart_is_in_the_unit_of_the_first_metric() -> None:
         mean = task.apart_factor * float(apart[valid].double().mean())
         sums = task.statistics(prediction, labels).double().sum(0).numpy()
         metrics = {metric: float(value) for metric, value in task.metrics(sums).items()}
-        first = 100 - metrics["pixel_accuracy"] if name == "segmentation" else metrics[task.metric_table[0].name]
+        right = next((metrics[x] for x in ("pixel_accuracy", "accuracy", "label_accuracy") if x in metrics), None)
+        first = metrics[task.metric_table[0].name] if right is None else 100 - right
         assert mean == pytest.approx(first, rel=1e-4), name
 
 

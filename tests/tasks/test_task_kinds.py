@@ -7,7 +7,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 import torch
-from task_toys import ROWS, Row, pair_of, uniform
+from task_toys import ROWS, Row, pair_of, uniform, valid_places
 
 from mtlattack.data import load_dataset, preview, verify
 from mtlattack.data.writing import PreparedWriter, number_label
@@ -37,14 +37,8 @@ FOREIGN = Row(Albedo(), uniform, invalid=(float("nan"),), stored={"scale": 0.001
 KINDS = [*ROWS.values(), FOREIGN]
 every_kind = pytest.mark.parametrize("row", KINDS, ids=lambda row: row.task.kind)
 numbers = pytest.mark.parametrize(
-    "row", [row for row in KINDS if isinstance(row.task, Regression)], ids=lambda row: row.task.kind
+    "row", [row for row in KINDS if isinstance(row.task, Regression) and row.task.scaled], ids=lambda row: row.task.kind
 )
-
-
-def valid(row, target):
-    """Which pixels have a label, bool `[B, H, W]`, by hand."""
-    channels = target.reshape(len(target), -1, *target.shape[-2:]).double().numpy().transpose(0, 2, 3, 1)
-    return row.known(channels.reshape(-1, channels.shape[-1])).reshape(len(target), *target.shape[-2:])
 
 
 @every_kind
@@ -52,9 +46,9 @@ def test_a_label_is_found_by_its_name_and_read_back(row):
     task = row.task
     assert type(task).serves(task.kind) and not type(task).serves(task.kind + "_x")
     assert type(task).from_stored(row.stored) == task
-    raw = np.zeros((4, 6, *task.target_channels), task.stored_dtype)
+    raw = np.zeros(task.stored_shape((4, 6)), task.stored_dtype)
     label = task.decode(raw, row.stored)
-    assert label.shape == (*task.target_channels, 4, 6)
+    assert label.shape == (*task.target_channels, *((4, 6) if task.dense else ()))
     assert task.stored_fault(raw, row.stored) is None
     if task.scaled:
         with pytest.raises(InputError, match=f"{task.name} has no attribute 'scale'"):
@@ -62,28 +56,31 @@ def test_a_label_is_found_by_its_name_and_read_back(row):
 
 
 def test_only_a_second_segmentation_has_a_number_in_its_name():
-    assert [kind for kind, task in task_types().items() if task.serves(f"{kind}40")] == ["segmentation"]
+    assert [kind for kind, task in task_types().items() if task.serves(f"{kind}40")] == [
+        "classification",
+        "segmentation",
+    ]
 
 
 @pytest.mark.parametrize("row", [row for row in KINDS if row.faulty], ids=lambda row: row.task.kind)
 def test_stored_numbers_that_mean_nothing_are_named(row):
     pixel, message = row.faulty
-    raw = np.zeros((4, 6, *row.task.target_channels), row.task.stored_dtype)
-    raw[2, 3] = pixel if row.task.target_channels else pixel[0]
+    raw = np.zeros(row.task.stored_shape((4, 6)), row.task.stored_dtype)
+    raw[(2, 3) if row.task.dense else ()] = pixel if row.task.target_channels else pixel[0]
     assert row.task.stored_fault(raw, row.stored) == message
 
 
 @numbers
 def test_numbers_come_back_from_the_file_within_half_a_step(row):
     task, (_, target) = row.task, pair_of(row, 3, batch=1)
-    mask, step = valid(row, target)[0], row.stored["scale"]
+    mask, step = valid_places(row, target)[0], row.stored["scale"]
     values = target[0].nan_to_num(0, 0, 0).double().numpy()
     values = values.transpose(1, 2, 0) if task.target_channels else values
     known = np.broadcast_to(mask[..., None], values.shape) if task.target_channels else mask
     raw = task.encode(np.where(known, values, 0), known, step)
     assert raw.dtype == task.stored_dtype and (raw == task.stored_invalid).any() and not known.all()
     back = task.decode(raw, {"scale": step, "invalid": task.stored_invalid})[None]
-    assert np.array_equal(valid(row, back)[0], mask)
+    assert np.array_equal(valid_places(row, back)[0], mask)
     error = (back - target)[0].abs()[..., torch.from_numpy(mask)]
     assert error.max() <= step / 2 * (1 + 1e-3)
 
@@ -103,10 +100,10 @@ def test_a_prediction_as_label_is_painted_as_labels_are(row):
     assert label.shape == target.shape and label.dtype == target.dtype
     for shown in (label, target):
         painting = task.paint(shown.numpy())
-        assert painting.pictures.shape == (4, 7, 9, 3)
+        assert painting.pictures.shape == (*valid_places(row, shown).shape, 3)
         assert painting.pictures.min() >= 0 and painting.pictures.max() <= 1
         grey = (painting.pictures == INVALID).all(-1)
-        assert np.array_equal(grey, ~valid(row, shown))
+        assert np.array_equal(grey, ~valid_places(row, shown))
 
 
 @every_kind
@@ -116,7 +113,7 @@ def test_mirroring_both_changes_no_loss_and_mirroring_twice_nothing(row):
     again = torch.stack([task.mirrored(label) for label in mirrored])
     torch.testing.assert_close(again, target, equal_nan=True, rtol=0, atol=0)
     # What a network that sees the mirrored image should say; logits have no label's form.
-    answer = prediction.flip(-1)
+    answer = prediction.flip(-1) if task.dense else prediction
     if task.target_channels:
         answer = torch.stack([task.mirrored(one) for one in prediction])
     torch.testing.assert_close(task.loss(answer, mirrored), task.loss(prediction, target))
@@ -127,24 +124,24 @@ def test_zooming_changes_distances_alone(row):
     task, (_, target) = row.task, pair_of(row, 2)
     zoomed = task.zoomed(target, 2.0)
     torch.testing.assert_close(zoomed, target * 2**row.zoom_power if row.zoom_power else target, equal_nan=True)
-    assert np.array_equal(valid(row, zoomed), valid(row, target))
+    assert np.array_equal(valid_places(row, zoomed), valid_places(row, target))
 
 
 @every_kind
 def test_divergence_is_none_between_equals_and_finite(row):
-    task, (one, _), (other, _) = row.task, pair_of(row, 0), pair_of(row, 1)
+    task, (one, target), (other, _) = row.task, pair_of(row, 0), pair_of(row, 1)
     apart = task.divergence(one, other)
-    assert apart.shape == (4, 7, 9) and apart.isfinite().all() and (apart > 0).all()
+    assert apart.shape == valid_places(row, target).shape and apart.isfinite().all() and (apart > 0).all()
     assert task.divergence(one, one).abs().max() < 1e-5
 
 
 @every_kind
 def test_statistics_contradict_nothing_until_a_pixel_is_added(row):
-    task, (prediction, target) = row.task, pair_of(row, 4)
+    task, (prediction, target) = row.task, pair_of(row, 5)
     statistics, losses = task.statistics(prediction, target).double().numpy(), task.loss(prediction, target).numpy()
     assert not any(found.images.any() for found in task.contradictions(statistics, losses))
     labels = task.labels_of(statistics)
-    assert len(labels) == 4 and np.array_equal(labels[:, 0], valid(row, target).sum((1, 2)))
+    assert len(labels) == 4 and np.array_equal(labels[:, 0], valid_places(row, target).sum((1, 2)))
     assert np.array_equal(labels, task.labels_of(task.statistics(-prediction, target).double().numpy()))
     statistics[1, 0] += 1
     found = [each for each in task.contradictions(statistics, losses) if each.images.any()]

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 import torch
-from sklearn.metrics import accuracy_score, jaccard_score, mean_absolute_error, mean_absolute_percentage_error
-from task_toys import INVALID, POSITIVE, TASKS, metrics_of, random_pair, valid_pixels
+from sklearn.metrics import accuracy_score, f1_score, jaccard_score, mean_absolute_error, mean_absolute_percentage_error
+from task_toys import INVALID, POSITIVE, TASKS, metrics_of, random_pair, truth_of, valid_pixels
 from torchmetrics.classification import MulticlassAccuracy, MulticlassJaccardIndex
 from torchmetrics.regression import CosineSimilarity, MeanAbsoluteError, MeanSquaredError
 
@@ -21,12 +21,17 @@ def numpy_metrics(name: str, p: np.ndarray, t: np.ndarray) -> dict[str, float]:
         for c in np.unique(t):
             ious.append(((guess == c) & (t == c)).sum() / ((guess == c) | (t == c)).sum())
         return {"miou": 100 * np.mean(ious), "pixel_accuracy": 100 * np.mean(guess == t)}
+    if name == "classification":
+        guess, found = p.argmax(1), [(p.argmax(1)[t == c] == c).mean() for c in np.unique(t)]
+        return {"accuracy": 100 * np.mean(guess == t), "mean_recall": 100 * np.mean(found)}
     if name == "normals":
         cosine = (p * t).sum(1) / np.linalg.norm(p, axis=1) / np.linalg.norm(t, axis=1)
         angle = np.degrees(np.arccos(np.clip(cosine, -1, 1)))
         within = {f"within_{x:g}": 100 * np.mean(angle <= x) for x in (11.25, 22.5, 30)}
         return {"angle_mean": angle.mean(), "angle_median": np.median(angle), **within}
     error = np.abs(p - t.reshape(p.shape)).mean(1)
+    if name == "scalar":
+        return {"abs_error": error.mean(), "rmse": np.sqrt((error**2).mean())}
     if name not in POSITIVE:
         return {"l1": error.mean()}
     if name == "inverse_depth":
@@ -37,11 +42,25 @@ def numpy_metrics(name: str, p: np.ndarray, t: np.ndarray) -> dict[str, float]:
     return {"abs_error": error.mean(), "rel_error": (error / t).mean(), "rmse": np.sqrt((error**2).mean()), **deltas}
 
 
+def sklearn_of_labels(prediction: torch.Tensor, target: torch.Tensor) -> dict[str, float]:
+    """Metrics of multi-label classification, label by label over the images that know it."""
+    known = target.isfinite() & (target >= 0)
+    f1, right = [], []
+    for guess, true, which in zip((prediction > 0).T, target.T, known.T, strict=True):
+        right += (guess == true)[which].tolist()
+        if true[which].any():
+            f1.append(f1_score(true[which], guess[which]))
+    return {"f1": 100 * np.mean(f1), "label_accuracy": 100 * np.mean(right)}
+
+
 @seeds
 @every_task
 def test_metrics_are_what_their_definitions_say(name, seed):
     task, (prediction, target) = TASKS[name], random_pair(name, seed)
-    expected = numpy_metrics(name, *valid_pixels(name, prediction, target))
+    if name == "multilabel":
+        expected = sklearn_of_labels(prediction, target)
+    else:
+        expected = numpy_metrics(name, *valid_pixels(name, prediction, target))
     found = metrics_of(task, prediction, target)
     assert list(found) == [metric.name for metric in task.metric_table] and set(found) == set(expected)
     for metric, value in expected.items():
@@ -137,8 +156,9 @@ def test_invalid_pixels_count_nowhere(name):
     valid = torch.ones_like(target, dtype=torch.bool)
     for value in INVALID[name]:
         valid &= ~(target.isnan() if value != value else target == value)
-    valid = valid.any(1) if task.target_channels else valid
-    moved = torch.where(valid[:, None], prediction, -3 * prediction + 1)
+    if task.dense or not task.target_channels:
+        valid = (valid.any(1) if task.target_channels else valid)[:, None]
+    moved = torch.where(valid, prediction, -3 * prediction + 1)
     assert not torch.equal(moved, prediction)
     assert torch.equal(task.statistics(moved, target), statistics)
     assert torch.equal(task.loss(moved, target), loss)
@@ -224,12 +244,9 @@ def test_a_prediction_of_length_zero_is_90_degrees_off():
 
 @every_task
 def test_better_predictions_give_better_numbers(name):
-    task, (_, target) = TASKS[name], random_pair(name, 12)
+    task, (_, target) = TASKS[name], random_pair(name, 12, batch=4 if TASKS[name].dense else 64)
     generator = torch.Generator().manual_seed(1)
-    if name == "segmentation":
-        perfect = 2.0 * torch.nn.functional.one_hot(target.clamp_max(5), 6)[..., :5].permute(0, 3, 1, 2)
-    else:
-        perfect = torch.nan_to_num(target, 1, 1, 1).view(4, -1, *target.shape[-2:])
+    perfect = truth_of(name, target)
     noise = torch.randn(perfect.shape, generator=generator)
     steps = [metrics_of(task, perfect + scale * noise, target) for scale in (0.0, 0.7, 8.0)]
     for metric in task.metric_table:

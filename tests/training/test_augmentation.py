@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from kind_toys import draw_target, every_task
 from training_toys import SIZE, write_data
 
 from mtlattack.data import Batch, PreparedDataset, load_dataset, loader
-from mtlattack.tasks import Segmentation, create_task, list_tasks
 from mtlattack.training.augmentation import Augmentation, AugmentedDataset, mirror, zoom
 
-TASKS = {kind: Segmentation(9) if kind == "segmentation" else create_task(kind) for kind in list_tasks()}
+TASKS = every_task(9)
+WHOLE = [name for name, task in TASKS.items() if not task.dense]
 DISTANCES = ("depth", "depth_euclidean", "inverse_depth")
 
 
@@ -24,6 +25,7 @@ def scene(height: int = 24, width: int = 32, seed: int = 0) -> tuple[torch.Tenso
         "principal_curvature": torch.randn(2, height, width, generator=generator),
     }
     labels |= {kind: 1 + torch.rand(height, width, generator=generator) for kind in DISTANCES}
+    labels |= {kind: draw_target(TASKS[kind], 1, (0, 0), generator)[0] for kind in WHOLE}
     labels |= {kind: torch.rand(height, width, generator=generator) for kind in TASKS if kind not in labels}
     invalid = torch.rand(height, width, generator=generator) < 0.2
     labels["segmentation"][invalid] = 255
@@ -38,7 +40,9 @@ def test_mirror_flips_everything_and_the_sign_of_x_of_normals_alone():
     before = {name: label.clone() for name, label in labels.items()}
     mirrored, flipped = mirror(image, labels, TASKS)
     assert torch.equal(mirrored, image.flip(2))
-    for name in set(TASKS) - {"normals"}:
+    for name in WHOLE:
+        assert torch.equal(flipped[name], labels[name])
+    for name in set(TASKS) - {"normals", *WHOLE}:
         assert torch.equal(flipped[name], labels[name].flip(-1))
     x, y, z = labels["normals"].flip(2)
     assert torch.equal(flipped["normals"], torch.stack([-x, y, z]))
@@ -72,6 +76,7 @@ def test_zoom_divides_depth_and_blends_no_label(factor):
     assert torch.equal((zoomed["normals"] == 0).all(0), invalid)
     columns = {tuple(v.tolist()) for v in labels["normals"].flatten(1).T}
     assert {tuple(v.tolist()) for v in zoomed["normals"].flatten(1).T} <= columns
+    assert all(torch.equal(zoomed[kind], labels[kind]) for kind in WHOLE)
     if factor == 1:
         assert torch.equal(enlarged, image) and all(torch.equal(zoomed[k], v) for k, v in labels.items())
 

@@ -238,7 +238,7 @@ def test_accumulated_batches_give_the_mean_of_their_gradients(tmp_path, data, mo
 
     gradients: list[float] = []
     monkeypatch.setattr(trainer, "create_objective", objective)
-    monkeypatch.setattr(trainer, "_step", lambda state: gradients.append(_take_gradient(state)))
+    monkeypatch.setattr(trainer, "_step", lambda state: gradients.append(_take_gradient(state)) is None)
     recipe = recipe_of(tmp_path, data, "epochs = 1\nbatch_size = 2\naccumulation = 2")
     train(recipe, tmp_path / "state.pt", workers=0, report=lambda text: None)
     assert len(seen) == 5
@@ -286,7 +286,7 @@ def test_what_the_device_cannot_do_is_refused_first(tmp_path, data, more, device
     assert not (tmp_path / "state.pt").exists()
 
 
-@pytest.mark.parametrize("network", [{"sharing": "mtan"}, {"layout": "separate"}, {"head": "aspp"}, {"head": "deconv"}])
+@pytest.mark.parametrize("network", [{"sharing": "mtan"}, {"layout": "separate", "head": "deconv"}])
 def test_every_kind_of_network_learns(tmp_path, data, network):
     recipe = recipe_of(tmp_path, data, "epochs = 6\nlearning_rate = 1e-2")
     recipe = recipe.model_copy(update={"network": recipe.network | network})

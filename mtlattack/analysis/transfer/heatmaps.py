@@ -72,7 +72,7 @@ def _figure(record: TransferRecord, quantity: Quantity | None, title: str) -> Fi
     bar.ax.tick_params(labelsize=8)
     signs = f"framed: {'with itself' if quantity is None else 'own white-box attack'}"
     signs += "" if quantity is None else f" · {BELOW_NOISE}: not above noise"
-    figure.suptitle(f"{heading(record)}: {title}\n{signs}", fontsize=9, parse_math=False)
+    figure.suptitle(f"{heading(record)}: {title}\n{signs}", fontsize=9)
     return figure
 
 
@@ -140,12 +140,10 @@ def _panel(
         ha="right",
         rotation_mode="anchor",
     )
-    for label in (*axis.get_xticklabels(), *axis.get_yticklabels()):
-        label.set_parse_math(False)
     axis.set_xlabel("judged on", fontsize=8)
     axis.set_ylabel("made for" if matrix.kind == "tasks" else "made on", fontsize=8)
     if matrix.kind == "tasks":
-        axis.set_title(matrix.title, fontsize=9, parse_math=False)
+        axis.set_title(matrix.title, fontsize=9)
     axis.tick_params(length=0)
     for spine in axis.spines.values():
         spine.set_visible(False)

@@ -55,11 +55,14 @@ def build_matrices(
     grids = build(plan, runs, agreements)
     first = next(iter(runs.values()))
     floor, *attacks = first.plan["attacks"]
-    known = {entry["config"]["name"].partition("@")[0]: entry for entry in attacks}
+    known: dict[str, Mapping[str, Any]] = {}
+    for entry in attacks:
+        known.setdefault(entry["config"]["name"].partition("@")[0], entry)
     return TransferRecord(
         between=plan["between"],
         attacks=[entry["config"] | {"name": name} for name, entry in known.items()],
-        passes=[[entry["forward_passes"], entry["backward_passes"]] for entry in known.values()],
+        passes=[_passes(entry) for entry in known.values()],
+        source_passes=_source_passes(plan, attacks),
         noise=floor["config"],
         models=plan["models"],
         data=first.plan["data"],
@@ -72,6 +75,17 @@ def build_matrices(
         matrices=[_matrix(grid) for grid in grids],
         correlations=_correlations(grids),
     )
+
+
+def _passes(entry: Mapping[str, Any]) -> list[int | None]:
+    return [entry["forward_passes"], entry["backward_passes"]]
+
+
+def _source_passes(plan: Mapping[str, Any], attacks: Sequence[Mapping[str, Any]]) -> dict[str, list[int | None]]:
+    """Of a victim's attacks behind the floor, those of the sources stand first, in their order."""
+    if plan["between"] == "tasks":
+        return {}
+    return {source: _passes(entry) for source, entry in zip(plan["sources"], attacks, strict=False)}
 
 
 def _between_models(

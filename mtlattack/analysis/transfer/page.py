@@ -4,24 +4,17 @@ import base64
 from collections.abc import Mapping
 from importlib import resources
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from mtlattack.analysis.record import Interval
 from mtlattack.analysis.tables import compact_interval, compact_number
 from mtlattack.analysis.transfer.labels import heading, labels
 from mtlattack.analysis.transfer.record import LEVEL, TransferRecord
 from mtlattack.analysis.transfer.tables import LOG_RATIO, LOST, NAMES, SHARE, Quantity, below, headlines, strongest
+from mtlattack.html import FRAME, templates_of
 
 
 def to_html(record: TransferRecord, pictures: Mapping[str, str]) -> str:
     """The page; `pictures` are SVG by what they show."""
-    environment = Environment(
-        loader=PackageLoader("mtlattack.analysis.transfer"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates_of("mtlattack.analysis.transfer")
     environment.filters["number"] = _number
     environment.filters["interval"] = _interval
     style = (resources.files("mtlattack.analysis.transfer") / "templates" / "page.css").read_text(encoding="utf-8")
@@ -36,7 +29,7 @@ def to_html(record: TransferRecord, pictures: Mapping[str, str]) -> str:
         strongest=strongest,
         names=NAMES,
         level=LEVEL,
-        style=style,
+        style=style + FRAME.read_text(encoding="utf-8"),
     )
 
 

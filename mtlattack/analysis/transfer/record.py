@@ -92,7 +92,14 @@ class TransferRecord(_Part):
     format_version: Literal[1] = 1
     between: Literal["tasks", "models"]
     attacks: list[dict[str, Any]] = Field(description="everything that makes the attacks, defaults spelled out")
-    passes: list[list[int | None]] = Field(description="forward and backward passes an image of each")
+    passes: list[list[int | None]] = Field(
+        description="forward and backward passes an image of each attack; between models, on the first source"
+    )
+    source_passes: dict[str, list[int | None]] = Field(
+        default_factory=dict,
+        description="between models, the same by source; of one that is several networks (`networks` in `models`) the "
+        "passes of all of them",
+    )
     noise: dict[str, Any] = Field(description="the same of the floor")
     models: dict[str, dict[str, Any]]
     data: dict[str, Any]

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from mtlattack.analysis.record import Interval
@@ -14,6 +13,7 @@ from mtlattack.analysis.tables import compact_interval, compact_number
 from mtlattack.analysis.transfer.labels import heading, labels
 from mtlattack.analysis.transfer.record import LEVEL, Cell, Correlation, Matrix, TransferRecord
 from mtlattack.epsilon import threat_text
+from mtlattack.printing import Grid
 
 BELOW_NOISE = "°"
 NAMES = {"cosine": "cosine of the gradients", "signs": "equal signs of the gradients", "depth": "sharing depth"}
@@ -49,7 +49,7 @@ def render(record: TransferRecord) -> RenderableType:
 
 
 def headlines(record: TransferRecord) -> list[str]:
-    """What was done, in two lines."""
+    """What was done, in two lines; a third says what sources take other passes."""
     names = ", ".join(attack["name"] for attack in record.attacks)
     attack = record.attacks[0]
     threat = threat_text(attack["norm"], attack["eps"], attack.get("quantized", False))
@@ -58,18 +58,32 @@ def headlines(record: TransferRecord) -> list[str]:
         f"transfer, {heading(record)}: {names} ({threat}), {forward}+{backward} passes an image",
         f"{record.data['images']} images of {record.data['name']} {record.data['split']} "
         f"({record.data['fingerprint'][:8]}), seed {record.seed}, tasks that count: {', '.join(record.tasks)}",
+        *_passes_by_source(record),
     ]
 
 
-def matrix_table(record: TransferRecord, matrix: Matrix, quantity: Quantity) -> Table:
+def _passes_by_source(record: TransferRecord) -> list[str]:
+    """A line where these differ, or one of the sources is several networks."""
+    networks = {name: record.models[name].get("networks", 1) for name in record.source_passes}
+    alike = all(passes == record.passes[0] for passes in record.source_passes.values())
+    if alike and max(networks.values(), default=1) == 1:
+        return []
+    texts = [
+        f"{forward}+{backward} on {name}"
+        + (f" (a pass is one of each of its {networks[name]} networks)" if networks[name] > 1 else "")
+        for name, (forward, backward) in record.source_passes.items()
+    ]
+    return [f"passes an image: {'; '.join(texts)}"]
+
+
+def matrix_table(record: TransferRecord, matrix: Matrix, quantity: Quantity) -> Grid:
     """Rows are sources, columns victims; what the floor and the own attack do stands below."""
-    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
-    table.add_column(f"made {'for' if matrix.kind == 'tasks' else 'on'} ↓ judged on →", no_wrap=True)
+    table = Grid()
+    table.add_column(f"made {'for' if matrix.kind == 'tasks' else 'on'} ↓ judged on →")
     for label in labels(record, matrix.victims):
-        table.add_column(Text(label.replace(".", "\n")), justify="right")
+        table.add_column(label.replace(".", "\n"), "right")
     for label, row in zip(labels(record, matrix.sources), matrix.cells, strict=True):
-        table.add_row(Text(label), *(Text(short_cell(quantity, cell)) for cell in row))
-    table.add_section()
+        table.add_row(label, *(short_cell(quantity, cell) for cell in row))
     for name, values in below(matrix, quantity):
         table.add_row(name, *(compact_number(value.value, quantity.percent) for value in values))
     return table
@@ -148,7 +162,7 @@ def correlation_text(found: Correlation) -> str:
 def to_markdown(record: TransferRecord) -> str:
     """A table a matrix, with intervals: share and log loss ratio; then the notes."""
     lines = [*headlines(record), ""]
-    lines[0] += "  "  # a line of its own
+    lines[:-2] = [f"{line}  " for line in lines[:-2]]  # each a line of its own
     for matrix in record.matrices:
         for quantity in (SHARE, LOG_RATIO):
             lines += [*markdown_table(record, matrix, quantity), ""]

@@ -1,10 +1,14 @@
 """Whether losses that rise are seen in the metrics."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from mtlattack.analysis.change import bounds
-from mtlattack.analysis.resampling import Array
+from mtlattack.analysis.resampling import Array, weighted_sums
 from mtlattack.analysis.trust.run import Finished, Job, Sighting
+from mtlattack.evidence import part_of
 
 RISE = 0.1
 FALL = 0.02
@@ -25,7 +29,11 @@ def loss_without_metric(run: Finished) -> list[Sighting] | None:
 
 def _rise(run: Finished, job: Job, column: int, task: str) -> Array:
     """Relative change of a task's mean loss over the images with valid pixels, `[R]`; NaN where there is none."""
-    valid = run.clean.statistics[task][:, 0] > 0
-    before, after = (run.weights @ (valid * outcome.losses[:, column]) for outcome in (run.clean, job.outcome))
+
+    def summed(rows: slice) -> list[NDArray[Any]]:
+        valid = part_of(run.clean.statistics[task], rows)[:, 0] > 0
+        return [valid * part_of(outcome.losses, rows)[:, column] for outcome in (run.clean, job.outcome)]
+
+    before, after = weighted_sums(run.weights, summed)
     rise: Array = np.divide(after, before, out=np.full(before.shape, np.nan), where=before > 0) - 1
     return rise

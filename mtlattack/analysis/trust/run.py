@@ -1,16 +1,16 @@
 """What the checks look at: a finished run, attack by attack."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from mtlattack.analysis.change import Change
-from mtlattack.analysis.resampling import Array, Weights
+from mtlattack.analysis.resampling import Array, Weights, blocks
 from mtlattack.analysis.skill import Metrics
 from mtlattack.epsilon import threat_text
-from mtlattack.evidence import DIAGNOSTICS, Outcome
+from mtlattack.evidence import DIAGNOSTICS, Outcome, part_of
 from mtlattack.tasks import Task
 
 Sighting = tuple[str | None, str]
@@ -53,7 +53,14 @@ class Job:
     @property
     def seeks_smallest(self) -> bool:
         """Whether it looks for the smallest perturbation that does something, and is not to be as strong as it can."""
-        return bool(np.isfinite(self.outcome.diagnostics[:, DIAGNOSTICS.index("found")]).any())
+        return any(np.isfinite(found).any() for found in self.noted("found"))
+
+    def noted(self, diagnostic: str) -> Iterator[Array]:
+        """What the attack noted of the images under a name of DIAGNOSTICS, `[B]` block by block (`blocks`)."""
+        diagnostics = self.outcome.diagnostics
+        return (
+            part_of(diagnostics, rows)[:, DIAGNOSTICS.index(diagnostic)] for rows in blocks(len(diagnostics))
+        )  # fmt: skip
 
     @property
     def strength(self) -> Array:

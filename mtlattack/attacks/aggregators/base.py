@@ -11,7 +11,7 @@ from mtlattack.attacks.cost import Cost
 from mtlattack.attacks.gradients import TaskGradients
 from mtlattack.attacks.noise import Noise
 from mtlattack.attacks.problem import Problem
-from mtlattack.tasks import LOSS_FLOOR
+from mtlattack.tasks import LOSS_FLOOR, Model
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +59,9 @@ class Aggregator(ABC):
         What is drawn for that belongs to an image: it comes from `noise`.
         """
         return problem
+
+    def check_model(self, model: Model, images: Tensor) -> None:  # noqa: B027 - most look at predictions alone
+        """InputError for a model that lacks what it looks at, with one forward pass of some images at most."""
 
     def config(self) -> dict[str, Any]:
         """Its options, plain JSON types."""

@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
 from mtlattack.attacks.aggregators.encoder import FEATURES, Encoder, of_features
@@ -10,7 +11,7 @@ from mtlattack.attacks.aggregators.total import Total
 from mtlattack.attacks.cost import Cost
 from mtlattack.attacks.noise import Noise
 from mtlattack.attacks.problem import Problem
-from mtlattack.tasks import predict
+from mtlattack.tasks import Model, predict
 
 
 @AGGREGATORS.register("feature")
@@ -29,6 +30,10 @@ class SharedFeature(Total):
     @property
     def opening(self) -> Cost:
         return Cost(1, 0)
+
+    def check_model(self, model: Model, images: Tensor) -> None:
+        with torch.no_grad():
+            predict(Encoder(model, FeatureDistance()), images)
 
     def problem(self, problem: Problem, noise: Noise) -> Problem:
         clean = predict(Encoder(problem.model, FeatureDistance()), problem.images)[FEATURES].detach()

@@ -18,9 +18,11 @@ from mtlattack.attacks.norms import normalise
 from mtlattack.attacks.options import check_fraction, check_whole
 from mtlattack.attacks.problem import Problem
 from mtlattack.errors import InputError
-from mtlattack.tasks import Model
+from mtlattack.tasks import Model, joint_features
 
-_Call = Callable[[Tensor], tuple[Mapping[str, Tensor], Tensor]]
+# A feature, or one of each of several models.
+_Features = Tensor | tuple[Tensor, ...]
+_Call = Callable[[Tensor], tuple[Mapping[str, Tensor], _Features]]
 
 
 @AGGREGATORS.register("fia")
@@ -32,8 +34,9 @@ class FeatureImportance(Total):
     Here ℓ = Σ_i log L_i, in which no task dominates by its scale. M_n drops each value of the clean image with the
     probability `drop`, as the paper's 30 and .3, `masks` times, which blurs what belongs to this one model. Masks are
     drawn by image; w is the searching model's. Then no head runs and no target is read. The model must have
-    `with_shared_features(images) -> (predictions, features)`, all from one pass; InputError otherwise. Opens with
-    `masks` forward and backward passes, through the heads alone; then one backward pass a step.
+    `with_shared_features(images) -> (predictions, features)`, all from one pass; InputError otherwise. Of an ensemble,
+    E is the features of all its sources, w of length 1 over them together. Opens with `masks` forward and backward
+    passes, through the heads alone; then one backward pass a step.
     """
 
     kind: ClassVar[str] = "fia"
@@ -49,6 +52,12 @@ class FeatureImportance(Total):
     @property
     def opening(self) -> Cost:
         return Cost(self.masks, self.masks)
+
+    def check_model(self, model: Model, images: Tensor) -> None:
+        with torch.no_grad():
+            _, features = _looker(model)(images.clone())
+        for part in _parts(features):
+            check_features(part, len(images))
 
     def problem(self, problem: Problem, noise: Noise) -> Problem:
         return of_features(problem, WeightedFeatures(), self._importance(problem, noise))
@@ -90,11 +99,18 @@ def _gradient(look: _Call, problem: Problem, points: Tensor) -> Tensor:
     with torch.enable_grad():
         # A graph that reaches the features must begin somewhere.
         predictions, features = look(points.clone().requires_grad_())
-        check_features(features, len(points))
+        parts = _parts(features)
+        for part in parts:
+            check_features(part, len(points))
         check_predictions(predictions, problem.tasks)
         losses = [task.loss(predictions[name], problem.targets[name]).float() for name, task in problem.tasks.items()]
-        if not features.requires_grad:
+        if not all(part.requires_grad for part in parts):
             raise InputError("the shared features have no gradient in the image: nothing is known of their importance")
         score = log_score(torch.stack(losses, 1))
-        (gradient,) = torch.autograd.grad(score.sum(), features, allow_unused=True, materialize_grads=True)
-    return torch.nan_to_num(gradient.float())
+        gradients = torch.autograd.grad(score.sum(), parts, allow_unused=True, materialize_grads=True)
+    found = [torch.nan_to_num(gradient.float()) for gradient in gradients]
+    return joint_features(found) if isinstance(features, tuple) else found[0]
+
+
+def _parts(features: _Features) -> tuple[Tensor, ...]:
+    return features if isinstance(features, tuple) else (features,)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from mtlattack.attacks.criteria.base import Criterion
 from mtlattack.attacks.criteria.registry import CRITERIA
-from mtlattack.tasks import Segmentation, Task
+from mtlattack.tasks import Classes, Task
 from mtlattack.tasks.base import check_aligned, masked_mean
 
 # tanh is 1 to the last float from here on; a power of two, so that a scale of the logits changes no bit.
@@ -26,7 +26,8 @@ class DLR(Criterion):
 
     Two classes have no third logit: there the unit is the mean |z_1 − z_2| of the image's valid pixels, held fixed,
     and factors must be those of a whole image. Where the three largest are equal a pixel has no gradient, and counts
-    1, or 2 if its class is below them. Segmentation only: other tasks keep their loss. Costs no pass.
+    1, or 2 if its class is below them. A class of the whole image is that of one pixel. Tasks without classes keep
+    their loss. Costs no pass.
     """
 
     kind: ClassVar[str] = "dlr"
@@ -34,9 +35,11 @@ class DLR(Criterion):
     descends: ClassVar[bool] = True
 
     def loss(self, task: Task, prediction: Tensor, target: Tensor, progress: float) -> Tensor:
-        if not isinstance(task, Segmentation):
+        if not isinstance(task, Classes):
             return task.loss(prediction, target)
         check_aligned(task, prediction, target)
+        if not task.dense:  # An image is one pixel.
+            prediction, target = prediction[..., None, None], target[:, None, None]
         valid = target != task.ignore
         truth = torch.where(valid, target, 0)
         largest, order = prediction.topk(min(3, task.classes), 1)

@@ -8,6 +8,7 @@ from mtlattack.attacks.steps.bsr import BSR
 from mtlattack.attacks.steps.decay import Decay
 from mtlattack.attacks.steps.dim import DIM
 from mtlattack.attacks.steps.fgsm import FGSM
+from mtlattack.attacks.steps.heavyball import HeavyBall
 from mtlattack.attacks.steps.iterated import IteratedRule
 from mtlattack.attacks.steps.mim import MIM
 from mtlattack.attacks.steps.nim import NIM
@@ -35,6 +36,7 @@ __all__ = [
     "VMI",
     "Adam",
     "Decay",
+    "HeavyBall",
     "IteratedRule",
     "PathRule",
     "RandomNoise",

@@ -5,8 +5,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from mtlattack.analysis.tables import WIDTH
-from mtlattack.cli.leaderboard.options import BOARD, BoardOption, board_console
+from mtlattack.cli.leaderboard.options import BOARD, BoardOption
 from mtlattack.leaderboard.board import Board, StoredRow
 from mtlattack.leaderboard.comparing.difference import compare_rows
 from mtlattack.leaderboard.comparing.difference_tables import (
@@ -18,6 +17,7 @@ from mtlattack.leaderboard.comparing.difference_tables import (
 from mtlattack.leaderboard.ledger import read_ledger, statuses
 from mtlattack.leaderboard.showing.selection import eps_of
 from mtlattack.leaderboard.standings import Standing, by_suite, stand
+from mtlattack.printing import print_parts
 
 _RowArgument = Annotated[str, typer.Argument(metavar="ROW", help="A row, by the first digits of its id.")]
 
@@ -44,9 +44,7 @@ def diff(
         parts.append(render_paired(compared.paired, first.record))
     if compared.remark:
         parts.append(Text(compared.remark))
-    console = board_console(WIDTH)
-    for part in parts:
-        console.print(part, Text(), sep="\n")
+    print_parts(*(piece for part in parts for piece in (part, Text())))
 
 
 def _standings(board: Board, one: StoredRow, two: StoredRow, eps: float | None) -> list[Standing]:

@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mtlattack.analysis.tables import width_for
-from mtlattack.cli.leaderboard.options import BOARD, BoardOption, board_console
+from mtlattack.cli.leaderboard.options import BOARD, BoardOption
 from mtlattack.errors import InputError
 from mtlattack.leaderboard.board import Board, StoredRow
 from mtlattack.leaderboard.ledger import Event, read_ledger, statuses
@@ -17,9 +16,9 @@ from mtlattack.leaderboard.showing.tables import (
     about_task,
     rankings_to_markdown,
     render_rankings,
-    width_of_rankings,
 )
 from mtlattack.leaderboard.suites import shipped_suite
+from mtlattack.printing import print_parts
 
 _ID_PREFIX = re.compile("[0-9a-f]{1,16}")
 
@@ -58,7 +57,7 @@ def show(
     if format is Format.MARKDOWN:
         print(rankings_to_markdown(about_task(rankings, task)), end="")
     else:
-        board_console(width_of_rankings(rankings, task)).print(render_rankings(rankings, task))
+        print_parts(render_rankings(rankings, task))
 
 
 def _is_row(what: str, rows: list[StoredRow]) -> bool:
@@ -71,4 +70,4 @@ def _show_row(stored: StoredRow, events: list[Event], eps: float | None, task: s
     if format is Format.MARKDOWN:
         print(card_to_markdown(stored, events, eps, task), end="")
     else:
-        board_console(width_for(stored.record)).print(render_card(stored, events, eps, task))
+        print_parts(render_card(stored, events, eps, task))

@@ -6,11 +6,10 @@ from typing import Annotated
 
 import typer
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 from torch import nn
 
-from mtlattack.cli.leaderboard.options import BOARD, BoardOption, board_console
+from mtlattack.cli.leaderboard.options import BOARD, BoardOption
 from mtlattack.data import load_dataset
 from mtlattack.epsilon import parse_epsilons
 from mtlattack.errors import InputError
@@ -25,11 +24,11 @@ from mtlattack.leaderboard.verifying.tolerances import Agreement
 from mtlattack.leaderboard.verifying.verification import IMAGES, Verification, event_of, verify_row
 from mtlattack.models import resolve_model
 from mtlattack.models.zoo import list_models, model_path
+from mtlattack.printing import Grid, print_parts
 from mtlattack.schemas import validate
 
 # For a row that does not agree; 2 stays for the user's mistakes.
 DISAGREES = 1
-_WIDTH = 140
 
 
 def verify(
@@ -81,7 +80,7 @@ def verify(
         batch_size=batch_size,
         device=device,
     )
-    board_console(_WIDTH).print(_render(result, stored))
+    print_parts(_render(result, stored))
     if record:
         append(place.ledger, event_of(result, str(by), datetime.now(UTC)))
     if not result.agrees:
@@ -134,9 +133,9 @@ def _levels(text: str | None, stored: StoredRow) -> list[float] | None:
 
 def _render(result: Verification, stored: StoredRow) -> RenderableType:
     row = stored.row
-    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
+    table = Grid(names=2)
     for title in ("attack", "ε", "log loss ratio\nreported", "found", "difference", "tolerance"):
-        table.add_column(title, justify="left" if title == "attack" else "right", no_wrap=True)
+        table.add_column(title, "left" if title == "attack" else "right")
     table.add_column("farthest off, as a share of its tolerance")
     table.add_column("ok")
     table.add_row("clean", "", "", "", "", "", str(result.clean), _mark(result.clean))
@@ -163,5 +162,5 @@ def _render(result: Verification, stored: StoredRow) -> RenderableType:
     )
 
 
-def _mark(agreement: Agreement) -> Text:
-    return Text("yes", style="green") if agreement.ok else Text("NO", style="bold red")
+def _mark(agreement: Agreement) -> str:
+    return "yes" if agreement.ok else "NO"

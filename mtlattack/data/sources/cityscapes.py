@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mtlattack.data.account import Drops
 from mtlattack.data.labels import IGNORE
 from mtlattack.data.sources.encode import encode_scaled
 from mtlattack.data.sources.files import check_classes, find_folder, read_bytes, read_gray, read_image
@@ -111,13 +112,14 @@ def _source_image(source: Path, image: Path, with_camera: bool, size: tuple[int,
     return SourceImage(name, paths, partial(_read, files, size))
 
 
-def _read(files: _Files, size: tuple[int, int]) -> Arrays:
+def _read(files: _Files, size: tuple[int, int], drops: Drops) -> Arrays:
     disparity = pick(_read_disparity(files.disparity), size)
     baseline, focal = (BASELINE, FOCAL) if files.camera is None else _read_camera(files.camera)
+    scale = INVERSE_DEPTH_LABEL.attributes["scale"]
     return {
         "image": average(read_image(files.image, size=(HEIGHT, WIDTH)), size),
         "segmentation": pick(_read_classes(files.classes), size),
-        "inverse_depth": encode_scaled(disparity / (baseline * focal), INVERSE_DEPTH_LABEL.attributes["scale"]),
+        "inverse_depth": encode_scaled(disparity / (baseline * focal), scale, drops.dropped("inverse_depth")),
     }
 
 

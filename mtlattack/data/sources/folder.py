@@ -3,20 +3,23 @@
 import fnmatch
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mtlattack.data.account import Drops, unseen
 from mtlattack.data.sources.files import Size, find_folder, read_bytes, read_image, read_npy
+from mtlattack.data.sources.folder_kinds import ImageFiles, NormalFiles
 from mtlattack.data.sources.folder_labels import LabelReader, label_reader
-from mtlattack.data.sources.folder_schema import FolderDescription, ImageFiles, SplitFiles
+from mtlattack.data.sources.folder_schema import FolderDescription, SplitFiles
 from mtlattack.data.sources.images import Arrays, Header, SourceImage, write_images
-from mtlattack.data.sources.normals import CHECKED_IMAGES
+from mtlattack.data.sources.normals import CHECKED_IMAGES, read_normals
 from mtlattack.data.sources.registry import SOURCES
 from mtlattack.data.sources.resample import average, check_size, pick
-from mtlattack.data.sources.signs import check_signs
+from mtlattack.data.sources.signs import check_facing, check_signs
 from mtlattack.errors import InputError
 from mtlattack.registry import natural_key
 from mtlattack.schemas import load_named
@@ -29,8 +32,9 @@ def prepare_folder(source: Path, out: Path, *, size: Size | None = None) -> Path
     """Write a folder that holds `mtlattack.toml` as a prepared file and return its path.
 
     `FolderDescription` says what may stand there; datasets/README.md has an example. A label is of the size of its
-    image; images may differ in size. Images are averaged over area, labels are the pixels under the new pixels'
-    centres. Where there are normals and depth, their signs must agree in some images.
+    image, or is one of the whole image; images may differ in size. Images are averaged over area, labels are the pixels
+    under the new pixels' centres. Normals must face the camera, and where there is depth have the signs that it gives
+    them, in some images.
 
     Args:
         source: the folder.
@@ -48,22 +52,39 @@ def prepare_folder(source: Path, out: Path, *, size: Size | None = None) -> Path
     readers = {
         name: label_reader(files) for name, files in zip(description.stored_names(), description.labels, strict=True)
     }
-    patterns = [description.image.pattern, *(reader.pattern for reader in readers.values())]
     images: dict[str, list[SourceImage]] = {}
+    chosen: list[_Image] = []
     owner: dict[Path, str] = {}
+    tables: dict[Path, None] = {}
     for split, choice in description.splits.items():
         images[split] = []
         for identity in _find_ids(folder, split, choice, description.image.pattern):
-            files = tuple(_place(folder, pattern, identity, choice.folder or split) for pattern in patterns)
-            _check_files(files, identity, split)
-            if owner.setdefault(files[0], split) != split:
-                raise InputError(f"{path}: {files[0]} is in the splits {owner[files[0]]} and {split}")
-            read = partial(_read, files, description.image, readers, (height, width))
-            images[split].append(SourceImage(identity, files, read))
-    _check_normals([image.files for members in images.values() for image in members], description.image, readers)
+            within = choice.folder or split
+            place = _place(folder, description.image.pattern, identity, within)
+            labels = {name: _place(folder, reader.pattern, identity, within) for name, reader in readers.items()}
+            _check_files([place, *labels.values()], identity, split)
+            if owner.setdefault(place, split) != split:
+                raise InputError(f"{path}: {place} is in the splits {owner[place]} and {split}")
+            found = _Image(identity, place, labels)
+            chosen.append(found)
+            own = (place, *(file for name, file in labels.items() if not readers[name].table))
+            tables |= {file: None for file in labels.values() if file not in own}
+            images[split].append(
+                SourceImage(identity, own, partial(_read, found, description.image, readers, (height, width)))
+            )
+    _check_normals(chosen, description, readers)
     header = Header(description.name, description.license, description.citation)
-    labels = {name: reader.label for name, reader in readers.items()}
-    return write_images(out, header, images, labels, size=(height, width), root=folder, files=[path])
+    stored = {name: reader.label for name, reader in readers.items()}
+    return write_images(out, header, images, stored, size=(height, width), root=folder, files=[path, *tables])
+
+
+@dataclass(frozen=True)
+class _Image:
+    """An image with the file of each label, by name."""
+
+    id: str
+    file: Path
+    labels: Mapping[str, Path]
 
 
 def _find_ids(folder: Path, split: str, choice: SplitFiles, pattern: str) -> list[str]:
@@ -115,35 +136,44 @@ def _check_files(files: Sequence[Path], identity: str, split: str) -> None:
         raise InputError(f"no file {missing}, which {identity!r} of {split} needs")
 
 
-def _read(files: Sequence[Path], image: ImageFiles, readers: Mapping[str, LabelReader], size: Size) -> Arrays:
+def _read(found: _Image, image: ImageFiles, readers: Mapping[str, LabelReader], size: Size, drops: Drops) -> Arrays:
     """An image with its labels, in the prepared form."""
-    pixels = _read_image(files[0], image)
+    pixels = _read_image(found.file, image)
     full = (pixels.shape[0], pixels.shape[1])
     try:
         check_size(size, full)
     except InputError as error:
-        raise InputError(f"{files[0]}: {error}") from None
+        raise InputError(f"{found.file}: {error}") from None
     arrays: dict[str, NDArray[np.generic]] = {"image": average(pixels, size)}
-    for (name, reader), path in zip(readers.items(), files[1:], strict=True):
-        arrays[name] = reader.encode(path, pick(reader.read(path, full), size))
+    for name, reader in readers.items():
+        path = found.labels[name]
+        raw = reader.read(path, full, found.id)
+        seen = pick(raw, size) if reader.label.dense else raw
+        arrays[name] = reader.encode(path, seen, drops.none(name), drops.dropped(name))
     return arrays
 
 
-def _check_normals(images: Sequence[Sequence[Path]], image: ImageFiles, readers: Mapping[str, LabelReader]) -> None:
-    """InputError if normals have other signs than depth gives them: their frame is not what the description says."""
-    if not {"normals", "depth"} <= readers.keys():
+def _check_normals(
+    images: Sequence[_Image], description: FolderDescription, readers: Mapping[str, LabelReader]
+) -> None:
+    """InputError if normals do not face the camera, or have other signs than depth gives them: their frame is not what
+    the description says."""
+    files = next((label for label in description.labels if isinstance(label, NormalFiles)), None)
+    if files is None:
         return
-    found: dict[str, list[NDArray[np.float64]]] = {"normals": [], "depth": []}
     samples = [images[k] for k in np.unique(np.linspace(0, len(images) - 1, CHECKED_IMAGES).astype(int))]
-    places = {name: list(readers).index(name) + 1 for name in found}
-    for files in samples:
-        height, width, _ = _read_image(files[0], image).shape
-        for name, place in places.items():
-            raw = readers[name].read(files[place], (height, width))
-            found[name].append(readers[name].encode(files[place], raw).astype(np.float64))
-    normals = [stored / 127 for stored in found["normals"]]
-    frame = str(readers["normals"].label.attributes["source_frame"])
-    check_signs(normals, found["depth"], f"{samples[0][places['normals']]} and others", frame)
+    given, depths = [], []
+    for sample in samples:
+        height, width, _ = _read_image(sample.file, description.image).shape
+        given.append(read_normals(sample.labels[files.kind], (height, width), files.length))
+        if "depth" in readers:
+            path, reader = sample.labels["depth"], readers["depth"]
+            raw = reader.read(path, (height, width), sample.id)
+            depths.append(reader.encode(path, raw, unseen, unseen).astype(np.float64))
+    where = f"{samples[0].labels[files.kind]} and others"
+    if depths:
+        check_signs(given, depths, where, files.frame, files.agreement)
+    check_facing(given, where, files.frame, files.agreement)
 
 
 def _read_image(path: Path, image: ImageFiles) -> NDArray[np.uint8]:

@@ -9,6 +9,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from mtlattack.data.account import Drops, accounts_of, read_accounts, warn_of_much
 from mtlattack.data.writing import Label, PreparedWriter
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.progress import progress_bar
@@ -28,11 +29,12 @@ class Header:
 
 @dataclass(frozen=True)
 class SourceImage:
-    """One image of a source: its id, the files that are its own, and `read`, which gives image and labels as stored."""
+    """One image of a source: its id, the files that are its own, and `read`, which gives image and labels as stored
+    and says what it leaves out."""
 
     id: str
     files: tuple[Path, ...]
-    read: Callable[[], Arrays]
+    read: Callable[[Drops], Arrays]
 
 
 def write_images(
@@ -48,7 +50,9 @@ def write_images(
     """Write the images of all splits as a prepared file at `out`; what an earlier run has finished is not read again.
 
     `files` belong to all images; every file is recorded with its size and SHA-256, by its name relative to `root`.
-    InputError where a file is wrong; what is finished by then is kept for the next run.
+    What was kept of each label and what was left out stands in the file (`read_accounts`); a warning names each rule
+    that left out more than 1 % of a label. InputError where a file is wrong; what is finished by then is kept for the
+    next run.
     """
     with ExitStack() as stack:
         writer = stack.enter_context(
@@ -57,13 +61,17 @@ def write_images(
             )
         )
         total = sum(len(images) for images in splits.values())
+        attributes = {name: label.attributes for name, label in labels.items()}
         bar = stack.enter_context(progress_bar(f"preparing {header.name}", total))
         for split, images in splits.items():
             writer.add_split(split, [image.id for image in images], labels, files)
             for row, image in enumerate(images):
                 if not writer.has(split, row, image.files):
-                    writer.write(split, row, image.read(), image.files)
+                    drops = Drops()
+                    arrays = image.read(drops)
+                    writer.write(split, row, arrays, image.files, accounts_of(arrays, attributes, drops))
                 bar.advance()
+    warn_of_much(out, read_accounts(out), stacklevel=4)
     return out
 
 

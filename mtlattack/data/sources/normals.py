@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mtlattack.data.account import Drop, unseen
 from mtlattack.data.sources.files import read_image, read_npy
 from mtlattack.errors import InputError
 
@@ -20,8 +21,12 @@ Vectors = NDArray[np.float64]
 
 AUTO = "auto"
 CHECKED_IMAGES = 8
-_LENGTHS = (0.8, 1.2)
-"""Shorter or longer is no normal: grey, white and black pixels mark missing ones; 8 bits change a length by 1 %."""
+LENGTHS = (0.8, 1.2)
+"""Shorter or longer is no normal: 8 bits change a length by 1 %."""
+_MARK = 0.9
+_SHORT = 0.1
+"""What has three equal components beyond the first (white, black), or is shorter than the second (grey), marks that
+there is no normal."""
 _MOST_DEGREES = 15.0
 """Median angle to the derived normals: right frames have 2 to 5, wrong ones 25 and more."""
 _MARGIN, _SLACK = 1.5, 0.02
@@ -36,17 +41,17 @@ class Frame:
         axes = [part.strip() for part in text.split(",")]
         if sorted(axis.removeprefix("-") for axis in axes) != ["x", "y", "z"]:
             raise InputError(f"frame {text!r}, expected {AUTO} or the axes of three channels, such as x,z,-y")
-        self._channels = [next(k for k, axis in enumerate(axes) if axis.endswith(ours)) for ours in "xyz"]
-        self._signs = np.array([-1.0 if axes[k].startswith("-") else 1.0 for k in self._channels])
+        self.channels = [next(k for k, axis in enumerate(axes) if axis.endswith(ours)) for ours in "xyz"]
+        self.signs = np.array([-1.0 if axes[k].startswith("-") else 1.0 for k in self.channels])
 
     def to_ours(self, vectors: Vectors) -> Vectors:
         """The vectors with x right, y down and z forward."""
-        ours: Vectors = vectors[..., self._channels] * self._signs
+        ours: Vectors = vectors[..., self.channels] * self.signs
         return ours
 
     def agreement(self, products: NDArray[np.float64]) -> float:
         """Mean cosine between given and derived normals, from the mean products `[ours, given]` of components."""
-        return float((products[range(3), self._channels] * self._signs).sum())
+        return float((products[range(3), self.channels] * self.signs).sum())
 
 
 FRAMES = [
@@ -57,19 +62,41 @@ FRAMES = [
 """All 48, mirrored ones too."""
 
 
-def read_normals(path: Path, size: tuple[int, int]) -> Vectors:
+def read_normals(path: Path, size: tuple[int, int], lengths: tuple[float, float] = LENGTHS) -> Vectors:
     """Normals `[H, W, 3]` in the frame they are published in, of length 1, or 0, 0, 0 where there is none.
 
-    An .npy file holds vectors; an image holds them as (v + 1) · 127.5. InputError names the file.
+    InputError names the file, also if it holds none at all but other vectors.
     """
+    raw = read_vectors(path, size)
+    normals = unit_normals(raw, lengths)
+    if raw.any() and not normals.any():
+        raise InputError(f"{path} holds no vectors of length 1: {lengths[0]:g} to {lengths[1]:g} are taken")
+    return normals
+
+
+def read_vectors(path: Path, size: tuple[int, int]) -> Vectors:
+    """What a file of normals holds, `[H, W, 3]`: an array vectors, an image (v + 1) · 127.5. InputError names it."""
     if path.suffix == ".npy":
         raw = read_npy(path, shape=(*size, 3)).astype(np.float64)
     else:
         raw = read_image(path, size=size) / 127.5 - 1
+    return raw
+
+
+def unit_normals(
+    raw: Vectors, lengths: tuple[float, float] = LENGTHS, none: Drop = unseen, drop: Drop = unseen
+) -> Vectors:
+    """Vectors as `read_vectors` gives them, of length 1, or 0, 0, 0 where there is none.
+
+    There is none where a vector is (next to) zero or not finite, or an image is grey, white or black, of which `none`
+    is told, and where its length is not between `lengths`, of which `drop` is told.
+    """
     length = np.linalg.norm(np.nan_to_num(raw, nan=0.0, posinf=0.0, neginf=0.0), axis=-1, keepdims=True)
-    known = (length > _LENGTHS[0]) & (length < _LENGTHS[1])
-    if raw.any() and not known.any():
-        raise InputError(f"{path} holds no vectors of length 1")
+    equal = (np.ptp(raw, axis=-1, keepdims=True) < 0.02) & (np.abs(raw[..., :1]) > _MARK)
+    absent = (length < _SHORT) | equal | ~np.isfinite(raw).all(-1, keepdims=True)
+    known = (length > lengths[0]) & (length < lengths[1]) & ~absent
+    none("zero, not finite, or grey, white, black", absent[..., 0])
+    drop(f"length not {lengths[0]:g} to {lengths[1]:g}", (~known & ~absent)[..., 0])
     return np.divide(raw, length, out=np.zeros(raw.shape), where=known)
 
 

@@ -9,17 +9,27 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from mtlattack.data.account import Drops
 from mtlattack.data.sources.encode import encode_depth, encode_normals
 from mtlattack.data.sources.files import find_folder
 from mtlattack.data.sources.geometry import Intrinsics, normals_from_depth
 from mtlattack.data.sources.images import Arrays, Header, SourceImage, choose_splits, write_images
-from mtlattack.data.sources.matlab import find_mat, open_mat73, read_mat
-from mtlattack.data.sources.normals import AUTO, CHECKED_IMAGES, Frame, Vectors, choose_frame, read_normals
+from mtlattack.data.sources.normals import (
+    AUTO,
+    CHECKED_IMAGES,
+    Frame,
+    Vectors,
+    choose_frame,
+    read_normals,
+    read_vectors,
+    unit_normals,
+)
 from mtlattack.data.sources.nyuv2_classes import ClassTables, check_raw_names, read_class_tables
 from mtlattack.data.sources.registry import SOURCES
 from mtlattack.data.sources.resample import average, check_size, pick, picked
 from mtlattack.data.writing import DEPTH_LABEL, Label, normals_label, segmentation_label
 from mtlattack.errors import InputError
+from mtlattack.reading.matlab import find_mat, open_mat73, read_mat
 
 HEIGHT, WIDTH = 480, 640
 CAMERA = Intrinsics(fx=518.857901, fy=519.469611, cx=325.582449 - 1, cy=253.736166 - 1)
@@ -115,8 +125,9 @@ class _OwnNormals:
         )
         return _OwnNormals(paths, choose_frame(frame, pairs, folder))
 
-    def read(self, row: int, size: tuple[int, int]) -> Vectors:
-        return self.frame.to_ours(pick(read_normals(self.paths[row], (HEIGHT, WIDTH)), size))
+    def read(self, row: int, size: tuple[int, int], drops: Drops) -> Vectors:
+        raw = pick(read_vectors(self.paths[row], (HEIGHT, WIDTH)), size)
+        return self.frame.to_ours(unit_normals(raw, none=drops.none("normals"), drop=drops.dropped("normals")))
 
 
 def _find_files(source: Path) -> dict[str, Path]:
@@ -177,7 +188,7 @@ def _source_image(
 
 
 def _read_image(
-    file: h5py.File, row: int, classes: ClassTables, own: _OwnNormals | None, size: tuple[int, int]
+    file: h5py.File, row: int, classes: ClassTables, own: _OwnNormals | None, size: tuple[int, int], drops: Drops
 ) -> Arrays:
     """Image number `row` with all its labels, in the prepared form."""
     image, depth, label = _read(file, row)
@@ -189,8 +200,8 @@ def _read_image(
         "image": average(image, size),
         "segmentation": classes.to13[raw],
         "segmentation40": classes.to40[raw],
-        "depth": encode_depth(pick(depth, size)),
-        "normals": encode_normals(_derive(depth, size) if own is None else own.read(row, size)),
+        "depth": encode_depth(pick(depth, size), drops.dropped("depth")),
+        "normals": encode_normals(_derive(depth, size) if own is None else own.read(row, size, drops)),
     }
 
 

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mtlattack.data.account import Drops
 from mtlattack.data.labels import IGNORE
 from mtlattack.data.sources.encode import encode_depth, encode_normals
 from mtlattack.data.sources.files import check_classes, find_folder, read_bytes, read_gray, read_image, read_npy
 from mtlattack.data.sources.geometry import normals_from_depth
 from mtlattack.data.sources.images import Arrays, Header, SourceImage, choose_splits, paired_files, write_images
-from mtlattack.data.sources.normals import CHECKED_IMAGES, Frame, choose_frame, read_normals
+from mtlattack.data.sources.normals import CHECKED_IMAGES, Frame, choose_frame, read_normals, read_vectors, unit_normals
 from mtlattack.data.sources.nyuv2 import CAMERA, CITATION, HEIGHT, LICENSE, WIDTH
 from mtlattack.data.sources.registry import SOURCES
 from mtlattack.data.sources.resample import average, check_size, pick, picked
@@ -123,13 +124,13 @@ def _entry(path: Path, split: str, entry: Any) -> Paths:
     return tuple(path.parent / name for name in names)
 
 
-def _read(paths: Paths, frame: Frame, size: tuple[int, int]) -> Arrays:
+def _read(paths: Paths, frame: Frame, size: tuple[int, int], drops: Drops) -> Arrays:
     image, classes, normals, depth = paths
     return {
         "image": average(read_image(image, size=(HEIGHT, WIDTH)), size),
         "segmentation": pick(_read_classes(classes), size),
-        "depth": encode_depth(pick(_read_depth(depth), size)),
-        "normals": encode_normals(frame.to_ours(_read_normals(normals, size))),
+        "depth": encode_depth(pick(_read_depth(depth), size), drops.dropped("depth")),
+        "normals": encode_normals(frame.to_ours(_kept_normals(normals, size, drops))),
     }
 
 
@@ -145,6 +146,11 @@ def _read_depth(path: Path) -> NDArray[np.float64]:
 
 def _read_normals(path: Path, size: tuple[int, int]) -> NDArray[np.float64]:
     return pick(read_normals(path, (HEIGHT, WIDTH)), size)
+
+
+def _kept_normals(path: Path, size: tuple[int, int], drops: Drops) -> NDArray[np.float64]:
+    raw = pick(read_vectors(path, (HEIGHT, WIDTH)), size)
+    return unit_normals(raw, none=drops.none("normals"), drop=drops.dropped("normals"))
 
 
 _CHECKED = (HEIGHT // 4, WIDTH // 4)

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtlattack.data.labels import IGNORE
-from mtlattack.data.sources.matlab import read_mat, strings_of, strings_of_73
 from mtlattack.errors import InputError
+from mtlattack.reading.matlab import read_mat, strings_of, strings_of_73
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,21 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mtlattack.data.account import Drops
 from mtlattack.data.labels import IGNORE
 from mtlattack.data.sources.encode import encode_depth, encode_normals
 from mtlattack.data.sources.files import check_classes, find_folder, read_npy
 from mtlattack.data.sources.geometry import Intrinsics, normals_from_depth
 from mtlattack.data.sources.images import Arrays, Header, SourceImage, choose_splits, paired_files, write_images
-from mtlattack.data.sources.normals import AUTO, CHECKED_IMAGES, Frame, choose_frame, read_normals
+from mtlattack.data.sources.normals import (
+    AUTO,
+    CHECKED_IMAGES,
+    Frame,
+    choose_frame,
+    read_normals,
+    read_vectors,
+    unit_normals,
+)
 from mtlattack.data.sources.nyuv2 import CAMERA, CITATION, LICENSE
 from mtlattack.data.sources.nyuv2 import HEIGHT as FULL_HEIGHT
 from mtlattack.data.sources.registry import SOURCES
@@ -83,13 +92,13 @@ def prepare_nyuv2_mtan(
     return write_images(out, _HEADER, images, labels, size=size, root=source)
 
 
-def _read(paths: Sequence[Path], frame: Frame, size: tuple[int, int]) -> Arrays:
+def _read(paths: Sequence[Path], frame: Frame, size: tuple[int, int], drops: Drops) -> Arrays:
     image, label, depth, normal = paths
     return {
         "image": average(_read_image(image), size),
         "segmentation": pick(_read_classes(label), size),
-        "depth": encode_depth(pick(_read_depth(depth), size)),
-        "normals": encode_normals(frame.to_ours(pick(_read_normals(normal), size))),
+        "depth": encode_depth(pick(_read_depth(depth), size), drops.dropped("depth")),
+        "normals": encode_normals(frame.to_ours(_kept_normals(normal, size, drops))),
     }
 
 
@@ -115,6 +124,11 @@ def _read_depth(path: Path) -> NDArray[np.float64]:
 
 def _read_normals(path: Path) -> NDArray[np.float64]:
     return read_normals(path, (HEIGHT, WIDTH))
+
+
+def _kept_normals(path: Path, size: tuple[int, int], drops: Drops) -> NDArray[np.float64]:
+    raw = pick(read_vectors(path, (HEIGHT, WIDTH)), size)
+    return unit_normals(raw, none=drops.none("normals"), drop=drops.dropped("normals"))
 
 
 _CHECKED = (HEIGHT // 3, WIDTH // 3)

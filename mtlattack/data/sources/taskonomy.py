@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mtlattack.data.account import Drops
 from mtlattack.data.sources.files import Size, find_folder, read_image
 from mtlattack.data.sources.images import Arrays, Header, SourceImage, write_images
 from mtlattack.data.sources.normals import AUTO, CHECKED_IMAGES, Frame, read_normals
@@ -68,7 +69,7 @@ def prepare_taskonomy(source: Path, out: Path, *, size: Size = (256, 256), frame
     return write_images(out, _HEADER, images, labels, size=size, root=folder)
 
 
-def _read(view: View, table: Mapping[str, Domain], full: Size, size: Size) -> Arrays:
+def _read(view: View, table: Mapping[str, Domain], full: Size, size: Size, drops: Drops) -> Arrays:
     """A view's image with its labels, in the prepared form; `full` is the size of its files."""
     picked: dict[str, NDArray[Any]] = {
         name: pick(domain.read(view.files[name], full), size) for name, domain in table.items()
@@ -77,10 +78,11 @@ def _read(view: View, table: Mapping[str, Domain], full: Size, size: Size) -> Ar
     for name in ("depth_zbuffer", "depth_euclidean"):
         if name in picked:
             holes |= picked[name] >= DEPTH_LIMIT
-    image = average(read_image(view.files["rgb"], size=full), size)
-    return {"image": image} | {
-        domain.label_name: domain.convert(view.files[name], picked[name], holes) for name, domain in table.items()
-    }
+    arrays = {"image": average(read_image(view.files["rgb"], size=full), size)}
+    for name, domain in table.items():
+        none, dropped = drops.none(domain.label_name), drops.dropped(domain.label_name)
+        arrays[domain.label_name] = domain.convert(view.files[name], picked[name], holes, none, dropped)
+    return arrays
 
 
 def _choose_frame(views: Sequence[View], names: Sequence[str], full: Size, wanted: str) -> Frame:
@@ -94,5 +96,5 @@ def _choose_frame(views: Sequence[View], names: Sequence[str], full: Size, wante
     if "depth_zbuffer" in names:
         depths = [read_wide(view.files["depth_zbuffer"], full).astype(np.float64) for view in samples]
         valid = [np.where(depth < DEPTH_LIMIT, depth, 0) for depth in depths]
-        check_signs([frame.to_ours(image) for image in normals], valid, where, frame.text)
+        check_signs(normals, valid, where, frame.text)
     return frame

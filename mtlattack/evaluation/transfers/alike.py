@@ -11,7 +11,7 @@ from torch import Tensor
 from mtlattack.attacks import create_aggregator
 from mtlattack.attacks.objective import Objective
 from mtlattack.attacks.posing import posed
-from mtlattack.data import Batch, PreparedDataset, read_ahead
+from mtlattack.data import Batch, LabelledImages, read_ahead
 from mtlattack.evaluation.crafting import no_autocast
 from mtlattack.evaluation.transfers.parties import Party, naming
 from mtlattack.evidence import Agreement, AgreementFile
@@ -74,7 +74,7 @@ Comparison = BetweenTasks | BetweenModels
 
 
 def finish(
-    file: AgreementFile, comparisons: Sequence[Comparison], data: PreparedDataset, batch_size: int, device: torch.device
+    file: AgreementFile, comparisons: Sequence[Comparison], data: LabelledImages, batch_size: int, device: torch.device
 ) -> None:
     """Fill the file's matrices, one a comparison, where they are not done."""
     values = 3 * data.size[0] * data.size[1]

@@ -41,10 +41,26 @@ class _Restricted:
         self.model, self.tasks, self.size = model, tasks, size
 
     def __call__(self, images: Tensor) -> Mapping[str, Tensor]:
+        return self._back(self.model(self._shown(images)), images)
+
+    def shared_features(self, images: Tensor) -> Tensor:
+        """Those of the images as it is shown them; InputError if it has none."""
+        return self.model.shared_features(self._shown(images))  # type: ignore[attr-defined,no-any-return]
+
+    def with_shared_features(self, images: Tensor) -> tuple[Mapping[str, Tensor], Any]:
+        """Predictions in the images' size, and the features that they come from; InputError if it cannot say."""
+        predictions, features = self.model.with_shared_features(self._shown(images))  # type: ignore[attr-defined]
+        return self._back(predictions, images), features
+
+    def _shown(self, images: Tensor) -> Tensor:
+        return images if self.size is None else resized(images, self.size)
+
+    def _back(self, predictions: Mapping[str, Tensor], images: Tensor) -> Mapping[str, Tensor]:
         if self.size is None:
-            return self.model(images)
-        predictions = self.model(resized(images, self.size))
-        return {name: resized(value, tuple(images.shape[-2:])) for name, value in predictions.items()}
+            return predictions
+        size = tuple(images.shape[-2:])
+        # Of the whole image there is nothing to be brought back.
+        return {name: resized(value, size) if value.ndim == 4 else value for name, value in predictions.items()}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.model, name)
@@ -80,9 +96,9 @@ def join(name: str, model: Model, labelled: TaskMap, first: Batch, resize: bool)
             prepared = replace(prepared, judge=seen, search=seen)
         calls = compare_calls(prepared.judge, first.images, {task: first.targets[task] for task in tasks})
     description = describe_model(model, name) | {"tasks": list(tasks), "sharing": _sharing(model, list(tasks))}
-    return Party(
-        name, tasks, prepared, description | ({"input_size": list(size)} if size else {}), calls, networks_in(model)
-    )
+    networks = networks_in(model)
+    description |= ({"input_size": list(size)} if size else {}) | ({"networks": networks} if networks > 1 else {})
+    return Party(name, tasks, prepared, description, calls, networks)
 
 
 def common_tasks(parties: Iterable[Party]) -> TaskMap:

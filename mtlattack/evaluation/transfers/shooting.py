@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from mtlattack.attacks import Attack, Result
-from mtlattack.data import Batch, PreparedDataset
+from mtlattack.data import Batch, LabelledImages
 from mtlattack.evaluation.constants import constant_statistics
 from mtlattack.evaluation.crafting import craft_batch
 from mtlattack.evaluation.judging import judge
@@ -31,7 +31,7 @@ def shoot_all(
     shots: Mapping[str, list[Shot]],
     files: Mapping[str, EvidenceFile],
     parties: Mapping[str, Party],
-    data: PreparedDataset,
+    data: LabelledImages,
     batch_size: int,
     device: torch.device,
 ) -> None:
@@ -57,7 +57,7 @@ def _by_source(shots: Mapping[str, list[Shot]]) -> dict[str, dict[str, Shown]]:
 
 def _shoot(
     title: str, source: Party, made: Mapping[str, Shown], files: Mapping[str, EvidenceFile],
-    parties: Mapping[str, Party], done: Mapping[str, Done], data: PreparedDataset, batch_size: int,
+    parties: Mapping[str, Party], done: Mapping[str, Done], data: LabelledImages, batch_size: int,
     device: torch.device,
 ) -> None:  # fmt: skip
     """What one source makes, judged on all victims that lack it."""

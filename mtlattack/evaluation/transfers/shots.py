@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mtlattack.attacks import Attack, create_attack
-from mtlattack.data import PreparedDataset
+from mtlattack.data import LabelledImages
 from mtlattack.evaluation.plan import plan_attacks
 from mtlattack.evaluation.transfers.parties import Party
 
@@ -20,7 +20,7 @@ class Shot:
     source: Party
     attack: Attack
 
-    def planned(self, victim: Party, data: PreparedDataset) -> dict[str, Any]:
+    def planned(self, victim: Party, data: LabelledImages) -> dict[str, Any]:
         """What the plan of a victim's evidence says of it: made on another model it is called `<attack>@<source>`, and
         is no white-box attack."""
         # An ensemble's pass is one of each of its networks.

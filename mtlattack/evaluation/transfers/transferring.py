@@ -11,22 +11,22 @@ import torch
 
 from mtlattack.analysis.transfer import AGREEMENT, EVIDENCE, PLAN, Transfer, read_transfer
 from mtlattack.attacks import Attack, Standard, UniversalAttack
-from mtlattack.data import PreparedDataset
+from mtlattack.data import AnyData, Batch, LabelledImages, labelled_images
 from mtlattack.devices import choose_device
 from mtlattack.errors import InputError, UnknownNameError
-from mtlattack.evaluation.crafting import first_images
+from mtlattack.evaluation.crafting import first_images, no_autocast
 from mtlattack.evaluation.environment import describe_environment
 from mtlattack.evaluation.opening import evidence_at
 from mtlattack.evaluation.plan import make_plan
 from mtlattack.evaluation.transfers.alike import BetweenModels, BetweenTasks, Comparison, finish
-from mtlattack.evaluation.transfers.parties import Party, common_tasks, join, left_out
+from mtlattack.evaluation.transfers.parties import Party, common_tasks, join, left_out, naming
 from mtlattack.evaluation.transfers.shooting import shoot_all
 from mtlattack.evaluation.transfers.shots import Shot, shots_between_models, shots_between_tasks
-from mtlattack.evidence import AgreementFile, check_same_plan
-from mtlattack.files import file_name, write_json
+from mtlattack.evidence import AgreementFile
+from mtlattack.files import check_same_plan, file_name, set_aside, write_json
 from mtlattack.locking import held
 from mtlattack.models import SourceModel
-from mtlattack.tasks import Model
+from mtlattack.tasks import Model, Task, alone, describe_tasks
 
 Models = Mapping[str, Model]
 
@@ -35,7 +35,7 @@ Models = Mapping[str, Model]
 def transfer(
     sources: Models,
     victims: Models | None,
-    data: PreparedDataset,
+    data: AnyData,
     attack: Attack,
     *,
     path: str | Path | None = None,
@@ -57,8 +57,8 @@ def transfer(
     victims = sources if victims is None else victims
     models = _together(sources, victims)
     _check_attack(attack)
-    chosen = choose_device(device)
-    parties = _parties(models, data, batch_size, chosen, resize)
+    chosen, images = choose_device(device), labelled_images(data, _all_tasks(models))
+    parties = _parties(models, images, batch_size, chosen, resize)
     common = common_tasks(parties.values())
     rows, columns = ([parties[name] for name in names] for names in (sources, victims))
     return _carry_out(
@@ -71,14 +71,14 @@ def transfer(
             "tasks": list(common),
             "left_out": left_out(models, common),
         },
-        parties, data, path, batch_size, chosen, fresh,
+        parties, images, path, batch_size, chosen, fresh,
     )  # fmt: skip
 
 
 @torch.inference_mode(False)
 def transfer_between_tasks(
     models: Models,
-    data: PreparedDataset,
+    data: AnyData,
     attacks: Mapping[str, Attack],
     *,
     path: str | Path | None = None,
@@ -98,8 +98,8 @@ def transfer_between_tasks(
     _together(models, models)
     for attack in attacks.values():
         _check_attack(attack)
-    chosen = choose_device(device)
-    parties = _parties(models, data, batch_size, chosen, resize)
+    chosen, images = choose_device(device), labelled_images(data, _all_tasks(models))
+    parties = _parties(models, images, batch_size, chosen, resize)
     common = common_tasks(parties.values())
     if not attacks:
         raise InputError(f"there is no attack; expected one a task, of {', '.join(common)}")
@@ -117,7 +117,7 @@ def transfer_between_tasks(
             "tasks": list(own),
             "left_out": left_out(models, own),
         },
-        parties, data, path, batch_size, chosen, fresh,
+        parties, images, path, batch_size, chosen, fresh,
     )  # fmt: skip
 
 
@@ -126,13 +126,14 @@ def _carry_out(
     comparisons: Sequence[Comparison],
     what: Mapping[str, Any],
     parties: Mapping[str, Party],
-    data: PreparedDataset,
+    data: LabelledImages,
     path: str | Path | None,
     batch_size: int,
     device: torch.device,
     fresh: bool,
 ) -> Transfer:
     """Do what is not done yet, and read all of it."""
+    _check_sources(shots, data[0].to(device))
     plans = _plans(shots, parties, data, batch_size)
     folders = _folders(list(shots))
     plan = {
@@ -151,21 +152,21 @@ def _carry_out(
                         plans[name],
                         describe_environment(device, "float32", None, parties[name].calls),
                         data.ids,
-                        fresh,
+                        fresh=False,
                     )
                 )
                 for name in shots
             }
             shoot_all(shots, files, parties, data, batch_size, device)
         agreement = folder / AGREEMENT
-        if fresh or not agreement.exists():
+        if not agreement.exists():
             AgreementFile.create(agreement, [each.shape for each in comparisons], data.ids)
         finish(AgreementFile(agreement), comparisons, data, batch_size, device)
         return read_transfer(folder)
 
 
 def _plans(
-    shots: Mapping[str, list[Shot]], parties: Mapping[str, Party], data: PreparedDataset, batch_size: int,
+    shots: Mapping[str, list[Shot]], parties: Mapping[str, Party], data: LabelledImages, batch_size: int,
 ) -> dict[str, dict[str, Any]]:  # fmt: skip
     """The plan of each victim's run; what they have in common is found once."""
     first = next(iter(shots))
@@ -178,7 +179,7 @@ def _plans(
         party = parties[name]
         plans[name] = shared | {
             "model": {key: party.description[key] for key in ("name", "sha256", "parameters")},
-            "tasks": [task.config() for task in party.tasks.values()],
+            "tasks": describe_tasks(party.tasks),
             "constants": {task: shared["constants"][task] for task in party.tasks},
             "attacks": [shot.planned(party, data) for shot in own],
             "preparation": party.prepared.description,
@@ -186,11 +187,20 @@ def _plans(
     return plans
 
 
+def _all_tasks(models: Models) -> dict[str, Task]:
+    """What any of the models predicts; of two tasks of one name the first."""
+    tasks: dict[str, Task] = {}
+    for model in models.values():
+        tasks = {**{name: alone(task) for name, task in model.tasks.items()}, **tasks}
+    return tasks
+
+
 def _parties(
-    models: Models, data: PreparedDataset, batch_size: int, device: torch.device, resize: bool
+    models: Models, data: LabelledImages, batch_size: int, device: torch.device, resize: bool
 ) -> dict[str, Party]:
     if batch_size < 1:
         raise InputError(f"batch_size {batch_size}, expected at least 1")
+    data.identify()  # What is wrong with labels is said before anything is done.
     first = first_images(data).to(device)
     return {name: join(name, model, data.tasks, first, resize) for name, model in models.items()}
 
@@ -209,6 +219,13 @@ def _together(sources: Models, victims: Models) -> dict[str, Model]:
         if name in sources and sources[name] is not victims[name]:
             raise InputError(f"a source and a victim are both called {name!r}, but are two models; rename one")
     return {**sources, **victims}
+
+
+def _check_sources(shots: Mapping[str, list[Shot]], first: Batch) -> None:
+    """InputError for a model that lacks what its attack looks at, before anything is done."""
+    for shot in {(shot.source.name, str(shot.attack)): shot for own in shots.values() for shot in own}.values():
+        with naming(shot.source.name), no_autocast(first.images.device):
+            shot.attack.check_model(shot.source.prepared.search, shot.source.prepared.laid_out(first).images)
 
 
 def _check_attack(attack: Attack) -> None:
@@ -238,9 +255,11 @@ def _folder(path: str | Path | None) -> Iterator[Path]:
 
 
 def _begin(folder: Path, plan: dict[str, Any], fresh: bool) -> None:
-    """Keep the plan; InputError if the folder holds another transfer's."""
+    """Keep the plan; InputError if the folder holds another transfer's, which is set aside if this is to be `fresh`."""
     place = folder / PLAN
-    if not fresh and place.is_file():
+    if fresh:
+        set_aside(folder)
+    if place.is_file():
         try:
             stored = json.loads(place.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:

@@ -98,13 +98,16 @@ def _results(outcome: Outcome) -> bytes:
 
 
 def _perturbations(record: Record, evidence: Evidence) -> Iterator[tuple[str, str]]:
-    # The image's size is not in the evidence: no label covers more than all of it.
-    size = max(float(statistics[:, 0].max()) for statistics in evidence.clean.statistics.values())
+    # The image's size is not in the evidence: no label covers more than all of it. One of the whole tells nothing.
+    dense = [evidence.clean.statistics[name] for name, task in evidence.tasks.items() if task.dense]
+    size = max((float(statistics[:, 0].max()) for statistics in dense), default=0.0)
     for index, outcome in enumerate(evidence.attacked):
         if not outcome.perturbation.any():
             yield f"attacks.{index}.max_linf", "no image was changed"
         entry, pixels = record.attacks[index], outcome.perturbation[:, NORMS.index("l0")].max()
-        if entry.norm == "patch" and pixels > patch_size(int(size), int(size), entry.eps)[0] ** 2 / max(size, 1):
+        if not size or entry.norm != "patch":
+            continue
+        if pixels > patch_size(int(size), int(size), entry.eps)[0] ** 2 / size:
             most = f"a share of {entry.eps:.3g} of the {size:.0f} pixels with labels"
             yield f"attacks.{index}.max_pixels", f"{pixels:.0f} pixels changed, more than {most}"
 

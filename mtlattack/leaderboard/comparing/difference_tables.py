@@ -13,8 +13,11 @@ from mtlattack.leaderboard.columns import COLUMNS
 from mtlattack.leaderboard.comparing.difference import FieldDifference
 from mtlattack.leaderboard.comparing.paired import CLEAN, PairedDifference
 from mtlattack.leaderboard.records import threat_at
-from mtlattack.leaderboard.showing.tables import plain_table
 from mtlattack.leaderboard.standings import Standing
+from mtlattack.printing import Grid
+
+# What is said of a row takes several lines beyond.
+_LONGEST = 44
 
 
 def render_heading(one: StoredRow, two: StoredRow) -> Group:
@@ -29,21 +32,24 @@ def render_fields(differences: Sequence[FieldDifference]) -> RenderableType:
     """What the rows say that is not the same."""
     if not differences:
         return Text("cards: no difference")
-    table = plain_table("field", "one", "two")
-    for column in table.columns:
-        column.overflow = "fold"
+    table = Grid(title="cards: what differs")
+    table.add_column("field")
+    for title in ("one", "two"):
+        table.add_column(title, longest=_LONGEST)
     for each in differences:
-        table.add_row(*(Text(_said(value)) for value in (each.field, each.one, each.two)))
-    return Group(Text("cards: what differs"), table)
+        table.add_row(*(_said(value) for value in (each.field, each.one, each.two)))
+    return table
 
 
 def render_columns(one: Standing, two: Standing) -> RenderableType:
     """The columns of the board, side by side, at the ε of both standings."""
-    table = plain_table("", "one", "two")
+    table = Grid(title=f"on the board, {threat_at(one.stored.record, one.eps)}")
+    table.add_column("")
+    for title in ("one", "two"):
+        table.add_column(title, longest=_LONGEST)
     for column in COLUMNS:
-        table.add_row(*map(Text, (column.title, column.text(one), column.text(two))))
-    threat = threat_at(one.stored.record, one.eps)
-    return Group(Text(f"on the board, {threat}"), table)
+        table.add_row(column.title, column.text(one), column.text(two))
+    return table
 
 
 def render_paired(differences: Sequence[PairedDifference], record: Record) -> RenderableType:
@@ -51,15 +57,15 @@ def render_paired(differences: Sequence[PairedDifference], record: Record) -> Re
     parts: list[RenderableType] = []
     shown = [summary for summary in SUMMARIES if any(summary.key in each.numbers for each in differences)]
     for eps in dict.fromkeys(each.eps for each in differences):
-        table = plain_table("attack")
+        table = Grid(title=f"{threat_at(record, eps) if eps else CLEAN}: two − one over the same images")
+        table.add_column("attack")
         for summary in shown:
-            table.add_column(summary.title, justify="right", no_wrap=True)
+            table.add_column(summary.title, "right")
         for each in differences:
             if each.eps == eps:
                 cells = (_starred(each.numbers.get(s.key, UNDEFINED), percent=s.percent) for s in shown)
-                table.add_row(*map(Text, (each.attack, *cells)))
-        title = threat_at(record, eps) if eps else CLEAN
-        parts += [Text(f"{title}: two − one over the same images"), table, Text()]
+                table.add_row(each.attack, *cells)
+        parts += [table, Text()]
     return Group(*parts, Text("★ the 95 % bootstrap interval of the difference does not hold 0"))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mtlattack.errors import InputError
+from mtlattack.html import FRAME
 from mtlattack.leaderboard.board import StoredRow
 from mtlattack.leaderboard.formats import moment
 from mtlattack.leaderboard.ledger import Event, statuses
@@ -39,7 +40,7 @@ def pages(
     suites = []
     for group in by_suite(rows).values():
         with _naming(group[0]):
-            suites.append(SuiteView(group, last))
+            suites.append(SuiteView(group, last, folder))
     # The newest version of each stands first.
     versions = [list(group) for _, group in groupby(suites, key=lambda suite: suite.name)]
     yield render("index.html", places.INDEX, suites=versions)
@@ -58,7 +59,8 @@ def pages(
 
 def static_files() -> Iterator[tuple[str, bytes]]:
     """Path and content of style sheets and scripts."""
-    yield "static/charts.css", STYLESHEET.read_bytes()
+    for sheet in (STYLESHEET, FRAME):
+        yield f"static/{sheet.name}", sheet.read_bytes()
     for file in sorted(_STATIC.iterdir(), key=lambda each: each.name):
         yield f"static/{file.name}", file.read_bytes()
 

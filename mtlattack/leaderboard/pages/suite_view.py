@@ -1,6 +1,8 @@
 """What stands on a suite's page."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from mtlattack.analysis.summaries import mean_of
 from mtlattack.leaderboard.board import StoredRow
@@ -10,19 +12,33 @@ from mtlattack.leaderboard.pages import places
 from mtlattack.leaderboard.pages.charts import robust_curves, skill_against_clean, skill_against_degree
 from mtlattack.leaderboard.pages.columns import cells_of, headlines
 from mtlattack.leaderboard.pages.numbers_file import numbers_script
+from mtlattack.leaderboard.pages.row_view import row_files
 from mtlattack.leaderboard.records import headline_eps, robust_at, threat_texts
+from mtlattack.leaderboard.showing.facts import valid_link
 from mtlattack.leaderboard.standings import Standing, stand
 from mtlattack.leaderboard.suites import shipped_suite
 
-TOP = 5
-Line = tuple[Standing, list[Figure]]
+
+@dataclass(frozen=True)
+class Line:
+    """A row of the table: its numbers (none where it has no headline ε), and where its evidence lies as seen from the
+    suite's page, if it does."""
+
+    standing: Standing
+    cells: list[Figure]
+    evidence: str | None
+
+    @property
+    def paper(self) -> str | None:
+        """The address of its model's paper."""
+        return valid_link(self.standing.stored.row.model.paper)
 
 
 class SuiteView:
     """One suite and version: its table at the headline ε, robust skill at every ε, and its charts; `rows` are all of
-    it, `last` is each row's last event."""
+    it, `last` is each row's last event, and pages are written to `folder`."""
 
-    def __init__(self, rows: Sequence[StoredRow], last: Mapping[str, Event]) -> None:
+    def __init__(self, rows: Sequence[StoredRow], last: Mapping[str, Event], folder: Path) -> None:
         suite, record = rows[0].row.suite, rows[0].record
         self.name, self.version, self.sha256 = suite.name, suite.version, suite.sha256
         self.key = places.suite_key(suite.name, suite.version)
@@ -39,12 +55,14 @@ class SuiteView:
         # Rows without the headline ε stand by their own, below and without numbers.
         others = stand([stored for stored in rows if stored.id not in there], last)
         standings = at_headline + others
-        self.lines: list[Line] = [(each, cells_of(each, self.tasks)) for each in at_headline]
-        self.lines += [(each, []) for each in others]
+        cells = [cells_of(each, self.tasks) for each in at_headline] + [[] for _ in others]
+        evidence = [row_files(each.stored, folder / "suites")[1].href for each in standings]
+        self.lines = [Line(*each) for each in zip(standings, cells, evidence, strict=True)]
+        self.papers = any(line.paper for line in self.lines)
         found = [standing.status for standing in standings]
         self.statuses = [(status, found.count(status)) for status in STATUSES if status in found]
-        self.curves = robust_curves(standings)
-        self.scatter = [skill_against_clean(at_headline), skill_against_degree(at_headline)]
+        self.against_clean = {root: skill_against_clean(at_headline, root) for root in ("", "../")}
+        self.charts = [robust_curves(standings), skill_against_degree(at_headline)]
         self.script = numbers_script(self.key, standings, last, self.threats, self.attacks, self.tasks)
 
     @property
@@ -53,9 +71,9 @@ class SuiteView:
         return counted(len(self.lines), "row")
 
     @property
-    def top(self) -> list[Line]:
-        """The most robust rows that were neither retracted nor superseded."""
-        return [line for line in self.lines if line[0].counts][:TOP]
+    def counting(self) -> list[Line]:
+        """The rows that were neither retracted nor superseded."""
+        return [line for line in self.lines if line.standing.counts]
 
     def left(self, standing: Standing) -> list[Figure]:
         """A row's robust skill at each ε."""

@@ -1,23 +1,21 @@
-"""The board as tables: for the terminal at 100 columns, and its top as Markdown for a README."""
+"""The board as tables: for the terminal, and its top as Markdown for a README."""
 
 from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
-from mtlattack.analysis.tables import WIDTH, short_number
+from mtlattack.analysis.tables import short_number
 from mtlattack.errors import UnknownNameError
 from mtlattack.leaderboard.columns import COLUMNS, Column, Plain, Section, columns_of
 from mtlattack.leaderboard.records import tasks_of
 from mtlattack.leaderboard.showing.selection import Ranking
 from mtlattack.leaderboard.standings import Standing
+from mtlattack.printing import Grid
 from mtlattack.tasks import Metric, Task
 
-# Columns that are longer end in an ellipsis; these leave room for five tasks within 100.
-_LONGEST = {"model": 32, "training": 28, "strongest_attack": 24}
-_MOST_TASKS, _TASK_WIDTH = 5, 13
-_MOST_METRICS, _METRIC_WIDTH = 4, 17
+# What is longer takes several lines.
+_LONGEST = {"model": 40, "training": 28, "strongest_attack": 40}
 _SECTIONS: dict[Section, str] = {
     "skill": "skill",
     "relative": "under the strongest attack on each",
@@ -50,13 +48,6 @@ def render_rankings(rankings: Sequence[Ranking], task: str | None = None) -> Ren
     return Group(*parts, Text(legend))
 
 
-def width_of_rankings(rankings: Sequence[Ranking], task: str | None = None) -> int:
-    """Columns that the tables take: 100, and more where five tasks or four metrics are exceeded."""
-    columns = [len(_metrics_shown(ranking, task)) for ranking in rankings]
-    room, width = (_MOST_TASKS, _TASK_WIDTH) if task is None else (_MOST_METRICS, _METRIC_WIDTH)
-    return WIDTH + width * max(0, max(columns, default=0) - room)
-
-
 def rankings_to_markdown(rankings: Sequence[Ranking]) -> str:
     """One small table a suite version; what submitters wrote stays text."""
     lines = []
@@ -86,26 +77,27 @@ def about_task(rankings: Sequence[Ranking], task: str | None) -> Sequence[Rankin
     return found
 
 
-def _table(ranking: Ranking, columns: Sequence[Column]) -> Table:
+def _table(ranking: Ranking, columns: Sequence[Column]) -> Grid:
     """Rank and model, then these columns."""
-    table, columns = plain_table(), [*columns_of("name"), *columns]
+    names = columns_of("name")
+    table, columns = Grid(names=len(names)), [*names, *columns]
     for each in columns:
         _add_column(table, each)
     for standing in ranking.standings:
-        # As texts: what a submitter wrote is no markup.
-        table.add_row(*(Text(each.text(standing)) for each in columns))
+        table.add_row(*(each.text(standing) for each in columns))
     return table
 
 
-def _tasks_table(ranking: Ranking, only: str | None) -> Table:
-    table, names, metrics = plain_table(), columns_of("name"), _metrics_shown(ranking, only)
+def _tasks_table(ranking: Ranking, only: str | None) -> Grid:
+    names, metrics = columns_of("name"), _metrics_shown(ranking, only)
+    table = Grid(names=len(names))
     for each in names:
         _add_column(table, each)
     for _, task, metric in metrics:
-        table.add_column(f"{task.short_title}\n{metric.title}", justify="right", no_wrap=True)
+        table.add_column(f"{task.heading}\n{metric.title}", "right")
     for standing in ranking.standings:
         changes = [_change(standing, name, metric) for name, _, metric in metrics]
-        table.add_row(*map(Text, [*(each.text(standing) for each in names), *changes]))
+        table.add_row(*(each.text(standing) for each in names), *changes)
     return table
 
 
@@ -126,17 +118,6 @@ def _metrics_shown(ranking: Ranking, only: str | None) -> list[tuple[str, Task, 
     ]
 
 
-def plain_table(*titles: str) -> Table:
-    """A table without lines, with columns of these titles."""
-    return Table(*titles, box=None, padding=(0, 1, 0, 0), pad_edge=False)
-
-
-def _add_column(table: Table, column: Column) -> None:
-    longest = _LONGEST.get(column.key)
-    table.add_column(
-        "#" if column.key == "rank" else column.title.replace(" ", "\n", 1),
-        justify="left" if isinstance(column, Plain) else "right",
-        no_wrap=True,
-        overflow="ellipsis",
-        max_width=longest,
-    )
+def _add_column(table: Grid, column: Column) -> None:
+    title = "#" if column.key == "rank" else column.title.replace(" ", "\n", 1)
+    table.add_column(title, "left" if isinstance(column, Plain) else "right", _LONGEST.get(column.key))

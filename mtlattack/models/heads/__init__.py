@@ -2,5 +2,6 @@
 
 from mtlattack.models.heads import atrous, deconv, light
 from mtlattack.models.heads.base import HEADS, HeadFactory
+from mtlattack.models.heads.pooled import PooledHead
 
-__all__ = ["HEADS", "HeadFactory", "atrous", "deconv", "light"]
+__all__ = ["HEADS", "HeadFactory", "PooledHead", "atrous", "deconv", "light"]

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from mtlattack.chance import same_chance
 from mtlattack.devices import is_out_of_memory
 from mtlattack.errors import InputError
+from mtlattack.models.naming import model_name
 from mtlattack.models.normalisation import cast_weights, normalising_parts
 from mtlattack.models.prepared.copying import BorrowedModule, private_copy
 from mtlattack.models.prepared.folding import fold_batch_norms
@@ -32,6 +33,7 @@ class PreparedModel(nn.Module):
     def __init__(self, model: nn.Module, *, folded: int, channels_last: bool, dtype: torch.dtype) -> None:
         super().__init__()
         self.model, self.folded, self.channels_last, self.dtype = model, folded, channels_last, dtype
+        self.given_name = model_name(model)
         # What normalises by itself takes float32 and rounds afterwards.
         self._image_type = torch.float32 if normalising_parts(model) else dtype
         self.eval().requires_grad_(False)
@@ -101,14 +103,14 @@ def prepare_for_attack(model: nn.Module, images: Tensor) -> PreparedModel:
     except Exception as error:  # whatever a foreign module holds that cannot be copied or moved
         if is_out_of_memory(error):
             raise
-        warnings.warn(f"{type(model).__name__} {_raises(error)} when it is copied: used as it is", stacklevel=2)
+        warnings.warn(f"{model_name(model)} {_raises(error)} when it is copied: used as it is", stacklevel=2)
         return _plain(BorrowedModule(model))
     expected = _expected(reference, images)
     for make, what in ((_folded, "its batch norms are folded"), (_channels_last, "it is laid out channels-last")):
         prepared, reason = _try(make, own(), expected, images)
         if prepared is not None:
             return prepared
-        warnings.warn(f"{type(model).__name__} {reason} when {what}: left as it was", stacklevel=2)
+        warnings.warn(f"{model_name(model)} {reason} when {what}: left as it was", stacklevel=2)
     return reference
 
 

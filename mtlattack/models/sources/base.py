@@ -1,7 +1,7 @@
 """What a source is: a model that attacks are made on, and that nobody judges."""
 
-from collections.abc import Mapping
-from typing import cast
+from collections.abc import Callable, Mapping
+from typing import Any, cast
 
 from torch import Tensor, nn
 
@@ -38,10 +38,20 @@ class ChangedSource(SourceModel):
 
     def shared_features(self, images: Tensor) -> Tensor:
         """Those of the changed model; InputError if it has none."""
-        encode = getattr(self.source, "shared_features", None)
-        if not callable(encode):
-            raise InputError(f"{type(self.source).__name__} has no `shared_features(images) -> Tensor [B, …]`")
-        return encode(images)  # type: ignore[no-any-return]
+        return method_of(self.source, "shared_features", "Tensor [B, …]")(images)  # type: ignore[no-any-return]
+
+    def with_shared_features(self, images: Tensor) -> tuple[Mapping[str, Tensor], Tensor]:
+        """Predictions of the changed model, and the feature that they come from; InputError if it cannot say."""
+        call = method_of(self.source, "with_shared_features", "(predictions, Tensor [B, …])")
+        return call(images)  # type: ignore[no-any-return]
+
+
+def method_of(model: nn.Module, name: str, gives: str) -> Callable[[Tensor], Any]:
+    """A method of a model on its shared features; InputError if it has none."""
+    method = getattr(model, name, None)
+    if not callable(method):
+        raise InputError(f"{type(model).__name__} has no `{name}(images) -> {gives}`")
+    return method  # type: ignore[no-any-return]
 
 
 def networks_in(model: object) -> int:

@@ -1,16 +1,16 @@
 """Several models as one source: the loss is the mean of theirs."""
 
 import warnings
-from collections.abc import Mapping
-from typing import cast
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from mtlattack.errors import InputError
 from mtlattack.models.prepared.copying import private_copy
-from mtlattack.models.sources.base import SourceModel, networks_in
-from mtlattack.tasks import JointTask, Task, TaskMap
+from mtlattack.models.sources.base import SourceModel, method_of, networks_in
+from mtlattack.tasks import JointTask, Task, TaskMap, joint_features
 
 
 class EnsembleSource(SourceModel):
@@ -26,6 +26,7 @@ class EnsembleSource(SourceModel):
         if len(sources) < 2:
             raise InputError(f"an ensemble of {', '.join(sources) or 'nothing'}, expected two sources at least")
         super().__init__()
+        self.names = tuple(sources)
         self.sources = nn.ModuleList(private_copy(source) for source in sources.values())
         self.tasks = cast(TaskMap, _joint({name: source.tasks for name, source in sources.items()}))  # type: ignore[misc]
         self.networks = sum(networks_in(source) for source in sources.values())
@@ -34,7 +35,27 @@ class EnsembleSource(SourceModel):
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         """By task `[B, sources·channels, H, W]`."""
         # A source may write into what it is given.
-        predictions = [source(images.clone()) for source in self.sources]
+        return self._joined([source(images.clone()) for source in self.sources])
+
+    def shared_features(self, images: Tensor) -> Tensor:
+        """Those of all sources (`joint_features`); InputError names one that has none."""
+        return joint_features(self._of_each("shared_features", "Tensor [B, …]", images))
+
+    def with_shared_features(self, images: Tensor) -> tuple[dict[str, Tensor], tuple[Tensor, ...]]:
+        """Predictions, and the features of all sources, from which they come; InputError names one that cannot say."""
+        found = self._of_each("with_shared_features", "(predictions, Tensor [B, …])", images)
+        return self._joined([predictions for predictions, _ in found]), tuple(features for _, features in found)
+
+    def _of_each(self, method: str, gives: str, images: Tensor) -> list[Any]:
+        found = []
+        for name, source in zip(self.names, self.sources, strict=True):
+            try:
+                found.append(method_of(source, method, gives)(images.clone()))
+            except InputError as error:
+                raise InputError(f"{name}, of the ensemble: {error}") from None
+        return found
+
+    def _joined(self, predictions: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
         return {name: torch.cat([each[name] for each in predictions], 1) for name in self.tasks}
 
 

@@ -52,6 +52,11 @@ class GhostSource(ChangedSource):
         self._draw(images)
         return super().shared_features(images)
 
+    def with_shared_features(self, images: Tensor) -> tuple[Mapping[str, Tensor], Tensor]:
+        """Predictions of each image's own ghost, and its feature; InputError if the model cannot say."""
+        self._draw(images)
+        return super().with_shared_features(images)
+
     def _draw(self, images: Tensor) -> None:
         shares = uniform_by_content(images, self._count, self.seed)
         self._scales.now = 1 + self.spread * (2 * shares - 1)

@@ -113,6 +113,11 @@ def test_prepared_as_fast_as_the_model_which_stays_as_it_was(make: type) -> None
         gradient(prepared(image)["depth"], image), gradient(source(image)["depth"], image), rtol=1e-3, atol=1e-4
     )
     torch.testing.assert_close(prepared.shared_features(images), source.shared_features(images), rtol=1e-3, atol=1e-4)
+    predictions, features = source.with_shared_features(images)
+    assert torch.equal(features, source.shared_features(images))
+    assert all(torch.equal(values, source(images)[name]) for name, values in predictions.items())
+    (found,) = torch.autograd.grad(predictions["depth"].sum(), features)
+    assert found.any()
 
 
 def test_what_is_refused() -> None:

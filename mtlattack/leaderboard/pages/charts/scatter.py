@@ -30,10 +30,13 @@ _LEGEND = (
 _NOTE = "numbers: # in the table; bars: 95 % intervals"
 
 
-def skill_against_clean(standings: Iterable[Standing]) -> Markup:
-    """A point a row that has a rank, at its clean and its robust skill, linked to its page; better is up and right."""
+def skill_against_clean(standings: Iterable[Standing], root: str = "../") -> Markup:
+    """A point a row that has a rank, at its clean and its robust skill, linked to its page; better is up and right.
+
+    `root` is the address of the pages' folder as seen from the page that shows the chart.
+    """
     rows = [each for each in standings if each.rank is not None]
-    points = [_point(each, mean_of(each.stored.record.clean_skill)) for each in rows]
+    points = [_point(each, mean_of(each.stored.record.clean_skill), root) for each in rows]
     x = numeric("clean skill, better →", [point.x for point in points])
     return _plot("Robust against clean", "what is left of it", x, rows, points)
 
@@ -45,7 +48,7 @@ def skill_against_degree(standings: Iterable[Standing]) -> Markup:
     for value, group in groupby(rows, key=_degree):
         found = list(group)
         shifts = [beside(place, len(found), _APART, _SPREAD) for place in range(len(found))]
-        points += [_point(each, exactly(value), shift) for each, shift in zip(found, shifts, strict=True)]
+        points += [_point(each, exactly(value), "../", shift) for each, shift in zip(found, shifts, strict=True)]
     marks = [(x, degree(x)) for x in (0.0, 0.25, 0.5, 0.75, 1.0)]
     unknown = [(_UNKNOWN, "unknown")] if any(_degree(each) == _UNKNOWN for each in rows) else []
     x = Axis("sharing degree: 0 separate, 1 shared", -0.45 if unknown else -0.15, 1.15, unknown + marks)
@@ -53,14 +56,14 @@ def skill_against_degree(standings: Iterable[Standing]) -> Markup:
 
 
 def _plot(title: str, below: str, x: Axis, rows: Sequence[Standing], points: Sequence[Point]) -> Markup:
-    """Both charts, with the threat at which all of the rows are shown, and what shapes and colours say."""
+    """Either chart, with the threat at which all of the rows are shown, and what shapes and colours say."""
     threat = f", {threat_at(rows[0].stored.record, rows[0].eps)}" if rows else ""
     y = numeric("robust skill, better →", [point.y for point in points])
     series = [Series(_style(each), [point], joined=False) for each, point in zip(rows, points, strict=True)]
     return plot(title, f"{below}{threat}", x, y, series) + legend(_LEGEND, _NOTE, joined=False)
 
 
-def _point(standing: Standing, x: Interval, shift: float = 0.0) -> Point:
+def _point(standing: Standing, x: Interval, root: str, shift: float = 0.0) -> Point:
     model, robust = standing.stored.row.model, standing.robust
     assert robust is not None  # Without skill there is no rank.
     trained = model.adversarial_training
@@ -70,7 +73,7 @@ def _point(standing: Standing, x: Interval, shift: float = 0.0) -> Point:
         f"clean skill {with_interval(mean_of(standing.stored.record.clean_skill))}, "
         f"robust skill {with_interval(robust.skill.mean)} under {robust.attack}"
     )
-    href = f"../{places.row_page(standing.stored.id)}"
+    href = f"{root}{places.row_page(standing.stored.id)}"
     return Point(x, robust.skill.mean, said, href, str(standing.rank), shift)
 
 

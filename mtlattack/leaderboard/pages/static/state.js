@@ -21,6 +21,16 @@ globalThis.mtlattackState = {
     const value = this.element("span", text, "value");
     return interval ? [value, this.element("span", interval, "interval")] : [value];
   },
+  /** Whether all the words that were typed stand in a row's. */
+  finds(typed, search) {
+    return typed.toLowerCase().split(/\s+/).every((word) => search.includes(word));
+  },
+  /** Of the charts' points show those of rows in sight alone: both lead to the same page. */
+  pointsOf(rows) {
+    const page = (element) => element.querySelector("th a").getAttribute("href");
+    const hidden = new Set(rows.filter((tr) => tr.hidden).map(page));
+    for (const a of document.querySelectorAll(".chart a")) a.toggleAttribute("hidden", hidden.has(a.getAttribute("href")));
+  },
   /** Choose what a list offers, or else the other. */
   choose(select, value, otherwise) {
     select.value = [...select.options].some((option) => option.value === value) ? value : otherwise;

@@ -1,4 +1,4 @@
-// A suite's table: threat and attack, filters, sorting, and rows chosen for comparison. Numbers come printed from the builder.
+// A suite's table: threat and attack, filters, sorting, columns, and rows chosen for comparison. Numbers come printed from the builder.
 "use strict";
 (() => {
   const state = globalThis.mtlattackState;
@@ -15,6 +15,7 @@
   const lines = [...body.rows].map((tr) => ({ tr, ...numbersById.get(tr.dataset.row), box: tr.querySelector("input") }));
   const column = Object.fromEntries(headers.map((th) => [th.dataset.key, th.cellIndex]));
   const firstNumber = column[data.quantities[0].key];
+  const columns = globalThis.mtlattackColumns(table, () => remember());
   const picked = new Set();
   let sort = DEFAULTS.sort;
   let direction = DEFAULTS.dir;
@@ -45,13 +46,12 @@
 
   /** Show the rows that the filters let through, and say how many. */
   function filter() {
-    const words = $("text").value.toLowerCase().split(/\s+/).filter(Boolean);
     const [least, most] = [bound("least"), bound("most")];
     let shown = 0;
     for (const line of lines) {
       const { status, training, counts, search, degree } = line.tr.dataset;
       line.tr.hidden = !(
-        words.every((word) => search.includes(word)) &&
+        state.finds($("text").value, search) &&
         (!$("status").value || status === $("status").value) &&
         (!$("training").value || training === $("training").value) &&
         (least === null || (degree !== undefined && Number(degree) >= least)) &&
@@ -60,6 +60,7 @@
       );
       shown += line.tr.hidden ? 0 : 1;
     }
+    state.pointsOf(lines.map((line) => line.tr));
     const withdrawn = lines.filter((line) => line.tr.dataset.counts === "0").length;
     const note = withdrawn && !$("withdrawn").checked ? `, ${withdrawn} withdrawn not among them` : "";
     $("count").textContent = `${shown} of ${lines.length} rows shown${note}`;
@@ -116,7 +117,7 @@
   }
 
   function remember() {
-    const chosen = { rows: [...picked].join(",") };
+    const chosen = { rows: [...picked].join(","), columns: columns.value };
     for (const id of ["attack", ...FILTERS]) chosen[id] = $(id).value;
     if ($("eps").value !== DEFAULTS.eps) chosen.eps = $("eps").value;
     if ($("withdrawn").checked) chosen.withdrawn = "1";
@@ -132,7 +133,7 @@
     $("text").value = wanted.get("text") ?? "";
     for (const id of ["least", "most"]) $(id).value = /^[01]?\.?\d*$/.test(wanted.get(id) ?? "") ? wanted.get(id) : "";
     $("withdrawn").checked = wanted.get("withdrawn") === "1";
-    sort = headers.some((th) => th.dataset.key === wanted.get("sort")) ? wanted.get("sort") : DEFAULTS.sort;
+    sort = headers.some((th) => th.dataset.kind && th.dataset.key === wanted.get("sort")) ? wanted.get("sort") : DEFAULTS.sort;
     direction = wanted.get("dir") === "descending" ? "descending" : "ascending";
     picked.clear();
     for (const id of (wanted.get("rows") ?? "").split(",")) {
@@ -142,6 +143,7 @@
     filter();
     order();
     compare();
+    columns.value = wanted.get("columns");
   }
 
   /** On an event do all of these, and remember what was chosen. */
@@ -149,11 +151,11 @@
     target.addEventListener(event, () => [...steps, remember].forEach((step) => step()));
   }
 
-  for (const id of ["eps", "attack"]) on($(id), "change", fill, order, compare);
+  for (const id of ["eps", "attack"]) on($(id), "change", fill, order, compare, columns.update);
   for (const id of [...FILTERS, "withdrawn"]) {
     for (const event of ["input", "change"]) on($(id), event, filter);
   }
-  for (const th of headers) {
+  for (const th of headers.filter((each) => each.dataset.kind)) {
     const turn = () => {
       direction = sort === th.dataset.key && direction === "ascending" ? "descending" : "ascending";
       sort = th.dataset.key;

@@ -1,0 +1,167 @@
+"""`mtlattack poison`: points injected into some tasks of a table, and how badly others are then learned."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from mtlattack.errors import InputError
+from mtlattack.files import file_name
+from mtlattack.poisoning import Kind, Labels, Method, Mode, Omega, Solver, TaskSet
+from mtlattack.poisoning.audit import audit
+from mtlattack.poisoning.experiment import (
+    RESULT,
+    Cell,
+    Plan,
+    Trial,
+    digest_of,
+    read_points,
+    render,
+    run_experiment,
+    target_error,
+)
+from mtlattack.poisoning.metrics import HEADLINE
+from mtlattack.poisoning.sources import READERS, read_described, read_tasks
+from mtlattack.printing import print_parts
+from mtlattack.schemas import validate
+
+
+def poison(
+    data: Annotated[str, typer.Argument(help="Table by name, a TOML file, or with --model a set of images.")],
+    source: Annotated[Path | None, typer.Option("--from", help="Folder with a table's published files.")] = None,
+    option: Annotated[list[str] | None, typer.Option("--option", help="Of the table, KEY=VALUE.")] = None,
+    model: Annotated[str | None, typer.Option(help="Whose frozen features of the images are the table.")] = None,
+    split: Annotated[str, typer.Option(help="Of the images.")] = "test",
+    labels_of: Annotated[
+        Kind, typer.Option("--scene", help="Labels of whole images: numbers or classes.")
+    ] = Kind.REGRESSION,
+    limit: Annotated[int | None, typer.Option(help="Only the first so many images.")] = None,
+    targets: Annotated[
+        str | None, typer.Option(help="Tasks to be learned badly, globs; default: half, by seed.")
+    ] = None,
+    attacked: Annotated[str | None, typer.Option(help="Tasks that get points, globs; default: see --mode.")] = None,
+    mode: Annotated[
+        str, typer.Option(help="direct: into the targets; indirect: into all others; or both.")
+    ] = "direct,indirect",
+    method: Annotated[str, typer.Option(help="patom, random, flip.")] = "patom,random,flip",
+    budget: Annotated[
+        str, typer.Option(help="Shares of an attacked task's points, or whole numbers of points.")
+    ] = ".2",
+    omega: Annotated[Omega, typer.Option(help="Whether the gradient knows that Ω moves.")] = Omega.EXACT,
+    labels: Annotated[Labels, typer.Option(help="Of injected points.")] = Labels.FIXED,
+    iterations: Annotated[int, typer.Option(help="Of PATOM.")] = 100,
+    step: Annotated[float, typer.Option(help="The first, of the width of where points may lie.")] = 0.1,
+    batch: Annotated[int | None, typer.Option(help="Points moved at a time; default: all.")] = None,
+    restarts: Annotated[int, typer.Option(help="Of PATOM; the best is kept.")] = 1,
+    box: Annotated[float, typer.Option(help="Points lie in the box of all points, wider by this share.")] = 0.0,
+    ball: Annotated[float | None, typer.Option(help="Instead within this of a clean point, in deviations.")] = None,
+    ridge: Annotated[float, typer.Option(help="λ₁.")] = 0.01,
+    relation: Annotated[float, typer.Option(help="λ₂.")] = 0.01,
+    smoothing: Annotated[float, typer.Option(help="ς.")] = 1e-3,
+    victim: Annotated[Solver, typer.Option(help="How the victim learns, from nothing.")] = Solver.ALTERNATING,
+    defence: Annotated[str, typer.Option(help="trimmed, consensus, range, alarm; none.")] = "none",
+    seeds: Annotated[int, typer.Option(help="Splits into training and test points.", min=1)] = 5,
+    points: Annotated[bool, typer.Option("--points", help="Write the injected points as tables.")] = False,
+    check: Annotated[Path | None, typer.Option("--audit", help="Judge the points of this table instead.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder; default: poisonings/<data>.")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Start anew; the folder goes to its before-1 …")] = False,
+) -> None:
+    """Poison the training data of related tasks (PATOM) and print how much worse the targets are learned.
+
+    An experiment that was stopped goes on where it was.
+    """
+    name, tasks = load(data, source, option or [], model, split, labels_of, limit)
+    chosen: dict[str, Any] = {
+        "data": name, "digest": digest_of(tasks), "targets": _parts(targets), "attacked": _parts(attacked),
+        "modes": _members(mode, Mode, "--mode"), "methods": _members(method, Method, "--method"),
+        "budgets": [_budget(part) for part in _parts(budget) or []], "omega": omega, "labels": labels,
+        "iterations": iterations, "step": step, "batch": batch, "restarts": restarts,
+        "box": None if ball is not None else box, "ball": ball, "ridge": ridge, "relation": relation,
+        "smoothing": smoothing, "victim": victim, "defences": [] if defence == "none" else _parts(defence),
+        "seeds": list(range(seeds)),
+    }  # fmt: skip
+    plan = validate(Plan, chosen, "poison: ")
+    if check is not None:
+        _print_audit(plan, tasks, check)
+        return
+    folder = out or Path("poisonings") / file_name(name)
+    rows = run_experiment(plan, tasks, folder, fresh, points)
+    print_parts(render(plan, tasks, rows))
+    print(", ".join(map(str, (folder / RESULT, folder / "budgets.png"))))
+
+
+def load(
+    data: str, source: Path | None, options: list[str], model: str | None, split: str, kind: Kind, limit: int | None
+) -> tuple[str, TaskSet]:
+    """What the table is called, and its tasks; InputError for options that mean nothing together."""
+    if model is not None:
+        if source is not None or options:
+            raise InputError("--from and --option are for tables; --model makes one of images")
+        # torch and the zoo are loaded for this alone.
+        from mtlattack.poisoning.vision import scene_tasks
+
+        return f"{data}-{model}", scene_tasks(data, model, split, kind, limit)
+    if data.endswith(".toml"):
+        return Path(data).stem, read_described(Path(data))
+    if source is None:
+        READERS.get(data)
+        raise InputError(f"{data} is read from its published files; say with --from in which folder they are")
+    return data, read_tasks(data, source, dict(_key_and_value(each) for each in options))
+
+
+def _print_audit(plan: Plan, tasks: TaskSet, path: Path) -> None:
+    """What the points of a table do in the first split, and which rules they break: then the exit code is 2."""
+    mode, budget = plan.modes[0], plan.budgets[0]
+    trial = Trial(plan, tasks, plan.seeds[0])
+    mode = mode if mode in trial.sides.attacked else next(iter(trial.sides.attacked))
+    given = read_points(path, tasks)
+    points = {task: trial.split.units.standard(task, each) for task, each in given.items()}
+    findings = audit(trial.split.train, trial.goal(mode, budget), points, plan.labels)
+    outcomes = {
+        "clean": trial.run(Cell(trial.seed)),
+        "with them": trial.judge(Cell(trial.seed), points, 0.0),
+    }
+    count = sum(len(y) for _, y in points.values())
+    print(f"{path}: {count} points in {len(points)} tasks, split {trial.seed}, {mode}, budget {budget:g}")
+    for finding in findings:
+        print(f"⚠ {finding.points} in task {finding.task} {finding.rule}")
+    if not findings:
+        print("every point is where and what the attack allows")
+    metric = HEADLINE[tasks.kind].replace("_", " ")
+    for title, outcome in outcomes.items():
+        error = target_error(outcome.numbers, tasks.kind, tasks.names)
+        print(f"{metric} of targets, {title}: {error:.3f}")
+    if findings:
+        raise typer.Exit(2)
+
+
+def _parts(text: str | None) -> list[str] | None:
+    return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _members(text: str, known: type[Mode] | type[Method], option: str) -> list[Any]:
+    """Members of an enumeration from `a,b`; InputError for what is none, and for none at all."""
+    names = _parts(text) or []
+    for name in names:
+        if name not in list(known):
+            raise InputError(f"{option} {name!r}, expected of {', '.join(known)}")
+    if not names:
+        raise InputError(f"{option} is empty, expected of {', '.join(known)}")
+    return [known(name) for name in names]
+
+
+def _budget(text: str) -> float | int:
+    """A whole number is of points, any other a share."""
+    if text.isdecimal() and text not in ("0", "1"):
+        return int(text)
+    try:
+        return float(text)
+    except ValueError:
+        raise InputError(f"--budget {text!r}, expected shares as .2 or numbers of points as 500") from None
+
+
+def _key_and_value(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not (key and equals):
+        raise InputError(f"--option {text!r}, expected KEY=VALUE")
+    return key, value

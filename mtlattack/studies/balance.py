@@ -1,0 +1,153 @@
+"""C1 and C5: whether balancing by the current losses makes the strongest attack on all tasks."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from mtlattack.attacks import Attack, create_attack
+from mtlattack.studies.nested import Effect, effects
+from mtlattack.studies.networks import FAMILIES, ROOMS, load
+from mtlattack.studies.strength import MEASURES, attacked, stronger
+from mtlattack.studies.study import Cell, Claim, Measured, Study, Table, Verdict
+
+EPS = 4
+DGBA = "dgba"
+_TRAININGS = ("clean", "robust")
+
+
+def compare(measured: Sequence[Measured], training: str, measure: str) -> dict[str, Effect]:
+    """DGBA against each rival, single-task attacks by their task, over all models of this training; p by Holm."""
+    cells = [cell for cell in measured if cell.settings["training"] == training]
+    rivals = dict.fromkeys(label for cell in cells for label in cell.numbers["attacks"] if label != DGBA)
+    return effects(
+        {
+            rival: [stronger(cell.numbers, DGBA, rival, measure) for cell in cells if rival in cell.numbers["attacks"]]
+            for rival in rivals
+        }
+    )
+
+
+class _Strongest(Claim):
+    """DGBA beats every rival by one measure, on models of one training."""
+
+    training: ClassVar[str]
+    measure: ClassVar[str]
+
+    def judge(self, measured: Sequence[Measured]) -> Verdict:
+        """Every difference above zero, or one below it, or neither."""
+        found = compare(measured, self.training, self.measure)
+        numbers = {rival: vars(each) for rival, each in found.items()}
+        beaten_by = [rival for rival, each in found.items() if each.below]
+        if beaten_by:
+            worst = min(beaten_by, key=lambda rival: found[rival].value)
+            return Verdict("fails", f"{worst} is stronger by {-found[worst].value:.3g}: {found[worst]}", numbers)
+        open_rivals = [rival for rival, each in found.items() if not each.above]
+        if open_rivals:
+            told = ", ".join(f"{rival} {found[rival]}" for rival in open_rivals)
+            return Verdict("undecided", f"no difference shown from {told}", numbers)
+        nearest = min(found, key=lambda rival: found[rival].value)
+        return Verdict("holds", f"stronger than all {len(found)}; the nearest is {nearest}: {found[nearest]}", numbers)
+
+
+_RULE = (
+    "DGBA minus each rival (total, sign-sum, every single-task attack) by the {measure}, paired over images, mean over "
+    "networks: holds if every difference is above 0 at p < .05 (hierarchical bootstrap, networks then images; Holm "
+    "over the rivals), fails if one is below 0 at the same level, else, or with fewer than 3 networks, undecided"
+)
+
+
+class C1Losses(_Strongest):
+    """The objective that DGBA states."""
+
+    name, training, measure = "C1-loss", "clean", "loss_change"
+    sentence = "At equal backward passes DGBA raises the mean relative loss more than total, sign-sum and single tasks."
+    rule = _RULE.format(measure="mean relative loss change")
+
+
+class C1Performance(_Strongest):
+    """The number that the paper reports."""
+
+    name, training, measure = "C1-arp", "clean", "arp"
+    sentence = "At equal backward passes DGBA lowers the average relative performance most."
+    rule = _RULE.format(measure="average relative performance")
+
+
+class C1Skill(_Strongest):
+    """The number that ranks models here."""
+
+    name, training, measure = "C1-skill", "clean", "skill"
+    sentence = "At equal backward passes DGBA leaves the least skill."
+    rule = _RULE.format(measure="skill that is left")
+
+
+class C5Losses(_Strongest):
+    """The ordering on models that were trained against it."""
+
+    name, training, measure = "C5-loss", "robust", "loss_change"
+    sentence = "DGBA stays the strongest by mean relative loss on adversarially trained models."
+    rule = _RULE.format(measure="mean relative loss change")
+
+
+class C5Performance(_Strongest):
+    """The same by the paper's number."""
+
+    name, training, measure = "C5-arp", "robust", "arp"
+    sentence = "DGBA stays the strongest by average relative performance on adversarially trained models."
+    rule = _RULE.format(measure="average relative performance")
+
+
+class BalanceStudy(Study):
+    """DGBA against total, sign-sum and every single-task attack on shipped networks, at equal backward passes."""
+
+    name = "balance"
+    paper = "Zhang, Liu, Mahmood, Ding, Guan: Attacking All Tasks at Once (arXiv 2305.12066)"
+    summary = "Weighing tasks by their current losses makes the strongest attack on all of them."
+    cost = "quick: half a minute; full: hours on two cores"
+    claims = (C1Losses(), C1Performance(), C1Skill(), C5Losses(), C5Performance())
+
+    def cells(self, quick: bool) -> list[Cell]:
+        """A cell a network."""
+        families = (ROOMS,) if quick else FAMILIES
+        passes, images, layouts = (5, 2, 1) if quick else (20, 32, None)
+        return [
+            Cell(
+                self.name,
+                model,
+                {"model": model, "training": training, "passes": passes, "images": images, "eps": EPS},
+                work=images,
+            )
+            for family in families
+            for training, models in zip(_TRAININGS, (family.clean, family.robust), strict=True)
+            for model in models[:layouts]
+        ]
+
+    def measure(self, settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+        """`strength.attacked` of all contestants."""
+        model, data = load(settings["model"], settings["images"])
+        return attacked(model, data, contestants(list(model.tasks), settings), folder, settings["model"])
+
+    def tables(self, measured: Sequence[Measured]) -> list[Table]:
+        """A table a training and measure: DGBA minus each rival."""
+        tables = []
+        for training in _TRAININGS:
+            cells = [cell for cell in measured if cell.settings["training"] == training]
+            if not cells:
+                continue
+            by_measure = {measure: compare(measured, training, measure) for measure in MEASURES}
+            rivals = list(by_measure["arp"])
+            rows = [[rival, *(str(by_measure[measure][rival]) for measure in MEASURES)] for rival in rivals]
+            title = f"{training} models ({len(cells)}): how much stronger DGBA is than"
+            tables.append(Table(title, ["rival", *(what for what, _ in MEASURES.values())], rows))
+        return tables
+
+
+def contestants(tasks: Sequence[str], settings: Mapping[str, Any]) -> dict[str, Attack]:
+    """The attacks by label, each with the same number of backward passes under `apgd`."""
+    passes, eps = settings["passes"], settings["eps"] / 255
+
+    def made(aggregator: str, steps: int) -> Attack:
+        return create_attack(f"apgd-{aggregator}", eps=eps, steps=steps)
+
+    joint = {DGBA: made(DGBA, passes), "total": made("total", passes)}
+    singles = {f"single:{task}": made(f"single:{task}", passes) for task in tasks}
+    return {**joint, "signsum": made("signsum", max(passes // len(tasks), 1)), **singles}

@@ -1,0 +1,43 @@
+"""Which networks and images the studies of attacks take: the shipped ones, which anyone can load again."""
+
+from dataclasses import dataclass
+
+from mtlattack.data import PreparedDataset, load_dataset
+from mtlattack.models import create_model
+from mtlattack.models.network import MultiTaskNetwork
+
+# All shipped networks were trained with it.
+SHIPPED_SEED = 0
+
+
+@dataclass(frozen=True)
+class Family:
+    """Networks of one data set that differ in layout, clean and adversarially trained."""
+
+    data: str
+    clean: tuple[str, ...]
+    robust: tuple[str, ...]
+
+
+ROOMS = Family(
+    "rooms",
+    tuple(f"rooms-resnet10t.{layout}" for layout in ("shared", "degree68", "degree32", "separate")),
+    tuple(f"rooms-resnet10t.{layout}.at-dgba" for layout in ("shared", "degree68", "degree32", "separate")),
+)
+NYU = Family(
+    "nyuv2",
+    tuple(f"nyuv2-resnet10t.{layout}" for layout in ("shared", "degree53", "separate")),
+    tuple(f"nyuv2-resnet10t.{layout}.at-dgba" for layout in ("shared", "degree53", "separate")),
+)
+FAMILIES = (ROOMS, NYU)
+
+
+def load(model: str, images: int) -> tuple[MultiTaskNetwork, PreparedDataset]:
+    """A shipped network, and test images of its data set that are spread over the split, with labels of its tasks.
+
+    InputError where the real images are not prepared.
+    """
+    network = create_model(model)
+    name = model.partition("-")[0]
+    whole = load_dataset(name, tasks=network.tasks)
+    return network, load_dataset(name, tasks=network.tasks, every=max(len(whole) // images, 1), limit=images)

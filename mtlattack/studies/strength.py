@@ -1,0 +1,82 @@
+"""How strong attacks are on a model, by four measures, each under resamples of the images."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mtlattack.analysis.change import measure_change, weighted_metrics
+from mtlattack.analysis.resampling import resampling_weights
+from mtlattack.analysis.skill import constant_metrics, measure_skill
+from mtlattack.attacks import Attack
+from mtlattack.data import PreparedDataset
+from mtlattack.evaluation import evaluate
+from mtlattack.evidence import Evidence
+from mtlattack.tasks import Model
+
+Array = NDArray[np.float64]
+
+RESAMPLES = 200
+MEASURES = {
+    "loss_change": ("mean relative loss change", 1),
+    "log_ratio": ("mean log loss ratio", 1),
+    "arp": ("average relative performance", -1),
+    "skill": ("skill that is left", -1),
+}
+"""By name what it is, and the sign under which more is a stronger attack."""
+
+
+def attacked(
+    model: Model, data: PreparedDataset, attacks: Mapping[str, Attack], folder: Path, name: str
+) -> dict[str, Any]:
+    """Evaluate under attacks that go by labels, and give `strengths` of each with the clean skill.
+
+    The evidence is kept in `folder`, where a run that was killed goes on.
+    """
+    run = evaluate(model, data, list(attacks.values()), path=folder / "evidence.h5", name=name, device="cpu")
+    return {
+        "images": len(run.ids),
+        "clean_skill": clean_skill(run),
+        "attacks": dict(zip(attacks, strengths(run), strict=True)),
+        "passes": {label: attack.cost(len(run.tasks)).backward for label, attack in attacks.items()},
+    }
+
+
+def strengths(run: Evidence) -> list[dict[str, list[float]]]:
+    """Of each attack every measure, and by task the relative change (`task:…`), `[1 + RESAMPLES]` each: on the images
+    as they are, then on resamples that are the same for all attacks."""
+    weights = resampling_weights(len(run.ids), RESAMPLES, 0)
+    clean = weighted_metrics(run.clean.statistics, run.tasks, weights)
+    constant = constant_metrics(run, weights)
+    found = []
+    for outcome in run.attacked:
+        change = measure_change(run.clean, clean, outcome, run.tasks, weights)
+        numbers = {"loss_change": change.loss_change, "log_ratio": change.log_ratio, "arp": change.arp}
+        if constant is not None:
+            numbers["skill"] = measure_skill(change.metrics, constant, run.tasks).mean
+        numbers |= {f"task:{task}": values for task, values in change.tasks.items()}
+        found.append({name: rounded(values) for name, values in numbers.items()})
+    return found
+
+
+def clean_skill(run: Evidence) -> list[float]:
+    """`[1 + RESAMPLES]`, under the same resamples."""
+    weights = resampling_weights(len(run.ids), RESAMPLES, 0)
+    constant = constant_metrics(run, weights)
+    if constant is None:
+        return []
+    return rounded(measure_skill(weighted_metrics(run.clean.statistics, run.tasks, weights), constant, run.tasks).mean)
+
+
+def stronger(numbers: Mapping[str, Any], one: str, other: str, measure: str) -> Array:
+    """By how much one attack of a cell is stronger than another, `[1 + RESAMPLES]`, paired over images."""
+    sign = MEASURES[measure][1]
+    pair = [np.array(numbers["attacks"][label][measure]) for label in (one, other)]
+    return sign * (pair[0] - pair[1])
+
+
+def rounded(values: Sequence[float] | Array) -> list[float]:
+    """Six digits, for JSON."""
+    return [float(f"{value:.6g}") for value in np.asarray(values, np.float64)]
