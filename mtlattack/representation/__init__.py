@@ -1,0 +1,1 @@
+"""Robust multi-task representation learning: the linear case, where everything is exact."""

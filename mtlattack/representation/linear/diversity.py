@@ -14,7 +14,9 @@ from mtlattack.representation.linear.problem import Tasks
 from mtlattack.representation.linear.risks import margin_risk, squared_risk
 from mtlattack.representation.linear.solver import minimise
 
-_TRIES = 8
+_TRIES = 4
+# Keeps the search from where both gaps vanish in rounding.
+_NEAR = 1e-6
 _GOLDEN = (5**0.5 - 1) / 2
 
 
@@ -61,12 +63,12 @@ def estimate_nu(loss: LinearLoss, tasks: Tasks, eps: float, slack: float = 0.0, 
 
     def objective(flat: Tensor) -> Tensor:
         source_gap, target_gap = gaps(flat.view(len(sources), rank, size))
-        return source_gap.clamp_min(1e-12).log() - (target_gap - slack).clamp_min(1e-12).log()
+        return (source_gap + _NEAR).log() - (target_gap - slack).clamp_min(1e-12).log()
 
     for number in range(tries):
         noise = torch.randn(rank, size, generator=torch.Generator().manual_seed(number), dtype=sources.dtype)
         start = (torch.eye(rank, size, dtype=sources.dtype) + noise * 0.5).expand(len(sources), rank, size)
-        found = minimise(objective, start.flatten(1), steps=200)
+        found = minimise(objective, start.flatten(1), steps=40, tolerance=1e-6)
         source_gap, target_gap = gaps(found.point.view(len(sources), rank, size))
         ratio = torch.where(target_gap > slack + 1e-9, source_gap / (target_gap - slack), torch.inf)
         best = torch.minimum(best, ratio.detach())
@@ -98,7 +100,7 @@ def _least(loss: LinearLoss, tasks: Tasks, reach: Tensor, heads: Tensor, eps: fl
     with torch.no_grad():
         # Squared: no c beyond ‖Pw*‖ pays. Margins: the surrogate has its minimum in c at 2‖Pw*‖ or below it.
         low, high = torch.zeros_like(reach), 2 * reach + 1e-9
-        for _ in range(60):
+        for _ in range(40):
             left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
             nearer = risk(left, reach) < risk(right, reach)
             low, high = torch.where(nearer, low, left), torch.where(nearer, right, high)

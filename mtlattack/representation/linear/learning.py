@@ -4,6 +4,7 @@ The perturbation lives in the input in both stages (Watkins et al., NeurIPS 2024
 once, by L-BFGS on a smoothed objective whose smoothing shrinks.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -11,13 +12,14 @@ import torch
 from torch import Tensor
 
 from mtlattack.errors import InputError
-from mtlattack.representation.linear.balls import Norm, check_threat
+from mtlattack.representation.linear.balls import Norm, check_threat, dual_norm
 from mtlattack.representation.linear.losses import LinearLoss
 from mtlattack.representation.linear.problem import Examples
 from mtlattack.representation.linear.solver import minimise
 
 # Each solve begins where the one before ended.
 SMOOTHINGS = (1e-1, 1e-2)
+_PENALTY = 10.0
 Risk = Callable[[Tensor, float], Tensor]
 """Weights `[S, t, o, d]` and a smoothing → the risk of each task, `[S, t]`."""
 
@@ -40,12 +42,29 @@ def empirical(loss: LinearLoss, examples: Examples, eps: float, norm: Norm) -> R
     return risk
 
 
+def bounded(risk: Risk, bound: float) -> Risk:
+    """The risk over predictors whose weights have an l_2 norm of at most `bound`, by 10 times the square of what is above.
+
+    Theory bounds its classes, and margin losses need it: on examples that a predictor separates whatever the attack
+    does, the longer its weights the less the loss, without end. Infinity for no bound.
+    """
+    if not bound > 0:
+        raise InputError(f"bound {bound:g} on the norm of weights, expected a positive number")
+
+    def penalised(weights: Tensor, smoothing: float) -> Tensor:
+        length = dual_norm(weights.flatten(2), "l2", max(smoothing, 1e-12))
+        return risk(weights, smoothing) + _PENALTY * (length - bound).clamp_min(0).square()
+
+    return penalised
+
+
 def learn_representation(
     loss: LinearLoss,
     sources: Examples,
     rank: int,
     eps: float,
     norm: Norm,
+    bound: float = math.inf,
     smoothings: Sequence[float] = SMOOTHINGS,
     steps: int = 300,
 ) -> Representation:
@@ -55,7 +74,7 @@ def learn_representation(
     of the inputs, and without source tasks.
     """
     start = truncate(_ridge(loss, sources), rank)
-    return minimise_representation(empirical(loss, sources, eps, norm), start, smoothings, steps)
+    return minimise_representation(bounded(empirical(loss, sources, eps, norm), bound), start, smoothings, steps)
 
 
 def minimise_representation(
@@ -81,6 +100,7 @@ def learn_head(
     target: Examples,
     eps: float,
     norm: Norm,
+    bound: float = math.inf,
     smoothings: Sequence[float] = SMOOTHINGS,
     steps: int = 300,
 ) -> Tensor:
@@ -90,7 +110,7 @@ def learn_head(
     examples than the head has weights, or from inputs that span less than the representation does.
     """
     check_determined(basis, target, eps)
-    return minimise_head(empirical(loss, target, eps, norm), basis, loss.outputs, smoothings, steps)
+    return minimise_head(bounded(empirical(loss, target, eps, norm), bound), basis, loss.outputs, smoothings, steps)
 
 
 def learn_alone(
@@ -98,13 +118,14 @@ def learn_alone(
     target: Examples,
     eps: float,
     norm: Norm,
+    bound: float = math.inf,
     smoothings: Sequence[float] = SMOOTHINGS,
     steps: int = 300,
 ) -> Tensor:
     """The target task alone, without a representation: weights `[S, 1, o, d]`. Errors as for `learn_head`."""
     seeds, _, _, size = target.inputs.shape
     identity = torch.eye(size, dtype=target.inputs.dtype).expand(seeds, size, size)
-    return learn_head(loss, identity, target, eps, norm, smoothings, steps)
+    return learn_head(loss, identity, target, eps, norm, bound, smoothings, steps)
 
 
 def minimise_head(

@@ -27,7 +27,7 @@ def minimise(
     start: Tensor,
     *,
     steps: int = 500,
-    tolerance: float = 1e-9,
+    tolerance: float = 1e-7,
     memory: int = 10,
 ) -> Minimum:
     """Minimise `objective` `[S, P]` → `[S]`, row by row, from `start` (Nocedal and Wright 2006, algorithm 7.5).
