@@ -36,7 +36,7 @@ class StudyWorker:
 
 
 class Alone:
-    """An engine of this process alone, which takes a cell when it is waited for; its threads are as before afterwards."""
+    """An engine of this process alone, which works while it is waited for; its threads are as before afterwards."""
 
     def __init__(self, circumstances: Circumstances) -> None:
         self._threads = torch.get_num_threads()

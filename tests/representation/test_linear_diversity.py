@@ -14,7 +14,9 @@ SIZE = Size(dimension=40, rank=3, sources=16, source_examples=40, target_example
 
 def test_what_is_searched_for_is_the_closed_form_without_an_attack() -> None:
     tasks = linear.draw_tasks(SMALL, range(4))
-    torch.testing.assert_close(linear.estimate_nu(Squared(), tasks, 0.0, tries=2), linear.clean_nu(tasks), rtol=0.01, atol=0)
+    torch.testing.assert_close(
+        linear.estimate_nu(Squared(), tasks, 0.0, tries=2), linear.clean_nu(tasks), rtol=0.01, atol=0
+    )
 
 
 def test_no_representation_contradicts_nu() -> None:
@@ -22,7 +24,9 @@ def test_no_representation_contradicts_nu() -> None:
     nu, loss = linear.estimate_nu(Squared(), tasks, 0.2, tries=2), Squared()
     for _ in range(3):
         basis = torch.linalg.qr(torch.randn(3, 6, 2).double()).Q.mT
-        target = linear.least_risk(loss, tasks, basis, 0.2, "l2") - linear.least_risk(loss, tasks, tasks.basis, 0.2, "l2")
+        target = linear.least_risk(loss, tasks, basis, 0.2, "l2") - linear.least_risk(
+            loss, tasks, tasks.basis, 0.2, "l2"
+        )
         risk = linear.population(loss, tasks, tasks.sources, 0.2, "l2")
         gaps = []
         for heads in (basis, tasks.basis):  # each source's best head is sought as if it were alone
@@ -41,7 +45,9 @@ def test_no_representation_contradicts_nu() -> None:
 
 def test_slack_only_helps_and_unseen_directions_have_none() -> None:
     tasks = linear.draw_tasks(SMALL, range(3))
-    assert (linear.estimate_nu(Squared(), tasks, 0.1, slack=0.05, tries=1) > linear.estimate_nu(Squared(), tasks, 0.1)).all()
+    assert (
+        linear.estimate_nu(Squared(), tasks, 0.1, slack=0.05, tries=1) > linear.estimate_nu(Squared(), tasks, 0.1)
+    ).all()
     alone = linear.draw_tasks(Problem(dimension=6, rank=2, sources=1), range(3))
     assert (linear.clean_nu(alone) == 0).all() and (linear.smallest_singular(alone) < 1e-12).all()
     with pytest.raises(InputError, match="slack -1, expected at least 0"):

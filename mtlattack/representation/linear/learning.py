@@ -43,7 +43,7 @@ def empirical(loss: LinearLoss, examples: Examples, eps: float, norm: Norm) -> R
 
 
 def bounded(risk: Risk, bound: float) -> Risk:
-    """The risk over predictors whose weights have an l_2 norm of at most `bound`, by 10 times the square of what is above.
+    """The risk over predictors whose weights have an l_2 norm of at most `bound`, by 10 times the square of any more.
 
     Theory bounds its classes, and margin losses need it: on examples that a predictor separates whatever the attack
     does, the longer its weights the less the loss, without end. Infinity for no bound.

@@ -21,7 +21,7 @@ from mtlattack.representation.linear.risks import margin_risk, squared_risk
 def population(loss: LinearLoss, tasks: Tasks, truth: Tensor, eps: float, norm: Norm) -> Risk:
     """The adversarial risk over the distribution of tasks with weights or means `truth` `[S, t, d]`.
 
-    InputError for a loss that is not one of the problem's kind: regression has the squared loss, a mixture margin losses.
+    InputError for a loss of another kind of problem: regression has the squared loss, a mixture margin losses.
     """
     check_threat(norm, eps)
     kind, noise = tasks.problem.kind, tasks.problem.noise

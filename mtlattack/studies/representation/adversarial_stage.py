@@ -15,11 +15,12 @@ class AdversarialStage(Claim):
     name = "W3"
     sentence = "An adversarial stage 1 beats a clean stage 1 at equal (adversarial) stage 2, most where m is small."
     rule = (
-        "In each arm, over m: the mean over seeds of excess(clean stage 1) - excess(adversarial stage 1), paired, with 95 % "
-        "bootstrap intervals, Bonferroni over arms and m. An arm holds if at the smallest m the interval lies above 0, at no "
-        "m below 0, and the difference at the smallest m is larger than at the largest with an interval above 0. It fails "
-        "if at some m the interval lies below 0, or if at the smallest m it lies within 10 % of the adversarial one's mean "
-        "excess on either side: no difference worth the training. The claim holds if all arms do, and fails if any does."
+        "In each arm, over m: the mean over seeds of excess(clean stage 1) - excess(adversarial stage 1), "
+        "paired, with 95 % bootstrap intervals, Bonferroni over arms and m. An arm holds if at the smallest"
+        " m the interval lies above 0, at no m below 0, and the difference at the smallest m is larger than"
+        " at the largest with an interval above 0. It fails if at some m the interval lies below 0, or if "
+        "at the smallest m it lies within 10 % of the adversarial one's mean excess on either side: no "
+        "difference worth the training. The claim holds if all arms do, and fails if any does."
     )
 
     def judge(self, measured: Sequence[Measured]) -> Verdict:

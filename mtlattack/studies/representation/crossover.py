@@ -15,11 +15,11 @@ class Crossover(Claim):
     name = "W4"
     sentence = "The multi-task learner wins at small m, the single-task one at large m."
     rule = (
-        "In each arm, the mean over seeds of excess(target alone) - excess(both stages adversarial), paired, with 95 % "
-        "bootstrap intervals, Bonferroni over the arms and the two ends. An arm holds if the interval lies above 0 at the "
-        "smallest m and below 0 at the largest; it fails if it lies below 0 at the smallest, or above 0 at every m. "
-        "The claim holds if all arms do, and fails if any does. The crossover is where the mean difference changes "
-        "sign, interpolated in log m."
+        "In each arm, the mean over seeds of excess(target alone) - excess(both stages adversarial), "
+        "paired, with 95 % bootstrap intervals, Bonferroni over the arms and the two ends. An arm holds if "
+        "the interval lies above 0 at the smallest m and below 0 at the largest; it fails if it lies below "
+        "0 at the smallest, or above 0 at every m. The claim holds if all arms do, and fails if any does. "
+        "The crossover is where the mean difference changes sign, interpolated in log m."
     )
 
     def judge(self, measured: Sequence[Measured]) -> Verdict:

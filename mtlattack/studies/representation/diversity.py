@@ -14,11 +14,12 @@ class Diversity(Claim):
     name = "W2"
     sentence = "Excess risk rises as the diversity of the source tasks shrinks."
     rule = (
-        "In each arm, over the standard deviation of the source heads along their weakest direction (1 to 0.1): the slope of "
-        "log mean excess (both stages adversarial) on its log, with a 95 % bootstrap interval over seeds, Bonferroni over "
-        "arms. An arm holds if the interval lies below 0 and no step to less diversity lowers the mean excess with an "
-        "interval below 0 (corrected over its steps too); it fails if the interval lies above 0 or there is such a step. "
-        "The claim holds if all arms do, and fails if any does. ν, searched for by its definition, stands beside."
+        "In each arm, over the standard deviation of the source heads along their weakest direction (1 to "
+        "0.1): the slope of log mean excess (both stages adversarial) on its log, with a 95 % bootstrap "
+        "interval over seeds, Bonferroni over arms. An arm holds if the interval lies below 0 and no step "
+        "to less diversity lowers the mean excess with an interval below 0 (corrected over its steps too); "
+        "it fails if the interval lies above 0 or there is such a step. The claim holds if all arms do, and"
+        " fails if any does. ν, searched for by its definition, stands beside."
     )
 
     def judge(self, measured: Sequence[Measured]) -> Verdict:

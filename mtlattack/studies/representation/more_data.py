@@ -20,13 +20,14 @@ class MoreData(Claim):
         "Excess risk does not rise with t, n and m, and falls with log-log slope -1/2 or steeper before its floor."
     )
     rule = (
-        "In each arm, for t and n (learner: both stages adversarial) and for m (learner: adversarial stage 2 on h*): the "
-        "slope of log mean excess on log size over the points before the floor, those whose mean excess is at least twice "
-        "what stays as the axis grows without end (for t and n that of h* at the same m, for m nothing), of which three are "
-        "needed; 95 % bootstrap intervals over seeds, Bonferroni over all sweeps. A sweep holds if the interval ends at or "
-        "below -0.5 and no step to the next size raises the mean excess with an interval above 0 (corrected over its "
-        "steps too); it fails if the interval begins above -0.5 or there is such a step. The claim holds if all "
-        "sweeps do, and fails if any does."
+        "In each arm, for t and n (learner: both stages adversarial) and for m (learner: adversarial stage "
+        "2 on h*): the slope of log mean excess on log size over the points before the floor, those whose "
+        "mean excess is at least twice what stays as the axis grows without end (for t and n that of h* at "
+        "the same m, for m nothing), of which three are needed; 95 % bootstrap intervals over seeds, "
+        "Bonferroni over all sweeps. A sweep holds if the interval ends at or below -0.5 and no step to the"
+        " next size raises the mean excess with an interval above 0 (corrected over its steps too); it "
+        "fails if the interval begins above -0.5 or there is such a step. The claim holds if all sweeps do,"
+        " and fails if any does."
     )
 
     def judge(self, measured: Sequence[Measured]) -> Verdict:

@@ -5,8 +5,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
 from mtlattack.representation.linear import (
     LinearLoss,
     Margin,
@@ -94,9 +92,9 @@ def _points(axes: Mapping[str, tuple[float, ...]]) -> Iterator[tuple[str, dict[s
 def measure(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Excess adversarial risk of the target, by learner a list over seeds (over m: a list of such lists).
 
-    `robust`: adversarial stages 1 and 2. `clean`: a clean stage 1, an adversarial stage 2. `alone`: no stage 1, the target
-    by itself. `true`: an adversarial stage 2 on h*. The excess is over the best head on h*, the minimiser of the sources'
-    adversarial risk over the distribution.
+    `robust`: adversarial stages 1 and 2. `clean`: a clean stage 1, an adversarial stage 2. `alone`: no stage 1, the
+    target by itself. `true`: an adversarial stage 2 on h*. The excess is over the best head on h*, the minimiser of the
+    sources' adversarial risk over the distribution.
     """
     arm = ARMS[settings["arm"]]
     loss: LinearLoss = Squared() if arm.loss == "squared" else Margin("logistic")
@@ -140,5 +138,4 @@ def measure(settings: Mapping[str, Any]) -> dict[str, Any]:
         numbers["nu"] = estimate_nu(loss, tasks, eps, tries=2).tolist()
         numbers["clean_nu"] = clean_nu(tasks).tolist()
     numbers["proxy"] = smallest_singular(tasks).tolist()
-    numbers["finite"] = all(torch.isfinite(torch.tensor(rows)).all().item() for rows in excess.values() if rows)
     return numbers

@@ -35,7 +35,6 @@ def sweep_tables(measured: Sequence[Measured]) -> list[Table]:
 def _table(measured: Sequence[Measured], sweep: Sweep) -> Table:
     rows = []
     means = {name: resampled_means(excess) for name, excess in sweep.excess.items()}
-    # By value descending, as the source cells of `numbers_of` are by value ascending.
     nu = numbers_of(measured, sweep.arm, sweep.axis, "nu")
     for index, value in enumerate(sweep.values):
         row = [f"{value:g}", *(interval(draws[:, index]).text(4) for draws in means.values())]
