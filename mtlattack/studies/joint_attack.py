@@ -15,7 +15,7 @@ from mtlattack.attacks.composed import ComposedAttack
 from mtlattack.attacks.threat import Threat
 from mtlattack.studies.nested import Array, effect
 from mtlattack.studies.networks import FAMILIES, ROOMS, load
-from mtlattack.studies.strength import attacked
+from mtlattack.studies.strength import attacked, rounded
 from mtlattack.studies.study import Cell, Claim, Measured, Study, Table, Verdict
 
 EPS = 4
@@ -33,12 +33,17 @@ class Among(Total):
         """Its own, in the model's order."""
         return tuple(name for name in names if name in self.chosen)
 
+    def config(self) -> dict[str, Any]:
+        """A list, as JSON gives it back."""
+        return {"chosen": list(self.chosen)}
 
-def drops(cell: Measured) -> dict[int, Array]:
-    """By the number of tasks that are attacked: by how much the metrics of an attacked task become worse relative to
-    the clean ones, mean over these tasks and sets of so many tasks, `[1 + RESAMPLES]`."""
+
+def drops(attacks: Mapping[str, Mapping[str, Sequence[float]]]) -> dict[int, Array]:
+    """Of `strength.strengths` by the names of the attacked tasks, joined with a plus: by how many these are, how much
+    the metrics of an attacked task become worse relative to the clean ones, mean over these tasks and sets of so many
+    tasks, `[1 + RESAMPLES]`."""
     by_size: dict[int, list[Array]] = {}
-    for label, numbers in cell.numbers["attacks"].items():
+    for label, numbers in attacks.items():
         chosen = label.split("+")
         by_size.setdefault(len(chosen), []).extend(-np.array(numbers[f"task:{task}"]) for task in chosen)
     return {size: np.mean(values, 0) for size, values in sorted(by_size.items())}
@@ -51,6 +56,10 @@ def slope(by_size: Mapping[int, Array]) -> Array:
     centred = x - x.mean()
     fitted: Array = y @ centred / (centred @ centred)
     return fitted
+
+
+def _drops_of(cell: Measured) -> dict[int, Array]:
+    return {int(size): np.array(values) for size, values in cell.numbers["drops"].items()}
 
 
 class M2(Claim):
@@ -68,7 +77,7 @@ class M2(Claim):
 
     def judge(self, measured: Sequence[Measured]) -> Verdict:
         """Over all models."""
-        by_model = [drops(cell) for cell in measured]
+        by_model = [_drops_of(cell) for cell in measured]
         falls = effect([1 - sizes[max(sizes)] / sizes[1] for sizes in by_model])
         trend = effect([-slope(sizes) for sizes in by_model])
         numbers = {"falls": vars(falls), "minus_slope": vars(trend)}
@@ -98,7 +107,7 @@ class JointAttackStudy(Study):
         ]
 
     def measure(self, settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-        """`strength.attacked` of every set of tasks, by names joined with a plus."""
+        """`drops` under the attacks on every set of tasks."""
         model, data = load(settings["model"], settings["images"])
         tasks = list(model.tasks)
         sets = [chosen for size in range(1, len(tasks) + 1) for chosen in combinations(tasks, size)]
@@ -110,13 +119,17 @@ class JointAttackStudy(Study):
             )
             for chosen in sets
         }
-        return attacked(model, data, attacks, folder, settings["model"])
+        found = attacked(model, data, attacks, folder, settings["model"])
+        return {
+            "images": found["images"],
+            "drops": {str(size): rounded(values) for size, values in drops(found["attacks"]).items()},
+        }
 
     def tables(self, measured: Sequence[Measured]) -> list[Table]:
         """The drop by the number of tasks, one line a model."""
         rows = []
         for cell in measured:
-            found = drops(cell)
+            found = _drops_of(cell)
             rows.append([cell.name, *(f"{100 * values[0]:.1f}" for values in found.values())])
         most = max(len(row) for row in rows)
         columns = ["model", *(f"{size} attacked" for size in range(1, most))]

@@ -1,5 +1,6 @@
 """The rules of the studies of attacks on cells that are made up, the attacks that they need, and each study, small."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -131,6 +132,8 @@ def test_the_rule_of_c2(cells: list[Measured], outcome: str) -> None:
 
 
 def test_a_set_of_one_task_and_of_all() -> None:
+    config = Among(chosen=("depth", "normals")).config()
+    assert json.loads(json.dumps(config)) == config
     for chosen, name in ((("depth",), "single:depth"), (tuple(TASKS), "total")):
         attack = ComposedAttack(
             threat=Threat("linf", 0.05), aggregator=Among(chosen=chosen), step=create_step("pgd", steps=3)
@@ -146,12 +149,13 @@ def jointly(by_size: dict[int, float], networks: int = 3) -> list[Measured]:
         label: {f"task:{task}": numbers(-by_size[len(label.split("+"))], 0.001, seed=place) for task in "abc"}
         for place, label in enumerate(sets)
     }
-    return [cell(f"n{i}", {}, attacks=attacks) for i in range(networks)]
+    found = {str(size): values.tolist() for size, values in drops(attacks).items()}
+    return [cell(f"n{i}", {}, drops=found) for i in range(networks)]
 
 
 def test_drops_and_their_slope() -> None:
     (one,) = jointly({1: 1.0, 2: 0.8, 3: 0.6}, 1)
-    found = drops(one)
+    found = {int(size): np.array(values) for size, values in one.numbers["drops"].items()}
     assert {size: values[0] for size, values in found.items()} == pytest.approx({1: 1.0, 2: 0.8, 3: 0.6})
     fitted = np.polyfit(np.log([1, 2, 3]), [1.0, 0.8, 0.6], 1)[0]
     assert slope(found)[0] == pytest.approx(fitted)
