@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 # Read on the web, or beside the source.
-DOCUMENTS = {"README.md"}
+DOCUMENTS = {"README.md", "TO_A_ROW.md"}
 
 
 @pytest.fixture(scope="module")

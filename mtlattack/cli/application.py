@@ -17,7 +17,7 @@ COMMANDS = {
     ),
     "poison": (
         "mtlattack.cli.poison:poison",
-        "Inject points into some related tasks and say how badly others are then learned.",
+        "Poison the training data of related tasks (PATOM) and print how much worse the targets are learned.",
     ),
     "merge": ("mtlattack.cli.merge:merge_folders", "Make one run of its shards."),
     "campaign": (

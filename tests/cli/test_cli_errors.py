@@ -118,7 +118,7 @@ def test_labels_of_another_size(cli: CommandLine, basics: list[object], spoiled:
         del file["test/depth"]
         file["test/depth"] = np.ones((8, 12, 16), np.uint16)
     message = cli.bad("run", *basics, "--data", spoiled, "--out", "out")
-    assert "/test/depth has shape (8, 12, 16), expected (8, 24, 32) as the images have" in message
+    assert "/test/depth has shape (8, 12, 16), expected (8, 24, 32)" in message
     assert not Path("out").exists()
 
 

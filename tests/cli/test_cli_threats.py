@@ -33,7 +33,7 @@ def test_norms_run_and_show(
         (norm, e, True) for e in eps
     ]
     assert "8-bit" in cli.good("show", "here", "--format", "markdown")
-    assert cli("show", "here", "--plots", ".").err == "here.png\n"
+    assert cli("show", "here", "--plots", ".").err == "here.png\nhere-damage.png\n"
 
 
 def test_quantize_is_a_change_of_the_suite(cli: CommandLine, rooms: Path, checkpoint: Path) -> None:

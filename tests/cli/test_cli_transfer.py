@@ -32,7 +32,7 @@ def make():
     torch.manual_seed(0)
     net = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3, padding=1), torch.nn.Conv2d(4, 1, 1), torch.nn.Softplus())
     model = mta.wrap(net, {"depth": mta.create_task("depth")}, outputs={"depth": ()})
-    model.input_size = (24, 32)
+    model.input_size = (12, 16)
     return model
 """
 
@@ -48,7 +48,7 @@ def test_victims_are_judged_on_images_of_the_sources(
         "--limit", 1, "--attack", "fgsm-dgba", "--norm", "l2", "--eps", 0.5, "--device", "cpu",
     )  # fmt: skip
     refused = cli.bad(*command)
-    assert "sized_victim:make takes images of 24x32, the data are 96x128" in refused and "--resize" in refused
+    assert "sized_victim:make takes images of 12x16, the data are 24x32" in refused and "--resize" in refused
     assert "all models predict it" in cli.good(*command, "--resize")
     record = json.loads(Path("transfers/models-tiny/transfer.json").read_text())
     (matrix,) = record["matrices"]
@@ -56,7 +56,7 @@ def test_victims_are_judged_on_images_of_the_sources(
     assert record["attacks"][0]["name"] == "fgsm-dgba" and record["attacks"][0]["eps"] == 0.5
     # The same weights by another name: what the images take is what the twin's own take.
     assert matrix["cells"][0][0]["lost"] == matrix["white_box"][0]
-    assert record["models"]["sized_victim:make"]["input_size"] == [24, 32] and record["tasks"] == ["depth"]
+    assert record["models"]["sized_victim:make"]["input_size"] == [12, 16] and record["tasks"] == ["depth"]
     assert matrix["white_box_log"][1]["value"] > 0
 
 

@@ -70,7 +70,7 @@ def test_giants_are_counted_without_being_built():
 def test_the_documented_deeplab_is_one():
     """ResNet34 has 21.28 M parameters without its classifier; a branch is one 3×3 and two 1×1 convolutions."""
     text = (Path(mtlattack.__file__).parent / "README.md").read_text()
-    network = tomllib.loads(text.partition("```toml\n")[2].partition("```")[0])["network"]
+    network = tomllib.loads(("[network]" + text.partition("```toml\n[network]")[2]).partition("```")[0])["network"]
     counts = count_network({**network, "tasks": tiny_config()["tasks"]}, (321, 321))
     body = sum(number for name, number in counts.parameters.items() if name.startswith("stage"))
     assert body == 21_284_672
