@@ -17,6 +17,7 @@ from .models import (
     resolve_source,
     wrap,
 )
+from .studies import find_study, list_studies, run_study
 from .tasks import create_task, list_tasks
 
 __all__ = [
@@ -39,10 +40,12 @@ __all__ = [
     "create_task",
     "data",
     "evaluate",
+    "find_study",
     "evaluation",
     "list_attacks",
     "list_datasets",
     "list_models",
+    "list_studies",
     "list_suites",
     "list_tasks",
     "load_checkpoint",
@@ -55,6 +58,7 @@ __all__ = [
     "read_evidence",
     "read_transfer",
     "resolve_source",
+    "run_study",
     "tasks",
     "transfer",
     "transfer_between_tasks",

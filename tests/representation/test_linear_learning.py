@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from scipy.optimize import rosen
+from scipy.optimize import minimize, rosen
 from torch import Tensor
 
 from mtlattack.errors import InputError
@@ -43,23 +43,23 @@ def test_a_quadratic_ends_where_a_solve_does() -> None:
 
 @pytest.mark.parametrize("norm", linear.NORMS)
 @pytest.mark.parametrize("kind", ["regression", "mixture"])
-def test_stage_two_ends_where_cvxpy_does(kind: str, norm: Norm) -> None:
-    cp = pytest.importorskip("cvxpy", reason="cvxpy is the other solver")
+def test_stage_two_ends_where_a_search_without_derivatives_does(kind: str, norm: Norm) -> None:
     problem, eps = replace(SMALL, kind=kind), 0.1  # type: ignore[arg-type]
     tasks = linear.draw_tasks(problem, [3])
     target = linear.draw_target(tasks, 25)
     inputs, labels, basis = (part.numpy() for part in (target.inputs[0, 0], target.labels[0, 0], tasks.basis[0]))
-    head = cp.Variable(2)
-    reach = eps * cp.norm(basis.T @ head, 2 if norm == "l2" else 1)
     loss = Squared() if kind == "regression" else Margin("hinge")
-    if kind == "regression":
-        losses = cp.square(cp.abs(labels - inputs @ basis.T @ head) + reach)
-    else:
-        losses = cp.pos(1 - cp.multiply(labels, inputs @ basis.T @ head) + reach)
-    least = cp.Problem(cp.Minimize(cp.sum(losses) / 25)).solve()
+
+    def worst(head: np.ndarray) -> float:
+        scores, reach = inputs @ basis.T @ head, eps * np.linalg.norm(basis.T @ head, 2 if norm == "l2" else 1)
+        if kind == "regression":
+            return float(np.mean((np.abs(labels - scores) + reach) ** 2))
+        return float(np.mean(np.maximum(0, 1 - labels * scores + reach)))
+
+    found = minimize(worst, np.ones(2), method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-12, "maxiter": 2000})
     weights = linear.learn_head(loss, tasks.basis, target, eps, norm, smoothings=FINE)
     risk = float(empirical(loss, target, eps, norm)(weights, 0.0))
-    assert least - 1e-6 <= risk <= least + 5e-4
+    assert abs(risk - found.fun) < 5e-4
 
 
 def test_seeds_know_nothing_of_each_other() -> None:
@@ -76,7 +76,7 @@ def test_smaller_draws_begin_larger_ones() -> None:
     few, many = linear.draw_tasks(SMALL, [1, 2]), linear.draw_tasks(replace(SMALL, sources=9), [2])
     assert torch.equal(few.source_heads[1], many.source_heads[0, :4])
     assert torch.equal(linear.draw_sources(few, 5).inputs[1], linear.draw_sources(many, 9).inputs[0, :4, :5])
-    assert torch.equal(linear.draw_target(few, 5).labels, linear.draw_target(few, 50).labels[..., :5])
+    torch.testing.assert_close(linear.draw_target(few, 5).labels, linear.draw_target(few, 50).labels[..., :5])
 
 
 @pytest.mark.parametrize("loss", [Margin("logistic"), Margin("exponential")])
@@ -112,7 +112,7 @@ def test_several_classes_are_learned_through_both_stages() -> None:
     loss, labels = MulticlassMargin(3, "logistic"), torch.arange(60).expand(1, 2, 60) % 3
     means = torch.randn(1, 2, 3, 8).double() * 2
     inputs = torch.randn(1, 2, 60, 8).double() + means[:, torch.arange(2)[:, None], labels[0]]
-    found = linear.learn_representation(loss, Examples(inputs, labels), 4, 0.1, "linf", bound=5.0)
+    found = linear.learn_representation(loss, Examples(inputs, labels), 4, 0.1, "linf", bound=5.0, steps=40)
     assert found.basis.shape == (1, 4, 8) and found.heads.shape == (1, 2, 3, 4)
     for task in range(2):
         weights = (found.heads @ found.basis[:, None])[0, task]

@@ -38,7 +38,7 @@ def border(norm: Norm) -> Tensor:
     """Points `[P, 2]` of the unit ball among which a convex function is largest: corners, or a fine circle."""
     if norm == "linf":
         return torch.tensor(list(product([-1.0, 1.0], repeat=2)), dtype=torch.float64)
-    angles = torch.linspace(0, 2 * np.pi, 3601, dtype=torch.float64)
+    angles = torch.linspace(0, 2 * np.pi, 721, dtype=torch.float64)
     return torch.stack([angles.cos(), angles.sin()], 1)
 
 
@@ -48,7 +48,7 @@ def test_the_worst_loss_is_brute_forces(name: str, norm: Norm) -> None:
     loss = CASES[name]
     weights, inputs, labels = random_case(loss)
     tried = torch.stack([loss.worst(weights, inputs + EPS * step, labels, 0.0, norm) for step in border(norm)])
-    torch.testing.assert_close(loss.worst(weights, inputs, labels, EPS, norm), tried.amax(0), rtol=1e-5, atol=1e-8)
+    torch.testing.assert_close(loss.worst(weights, inputs, labels, EPS, norm), tried.amax(0), rtol=1e-4, atol=1e-6)
 
 
 @every_norm

@@ -36,14 +36,15 @@ class Crossover(Claim):
                 outcome = "fails"
             elif ends[0].low > 0 and ends[-1].high < 0:
                 outcome = "holds"
-            crossing = interval(crossings(sweep.values, means))
+            turns = crossings(sweep.values, means)
+            crossing = interval(turns) if np.isfinite(turns[0]) else None
             outcomes[sweep.arm] = outcome
             numbers[sweep.arm] = {
                 "m": sweep.values,
                 "difference": [each.plain() for each in ends],
-                "crossover": crossing.plain() if np.isfinite(crossing.value) else None,
+                "crossover": crossing and crossing.plain(),
             }
-            if np.isfinite(crossing.value):
+            if crossing is not None:
                 said.append(f"{sweep.arm} at m = {crossing.text(0)}")
         where = f"; crossover {', '.join(said)}" if said else ""
         return Verdict(together(outcomes), listed(outcomes) + where, numbers)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -37,10 +38,10 @@ def plot_curves(measured: Sequence[Measured], path: Path) -> Path:
             _draw(panel, grid[arm, axis], _least_risk(measured, arm))
             panel.set(xlabel=TITLES[axis])
         row[0].set(ylabel=f"{arm}\nexcess adversarial risk")
-    handles: dict[str, object] = {}
+    handles: dict[str, Any] = {}
     for panel in panels.ravel():
         handles |= {label: handle for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)}
-    figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=3, frameon=False)  # type: ignore[arg-type]
+    figure.legend(list(handles.values()), list(handles), loc="outside lower center", ncols=3, frameon=False)
     return save_figure(figure, path, dpi=90)
 
 
