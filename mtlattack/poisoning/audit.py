@@ -8,6 +8,7 @@ import numpy as np
 from mtlattack.poisoning.budget import injected_counts
 from mtlattack.poisoning.feasible import Ball, Feasible
 from mtlattack.poisoning.labels import Labels, label_range
+from mtlattack.poisoning.losses import Array, Mask
 from mtlattack.poisoning.patom import Goal
 from mtlattack.poisoning.tasks import Kind, Points, TaskSet
 
@@ -47,7 +48,7 @@ def audit(tasks: TaskSet, goal: Goal, points: Mapping[int, Points], labels: Labe
     return found
 
 
-def _reached(feasible: Feasible, x: Points | np.ndarray, clean: np.ndarray) -> np.ndarray:
+def _reached(feasible: Feasible, x: Array, clean: Array) -> Mask:
     slack = _ROUNDING * (1 + np.abs(x).max(initial=0))
     anchors = x
     if isinstance(feasible, Ball):

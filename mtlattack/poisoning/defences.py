@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar, Protocol
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.random import Generator
 
 from mtlattack.errors import InputError
 from mtlattack.poisoning.learner import Learner
-from mtlattack.poisoning.losses import Array
+from mtlattack.poisoning.losses import Array, Mask, Rows
 from mtlattack.poisoning.metrics import point_losses
 from mtlattack.poisoning.relations import LearnedAt, correlation
 from mtlattack.poisoning.tasks import Kind, TaskSet
@@ -25,7 +26,7 @@ class Filter(Protocol):
 
     name: ClassVar[str]
 
-    def keep(self, learner: Learner, tasks: TaskSet) -> list[Array]:
+    def keep(self, learner: Learner, tasks: TaskSet) -> list[Mask]:
         """The masks."""
         ...
 
@@ -46,20 +47,20 @@ class Trimmed:
         if not 0 < self.share < 1:
             raise InputError(f"trimmed share {self.share:g}, expected above 0 and below 1")
 
-    def keep(self, learner: Learner, tasks: TaskSet) -> list[Array]:
+    def keep(self, learner: Learner, tasks: TaskSet) -> list[Mask]:
         kept = [np.ones(size, np.bool_) for size in tasks.sizes]
         for _ in range(self.rounds):
-            losses = _losses(learner, tasks, kept)  # type: ignore[arg-type]
+            losses = _losses(learner, tasks, kept)
             before, kept = kept, [
-                _of_each_class(tasks.kind, labels, lambda mask, loss=loss: self._least(loss, mask))
+                _of_each_class(tasks.kind, labels, partial(self._least, loss))
                 for (_, labels), loss in zip(tasks.points, losses, strict=True)
             ]  # fmt: skip
             if all((old == new).all() for old, new in zip(before, kept, strict=True)):
                 break
-        return kept  # type: ignore[return-value]
+        return kept
 
-    def _least(self, losses: Array, members: Array) -> Array:
-        rows = np.flatnonzero(members)
+    def _least(self, losses: Array, members: Mask) -> Rows:
+        rows: Rows = np.flatnonzero(members)
         count = max(1, len(rows) - round(self.share * len(rows)))
         return rows[np.argsort(losses[rows], kind="stable")[:count]]
 
@@ -74,19 +75,17 @@ class Consensus:
     seed: int = 0
     name: ClassVar[str] = "consensus"
 
-    def keep(self, learner: Learner, tasks: TaskSet) -> list[Array]:
+    def keep(self, learner: Learner, tasks: TaskSet) -> list[Mask]:
         generator = np.random.default_rng(self.seed)
         best, losses = np.inf, _losses(learner, tasks, None)
         for _ in range(self.draws):
-            half = [
-                _of_each_class(tasks.kind, labels, lambda mask: _half(mask, generator)) for _, labels in tasks.points
-            ]
+            half = [_of_each_class(tasks.kind, labels, partial(_half, generator)) for _, labels in tasks.points]
             found = _losses(learner, tasks, half)
             score = sum(float(np.median(loss)) for loss in found)
             if score < best:
                 best, losses = score, found
         return [
-            _of_each_class(tasks.kind, labels, lambda mask, loss=loss: _near(loss, mask))
+            _of_each_class(tasks.kind, labels, partial(_near, loss))
             for (_, labels), loss in zip(tasks.points, losses, strict=True)
         ]
 
@@ -100,13 +99,13 @@ class Range:
     fences: float = 1.5
     name: ClassVar[str] = "range"
 
-    def keep(self, learner: Learner, tasks: TaskSet) -> list[Array]:
+    def keep(self, learner: Learner, tasks: TaskSet) -> list[Mask]:
         every = np.concatenate([x for x, _ in tasks.points])
         first, third = np.quantile(every, [0.25, 0.75], axis=0)
         reach = np.where(third > first, self.fences * (third - first), np.inf)
         outside = [np.maximum(first - reach - x, x - third - reach).max(1) for x, _ in tasks.points]
         return [
-            _of_each_class(tasks.kind, labels, lambda mask, far=far: _inside(far, mask))
+            _of_each_class(tasks.kind, labels, partial(_inside, far))
             for (_, labels), far in zip(tasks.points, outside, strict=True)
         ]
 
@@ -155,38 +154,38 @@ def _distance(one: Array, other: Array) -> float:
     return float(np.sqrt(np.mean((one - other)[above] ** 2))) if len(one) > 1 else 0.0
 
 
-def _losses(learner: Learner, tasks: TaskSet, kept: Sequence[Array] | None) -> list[Array]:
+def _losses(learner: Learner, tasks: TaskSet, kept: Sequence[Mask] | None) -> list[Array]:
     """Of every point after learning from those that are kept."""
     solution = learner.fit(tasks if kept is None else tasks.only(kept), tolerance=_TOLERANCE)
     return point_losses(solution.parameters, tasks)
 
 
-def _groups(kind: Kind, labels: Array) -> list[Array]:
+def _groups(kind: Kind, labels: Array) -> list[Mask]:
     """Masks of the classes; one of all where there are none."""
     if kind is Kind.CLASSIFICATION:
         return [labels == value for value in np.unique(labels)]
-    return [np.ones(len(labels), np.bool_)]  # type: ignore[list-item]
+    return [np.ones(len(labels), np.bool_)]
 
 
-def _of_each_class(kind: Kind, labels: Array, choose: Callable[[Array], Array]) -> Array:
+def _of_each_class(kind: Kind, labels: Array, choose: Callable[[Mask], Rows]) -> Mask:
     """The mask of what `choose` keeps, row numbers, of each class apart: a rare class is not dropped for being rare."""
     kept = np.zeros(len(labels), np.bool_)
     for mask in _groups(kind, labels):
         kept[choose(mask)] = True
-    return kept  # type: ignore[return-value]
+    return kept
 
 
-def _half(members: Array, generator: Generator) -> Array:
-    rows = np.flatnonzero(members)
+def _half(generator: Generator, members: Mask) -> Rows:
+    rows: Rows = np.flatnonzero(members)
     return generator.permutation(rows)[: max(1, len(rows) // 2)]
 
 
-def _near(losses: Array, members: Array) -> Array:
-    rows = np.flatnonzero(members)
+def _near(losses: Array, members: Mask) -> Rows:
+    rows: Rows = np.flatnonzero(members)
     return rows[losses[rows] <= max(_OUTLIER * float(np.median(losses[rows])), float(losses[rows].min()))]
 
 
-def _inside(far: Array, members: Array) -> Array:
+def _inside(far: Array, members: Mask) -> Rows:
     """What is not outside, or the one that is least."""
-    rows = np.flatnonzero(members)
+    rows: Rows = np.flatnonzero(members)
     return rows[far[rows] <= max(0.0, float(far[rows].min()))]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mtlattack.errors import InputError
-from mtlattack.poisoning.losses import Array
+from mtlattack.poisoning.losses import Array, Mask
 from mtlattack.poisoning.tasks import Kind, Points, TaskSet
 
 
@@ -57,11 +57,11 @@ def split_tasks(tasks: TaskSet, seed: int, test_share: float = 0.3) -> Split:
         for name, (_, labels) in zip(tasks.names, tasks.points, strict=True)
     ]
     train, test = tasks.only([~rows for rows in chosen]), tasks.only(chosen)
-    units = _units(train)
+    units = units_of(train)
     return Split(units.of(train), units.of(test), units)
 
 
-def _test_rows(name: str, labels: Array, kind: Kind, share: float, generator: np.random.Generator) -> Array:
+def _test_rows(name: str, labels: Array, kind: Kind, share: float, generator: np.random.Generator) -> Mask:
     rows = np.zeros(len(labels), np.bool_)
     for group in np.unique(labels) if kind is Kind.CLASSIFICATION else [None]:
         members = np.arange(len(labels)) if group is None else np.flatnonzero(labels == group)
@@ -70,10 +70,11 @@ def _test_rows(name: str, labels: Array, kind: Kind, share: float, generator: np
             raise InputError(f"task {name!r} has {len(members)} point{which}, expected two: to learn from and to test")
         count = min(max(1, round(share * len(members))), len(members) - 1)
         rows[generator.permutation(members)[:count]] = True
-    return rows  # type: ignore[return-value]
+    return rows
 
 
-def _units(train: TaskSet) -> Units:
+def units_of(train: TaskSet) -> Units:
+    """In which the features of all tasks, and the labels of each, have mean 0 and deviation 1."""
     every = np.concatenate([x for x, _ in train.points])
     mean, scale = every.mean(0), _nonzero(every.std(0))
     if train.kind is Kind.CLASSIFICATION:

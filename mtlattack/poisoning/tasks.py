@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from mtlattack.errors import InputError
-from mtlattack.poisoning.losses import Array, Logistic, Loss, Squared
+from mtlattack.poisoning.losses import Array, Logistic, Loss, Mask, Rows, Squared
 
 
 class Kind(StrEnum):
@@ -59,7 +59,7 @@ class TaskSet:
             points[task] = np.concatenate([old_features, features]), np.concatenate([old_labels, labels])
         return replace(self, points=tuple(points))
 
-    def only(self, rows: Sequence[Array]) -> "TaskSet":
+    def only(self, rows: Sequence[Mask | Rows]) -> "TaskSet":
         """The tasks with only these rows of each, numbers or a mask."""
         points = tuple((x[row], y[row]) for (x, y), row in zip(self.points, rows, strict=True))
         return replace(self, points=points)
