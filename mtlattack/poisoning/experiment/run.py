@@ -26,8 +26,10 @@ def run_experiment(plan: Plan, tasks: TaskSet, path: Path, fresh: bool = False, 
     Killed at any moment, the same call goes on after the last finished cell. `points` writes the injected points,
     of the cells that are run now, to `points/`. InputError for a folder that holds another experiment.
     """
+    # What does not fit the tasks is said before there is a folder.
+    sides = [sides_of(plan, tasks, seed) for seed in plan.seeds]
+    modes = list(sides[0].attacked)
     with opened(path, plan, fresh) as folder:
-        modes = list(sides_of(plan, tasks, plan.seeds[0]).attacked)
         every = list(cells(plan, modes))
         missing = [cell for cell in every if folder.numbers(cell) is None]
         trial: Trial | None = None
