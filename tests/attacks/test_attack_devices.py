@@ -1,6 +1,6 @@
 """Attacks on another device than the CPU, without one: shapes alone are computed, and no operation may mix devices."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -61,14 +61,21 @@ def made(name: str, norm: str = "linf", **options: Any) -> Attack:
     return create_attack(name, norm=norm, eps=EPS[norm], **options)
 
 
-@pytest.mark.parametrize("aggregator", ["dgba", "signsum"])
+def some(names: Iterable[str], quick: Container[str]) -> list[Any]:
+    """All of them; but for a few each takes a second, and is run apart."""
+    return [name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in names]
+
+
+@pytest.mark.parametrize("aggregator", some(["dgba", "signsum"], ["dgba"]))
 @pytest.mark.parametrize("step", list_steps())
 def test_every_step_rule(step: str, aggregator: str) -> None:
     name = f"{step}-{aggregator}"
     run(made(name, **few(name, steps=2, restarts=2)))
 
 
-@pytest.mark.parametrize("aggregator", list_aggregators(tasks=["depth"]))
+@pytest.mark.parametrize(
+    "aggregator", some(list_aggregators(tasks=["depth"]), ["signsum", "mgda", "relative", "sparse"])
+)
 def test_every_aggregator(aggregator: str) -> None:
     """Under `apgd`, which asks one for directions and for scores."""
     # Shapes are computed in Python, and a program or a Gram matrix takes thousands of them a step.
@@ -78,7 +85,9 @@ def test_every_aggregator(aggregator: str) -> None:
 
 
 @pytest.mark.parametrize("norm", sorted(BALLS))
-@pytest.mark.parametrize("name", ["pgd-dgba", "apgd-dgba", "decay-signsum", "noise-dgba", "mim-dgba"])
+@pytest.mark.parametrize(
+    "name", some(["pgd-dgba", "apgd-dgba", "decay-signsum", "noise-dgba", "mim-dgba"], ["apgd-dgba"])
+)
 def test_every_norm(name: str, norm: str) -> None:
     options = {} if name.startswith("noise") else {"steps": 2}
     run(made(name, norm, **options))

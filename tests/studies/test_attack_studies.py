@@ -23,7 +23,9 @@ TASKS = ["segmentation", "depth", "normals"]
 STUDIES = ["balance", "loss-scale", "sharing", "pixel-tasks", "joint-attack"]
 
 
-@pytest.mark.parametrize("name", STUDIES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in ("balance", "loss-scale"))) for name in STUDIES]
+)
 def test_the_quick_study_ends_with_a_verdict_and_goes_on_where_it_was(name: str, tmp_path: Path) -> None:
     finished = run_study(find_study(name), tmp_path, quick=True)
     assert finished.verdicts.keys() == {claim.name for claim in finished.study.claims}
