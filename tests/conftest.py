@@ -15,6 +15,9 @@ settings.load_profile("same")
 # so that processes which tests start have it as well.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# Workers of pytest-xdist are given one, which would count as the width of what is printed.
+os.environ.pop("COLUMNS", None)
+
 
 @pytest.fixture(autouse=True)
 def same_chance() -> None:

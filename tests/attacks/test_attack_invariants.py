@@ -57,14 +57,8 @@ CASES += [
 # Gradients are weighted apart from step rules: one that draws noise and one that looks back will do.
 BY_GRADIENTS = ["average", "cagrad", "mgda", "nash", "pcgrad", "saga", "ta-moo", "upgrad"]
 BY_LOSSES = ["minmax", "relative", "smta:depth", "wgd", "wgd-inverse"]
-CASES += [
-    Case(f"{step}-{aggregator}", norm, random, options)
-    for step, random, options, norm in [
-        ("pgd", True, {"steps": 5}, "linf"),
-        ("apgd", True, {"steps": 4, "restarts": 2}, "l2"),
-    ]
-    for aggregator in [*BY_GRADIENTS, *BY_LOSSES]
-]
+CASES += [Case(f"pgd-{name}", "linf", True, {"steps": 5}) for name in [*BY_GRADIENTS, *BY_LOSSES]]
+THOROUGH = [Case(f"apgd-{name}", "l2", True, {"steps": 4, "restarts": 2}) for name in [*BY_GRADIENTS, *BY_LOSSES]]
 # Further step rules; those that keep the best point never end below the clean image.
 CASES += [
     Case(f"{step}-{aggregator}", norm, random, options)
@@ -87,7 +81,9 @@ CASES += [
 ]
 TRACKED = ("apgd", "adam", "decay")
 NAMES = [f"room-{i}" for i in range(16)]
-every_attack = pytest.mark.parametrize("case", CASES, ids=str)
+every_attack = pytest.mark.parametrize(
+    "case", [*CASES, *(pytest.param(case, marks=pytest.mark.slow) for case in THOROUGH)], ids=str
+)
 
 
 def state(model: nn.Module) -> dict:

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,14 @@ from mtlattack import interrupts
 from mtlattack.missing import ROOT, is_a_library, what_to_install
 
 LINE = "stopped; what is finished is kept, the same command goes on from here\n"
+
+
+@pytest.fixture(autouse=True)
+def answered() -> Iterator[None]:
+    """Interrupts are answered as in a shell, although tests may run in the background of one, which ignores them."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
