@@ -3,7 +3,8 @@
 python benchmarks/poisoning/claims.py landmine --from FOLDER
 
 The rules, written before the first run. All intervals are 95 %, Student's t over splits (seeds); differences are paired
-within a split; the victim learns from nothing by the alternating solver; a fifth of each attacked task is injected.
+within a split; the victim learns from nothing by the alternating solver (in P2 by Newton's method); a fifth of each
+attacked task is injected.
 - P1, per mode: the targets' mean test error under PATOM minus that under random points. Holds if the interval is above
   0, fails if below, else undecided.
 - P2: in each split Spearman's correlation, over ordered pairs of tasks, of the clean |Ω_ij| with the rise of target i's

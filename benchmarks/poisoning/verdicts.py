@@ -48,6 +48,12 @@ def claims(results: list[dict[str, Any]]) -> list[str]:
     rows.append(["P2: ρ of clean \\|Ω\\| and the rise", *(ruled(each["P2"]["spearman |omega|"]) for each in results)])
     rows.append(
         [
+            "P2 by clean \\|correlation\\|, not in the rule",
+            *(ruled(each["P2"]["spearman |correlation|"]) for each in results),
+        ]
+    )
+    rows.append(
+        [
             "P2: largest rise at λ₂ = 0",
             *(
                 f"**{each['P2']['decoupled']['verdict']}** {each['P2']['decoupled']['largest rise']:.1g}"
