@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor, nn
+from evaluation_toys import Little
+from torch import Tensor
 
 from mtlattack.data.writing import (
     DEPTH_LABEL,
@@ -15,7 +15,7 @@ from mtlattack.data.writing import (
     number_label,
     segmentation_label,
 )
-from mtlattack.tasks import Classification, Depth, MultiLabel, Scalar, Segmentation, Task, TaskMap
+from mtlattack.tasks import Classification, Depth, MultiLabel, Scalar, Segmentation, Task
 
 TASKS: dict[str, Task] = {
     "segmentation": Segmentation(3),
@@ -61,23 +61,13 @@ def write_whole(path: Path, count: int = 8, size: tuple[int, int] = (24, 32)) ->
     return path
 
 
-class Whole(nn.Module):
-    """A convolution and a head a task; those of the whole image see the mean feature."""
-
-    def __init__(self, tasks: TaskMap, seed: int = 0) -> None:
-        super().__init__()
-        self.tasks = tasks
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self.stem = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU())
-            self.heads = nn.ModuleDict({name: nn.Conv2d(8, task.channels, 1) for name, task in tasks.items()})
-        self.eval()
+class Whole(Little):
+    """The little network; heads of whole images see the mean feature."""
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
         features = self.stem(images)
         pooled = features.mean(3, keepdim=True).mean(2, keepdim=True)
-        shown = {name: features if task.dense else pooled for name, task in self.tasks.items()}
-        return {name: x if self.tasks[name].dense else x.flatten(1) for name, x in self._heads(shown)}
-
-    def _heads(self, shown: dict[str, Tensor]) -> list[tuple[str, Tensor]]:
-        return [(name, head(shown[name])) for name, head in self.heads.items()]
+        return {
+            name: head(features) if self.tasks[name].dense else head(pooled).flatten(1)
+            for name, head in self.heads.items()
+        }

@@ -30,7 +30,7 @@ BOOTSTRAP_SEED = 0
 class Analysis:
     """What evidence says under each resample of its images: the clean metrics, those of the best constant answers
     (None where the evidence has none), the attacks (jobs), and the ensembles' changes in the plan's order; every number
-    is `[1 + RESAMPLES]`, the images as they are first."""
+    is `[1 + resamples]`, the images as they are first."""
 
     evidence: Evidence
     weights: Weights
@@ -41,15 +41,15 @@ class Analysis:
     ensemble_skills: list[skill.Skill | None]
 
     def skill(self, metrics: Arrays) -> skill.Skill | None:
-        """Of predictions with these metrics, `[1 + RESAMPLES]` each; None for evidence without constant answers."""
+        """Of predictions with these metrics, `[1 + resamples]` each; None for evidence without constant answers."""
         if self.constant is None:
             return None
         return skill.measure_skill(metrics, self.constant, self.evidence.tasks)
 
 
-def analyse(evidence: Evidence) -> Analysis:
+def analyse(evidence: Evidence, resamples: int = RESAMPLES) -> Analysis:
     """Everything that a record's numbers and intervals come from, computed from the evidence alone."""
-    weights = resampling_weights(len(evidence.ids), RESAMPLES, BOOTSTRAP_SEED)
+    weights = resampling_weights(len(evidence.ids), resamples, BOOTSTRAP_SEED)
     clean_metrics = weighted_metrics(evidence.clean.statistics, evidence.tasks, weights)
     jobs = [
         Job(planned, outcome, measure_change(evidence.clean, clean_metrics, outcome, evidence.tasks, weights))

@@ -1,6 +1,8 @@
 """One cell, run so that whatever goes wrong is told and nothing raised."""
 
 import io
+import os
+import sys
 import time
 import traceback
 import warnings
@@ -10,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from mtlattack.campaigns.engine import Result
+from mtlattack.campaigns.engine import Circumstances, Result
 from mtlattack.errors import InputError
 from mtlattack.files import write_whole
 from mtlattack.locking import InUseError, held
@@ -20,6 +22,14 @@ MESSAGES = "messages.txt"
 
 # A worker whose campaign was killed lets go of its cell within this time.
 _PATIENCE = 20.0
+
+
+def settle(circumstances: Circumstances) -> Path:
+    """Make this process a worker's own: folder, command and threads; gives where results go."""
+    os.chdir(circumstances.folder)
+    sys.argv = list(circumstances.command)
+    torch.set_num_threads(circumstances.threads)
+    return Path(circumstances.out)
 
 
 def guarded(name: str, folder: Path, work: Callable[[], None]) -> Result:

@@ -1,14 +1,10 @@
 """A worker: takes one cell after the other and makes of each the folder that `mtlattack run` would."""
 
-import os
-import sys
 from pathlib import Path
-
-import torch
 
 from mtlattack.campaigns.cells import Cell
 from mtlattack.campaigns.engine import Circumstances, Result
-from mtlattack.campaigns.guarding import guarded
+from mtlattack.campaigns.guarding import guarded, settle
 from mtlattack.campaigns.stock import Stock
 from mtlattack.evaluation import evaluate
 from mtlattack.files import write_whole
@@ -18,10 +14,7 @@ class Worker:
     """Runs cells in this process, which it makes its own: folder, command and threads."""
 
     def __init__(self, circumstances: Circumstances) -> None:
-        os.chdir(circumstances.folder)
-        sys.argv = list(circumstances.command)
-        torch.set_num_threads(circumstances.threads)
-        self._out = Path(circumstances.out)
+        self._out = settle(circumstances)
         self._stock = Stock()
 
     def run(self, cell: Cell) -> Result:

@@ -1,12 +1,13 @@
 """C1 and C5: whether balancing by the current losses makes the strongest attack on all tasks."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from mtlattack.attacks import Attack, create_attack
 from mtlattack.studies.nested import Effect, effects
-from mtlattack.studies.networks import FAMILIES, ROOMS, load
+from mtlattack.studies.networks import families, load
 from mtlattack.studies.strength import MEASURES, attacked, stronger
 from mtlattack.studies.study import Cell, Claim, Measured, Study, Table, Verdict
 
@@ -27,11 +28,19 @@ def compare(measured: Sequence[Measured], training: str, measure: str) -> dict[s
     )
 
 
-class _Strongest(Claim):
-    """DGBA beats every rival by one measure, on models of one training."""
+@dataclass(frozen=True)
+class Strongest(Claim):
+    """DGBA beats every rival by one of `MEASURES`, on networks of one training."""
 
-    training: ClassVar[str]
-    measure: ClassVar[str]
+    name: str
+    training: str
+    measure: str
+    sentence: str
+
+    @property
+    def rule(self) -> str:  # type: ignore[override]
+        """The same for all but the measure."""
+        return _RULE.format(measure=MEASURES[self.measure][0])
 
     def judge(self, measured: Sequence[Measured]) -> Verdict:
         """Every difference above zero, or one below it, or neither."""
@@ -56,44 +65,22 @@ _RULE = (
 )
 
 
-class C1Losses(_Strongest):
-    """The objective that DGBA states."""
-
-    name, training, measure = "C1-loss", "clean", "loss_change"
-    sentence = "At equal backward passes DGBA raises the mean relative loss more than total, sign-sum and single tasks."
-    rule = _RULE.format(measure="mean relative loss change")
-
-
-class C1Performance(_Strongest):
-    """The number that the paper reports."""
-
-    name, training, measure = "C1-arp", "clean", "arp"
-    sentence = "At equal backward passes DGBA lowers the average relative performance most."
-    rule = _RULE.format(measure="average relative performance")
-
-
-class C1Skill(_Strongest):
-    """The number that ranks models here."""
-
-    name, training, measure = "C1-skill", "clean", "skill"
-    sentence = "At equal backward passes DGBA leaves the least skill."
-    rule = _RULE.format(measure="skill that is left")
-
-
-class C5Losses(_Strongest):
-    """The ordering on models that were trained against it."""
-
-    name, training, measure = "C5-loss", "robust", "loss_change"
-    sentence = "DGBA stays the strongest by mean relative loss on adversarially trained models."
-    rule = _RULE.format(measure="mean relative loss change")
-
-
-class C5Performance(_Strongest):
-    """The same by the paper's number."""
-
-    name, training, measure = "C5-arp", "robust", "arp"
-    sentence = "DGBA stays the strongest by average relative performance on adversarially trained models."
-    rule = _RULE.format(measure="average relative performance")
+C1_LOSSES = Strongest(
+    "C1-loss", "clean", "loss_change",
+    "At equal backward passes DGBA raises the mean relative loss more than total, sign-sum and single tasks.",
+)  # fmt: skip
+C1_PERFORMANCE = Strongest(
+    "C1-arp", "clean", "arp", "At equal backward passes DGBA lowers the average relative performance most."
+)
+C1_SKILL = Strongest("C1-skill", "clean", "skill", "At equal backward passes DGBA leaves the least skill.")
+C5_LOSSES = Strongest(
+    "C5-loss", "robust", "loss_change",
+    "DGBA stays the strongest by mean relative loss on adversarially trained models.",
+)  # fmt: skip
+C5_PERFORMANCE = Strongest(
+    "C5-arp", "robust", "arp",
+    "DGBA stays the strongest by average relative performance on adversarially trained models.",
+)  # fmt: skip
 
 
 class BalanceStudy(Study):
@@ -103,11 +90,10 @@ class BalanceStudy(Study):
     paper = "Zhang, Liu, Mahmood, Ding, Guan: Attacking All Tasks at Once (arXiv 2305.12066)"
     summary = "Weighing tasks by their current losses makes the strongest attack on all of them."
     cost = "full: 14 networks, 32 images each, 6 or 8 attacks of 20 backward passes; quick: 2 networks, 2 images"
-    claims = (C1Losses(), C1Performance(), C1Skill(), C5Losses(), C5Performance())
+    claims = (C1_LOSSES, C1_PERFORMANCE, C1_SKILL, C5_LOSSES, C5_PERFORMANCE)
 
     def cells(self, quick: bool) -> list[Cell]:
         """A cell a network."""
-        families = (ROOMS,) if quick else FAMILIES
         passes, images, layouts = (5, 2, 1) if quick else (20, 32, None)
         return [
             Cell(
@@ -116,7 +102,7 @@ class BalanceStudy(Study):
                 {"model": model, "training": training, "passes": passes, "images": images, "eps": EPS},
                 work=images,
             )
-            for family in families
+            for family in families(quick)
             for training, models in zip(_TRAININGS, (family.clean, family.robust), strict=True)
             for model in models[:layouts]
         ]

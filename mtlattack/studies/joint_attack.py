@@ -14,7 +14,7 @@ from mtlattack.attacks.aggregators.total import Total
 from mtlattack.attacks.composed import ComposedAttack
 from mtlattack.attacks.threat import Threat
 from mtlattack.studies.nested import Array, effect
-from mtlattack.studies.networks import FAMILIES, ROOMS, load
+from mtlattack.studies.networks import clean_networks, load
 from mtlattack.studies.strength import attacked, rounded
 from mtlattack.studies.study import Cell, Claim, Measured, Study, Table, Verdict
 
@@ -39,7 +39,7 @@ class Among(Total):
 
 
 def drops(attacks: Mapping[str, Mapping[str, Sequence[float]]]) -> dict[int, Array]:
-    """Of `strength.strengths` by the names of the attacked tasks, joined with a plus: by how many these are, how much
+    """Of `strength.strength` by the names of the attacked tasks, joined with a plus: by how many these are, how much
     the metrics of an attacked task become worse relative to the clean ones, mean over these tasks and sets of so many
     tasks, `[1 + RESAMPLES]`."""
     by_size: dict[int, list[Array]] = {}
@@ -98,12 +98,10 @@ class JointAttackStudy(Study):
 
     def cells(self, quick: bool) -> list[Cell]:
         """A cell a network."""
-        families = (ROOMS,) if quick else FAMILIES
         steps, images = (2, 2) if quick else (10, 16)
         return [
             Cell(self.name, model, {"model": model, "steps": steps, "images": images, "eps": EPS}, work=images)
-            for family in families
-            for model in family.clean[: 1 if quick else None]
+            for model in clean_networks(quick)
         ]
 
     def measure(self, settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:

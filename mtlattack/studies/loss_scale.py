@@ -13,7 +13,7 @@ from mtlattack.attacks.composed import ComposedAttack
 from mtlattack.attacks.criteria import Criterion
 from mtlattack.attacks.threat import Threat
 from mtlattack.studies.nested import Array, effect
-from mtlattack.studies.networks import FAMILIES, ROOMS, load
+from mtlattack.studies.networks import clean_networks, load
 from mtlattack.studies.strength import attacked, stronger
 from mtlattack.studies.study import Cell, Claim, Measured, Study, Table, Verdict
 from mtlattack.tasks import Task
@@ -105,20 +105,19 @@ class LossScaleStudy(Study):
 
     def cells(self, quick: bool) -> list[Cell]:
         """A cell a network, task and factor."""
-        families = (ROOMS,) if quick else FAMILIES
         passes, images = (4, 2) if quick else (20, 16)
-        cells = []
-        for family in families:
-            tasks = ("depth",) if quick else ("segmentation", "depth", "normals")
-            for model in family.clean[: 1 if quick else None]:
-                for task in tasks:
-                    for factor in FACTORS:
-                        settings = {
-                            "model": model, "task": task, "factor": factor, "passes": passes, "images": images,
-                            "eps": EPS,
-                        }  # fmt: skip
-                        cells.append(Cell(self.name, f"{model}-{task}-x{factor:g}", settings, work=images))
-        return cells
+        shared = {"passes": passes, "images": images, "eps": EPS}
+        return [
+            Cell(
+                self.name,
+                f"{model}-{task}-x{factor:g}",
+                {"model": model, "task": task, "factor": factor, **shared},
+                work=images,
+            )
+            for model in clean_networks(quick)
+            for task in (("depth",) if quick else ("segmentation", "depth", "normals"))
+            for factor in FACTORS
+        ]
 
     def measure(self, settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         """`strength.attacked` of both."""

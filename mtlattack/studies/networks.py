@@ -32,6 +32,16 @@ NYU = Family(
 FAMILIES = (ROOMS, NYU)
 
 
+def families(quick: bool) -> tuple[Family, ...]:
+    """Those of a study: the rooms' alone in a quick one."""
+    return (ROOMS,) if quick else FAMILIES
+
+
+def clean_networks(quick: bool, few: int = 1) -> list[str]:
+    """Names of all clean ones; in a quick study the first `few` of the rooms'."""
+    return [model for family in families(quick) for model in family.clean[: few if quick else None]]
+
+
 def load(model: str, images: int) -> tuple[MultiTaskNetwork, PreparedDataset]:
     """A shipped network, and test images of its data set that are spread over the split, with labels of its tasks.
 

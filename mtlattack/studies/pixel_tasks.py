@@ -13,7 +13,7 @@ from torch import Tensor
 from mtlattack.figures import save_figure
 from mtlattack.models import prepare_for_attack
 from mtlattack.studies.nested import Array, effect
-from mtlattack.studies.networks import FAMILIES, ROOMS, load
+from mtlattack.studies.networks import clean_networks, load
 from mtlattack.studies.strength import rounded
 from mtlattack.studies.study import Cell, Claim, Measured, Study, Table, Verdict
 from mtlattack.tasks import Segmentation
@@ -111,12 +111,10 @@ class PixelTasksStudy(Study):
 
     def cells(self, quick: bool) -> list[Cell]:
         """A cell a network."""
-        families = (ROOMS,) if quick else FAMILIES
         images, singles, draws = (2, 12, 2) if quick else (16, 64, 4)
         return [
             Cell(self.name, model, {"model": model, "images": images, "singles": singles, "draws": draws}, work=images)
-            for family in families
-            for model in family.clean[: 1 if quick else None]
+            for model in clean_networks(quick)
         ]
 
     def measure(self, settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:

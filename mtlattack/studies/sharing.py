@@ -11,7 +11,7 @@ from mtlattack.analysis.transfer.correlation import Pair, spearman
 from mtlattack.attacks import create_attack
 from mtlattack.models import Layout
 from mtlattack.studies.nested import LEAST_MODELS, Array, effect
-from mtlattack.studies.networks import FAMILIES, ROOMS, SHIPPED_SEED, load
+from mtlattack.studies.networks import SHIPPED_SEED, clean_networks, load
 from mtlattack.studies.strength import attacked
 from mtlattack.studies.study import Cell, Claim, Measured, Study, Table, Verdict
 
@@ -123,7 +123,6 @@ class SharingStudy(Study):
 
     def cells(self, quick: bool) -> list[Cell]:
         """A cell a network."""
-        families = (ROOMS,) if quick else FAMILIES
         steps, images = (3, 2) if quick else (20, 32)
         return [
             Cell(
@@ -132,8 +131,7 @@ class SharingStudy(Study):
                 {"model": model, "seed": SHIPPED_SEED, "steps": steps, "images": images, "eps": EPS},
                 work=images,
             )
-            for family in families
-            for model in family.clean[: 2 if quick else None]
+            for model in clean_networks(quick, few=2)
         ]
 
     def measure(self, settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:

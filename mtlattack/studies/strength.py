@@ -7,13 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mtlattack.analysis.change import measure_change, weighted_metrics
-from mtlattack.analysis.resampling import resampling_weights
-from mtlattack.analysis.skill import constant_metrics, measure_skill
+from mtlattack.analysis.report import Analysis, analyse
+from mtlattack.analysis.trust import Job
 from mtlattack.attacks import Attack
 from mtlattack.data import PreparedDataset
 from mtlattack.evaluation import evaluate
-from mtlattack.evidence import Evidence
 from mtlattack.tasks import Model
 
 Array = NDArray[np.float64]
@@ -31,43 +29,30 @@ MEASURES = {
 def attacked(
     model: Model, data: PreparedDataset, attacks: Mapping[str, Attack], folder: Path, name: str
 ) -> dict[str, Any]:
-    """Evaluate under attacks that go by labels, and give `strengths` of each with the clean skill.
+    """Evaluate under attacks that go by labels, and give `strength` of each with the clean skill.
 
     The evidence is kept in `folder`, where a run that was killed goes on.
     """
     run = evaluate(model, data, list(attacks.values()), path=folder / "evidence.h5", name=name, device="cpu")
+    analysis = analyse(run, RESAMPLES)
+    clean = analysis.skill(analysis.clean_metrics)
     return {
         "images": len(run.ids),
-        "clean_skill": clean_skill(run),
-        "attacks": dict(zip(attacks, strengths(run), strict=True)),
+        "clean_skill": [] if clean is None else rounded(clean.mean),
+        "attacks": {label: strength(job, analysis) for label, job in zip(attacks, analysis.jobs, strict=True)},
         "passes": {label: attack.cost(len(run.tasks)).backward for label, attack in attacks.items()},
     }
 
 
-def strengths(run: Evidence) -> list[dict[str, list[float]]]:
-    """Of each attack every measure, and by task the relative change (`task:…`), `[1 + RESAMPLES]` each: on the images
-    as they are, then on resamples that are the same for all attacks."""
-    weights = resampling_weights(len(run.ids), RESAMPLES, 0)
-    clean = weighted_metrics(run.clean.statistics, run.tasks, weights)
-    constant = constant_metrics(run, weights)
-    found = []
-    for outcome in run.attacked:
-        change = measure_change(run.clean, clean, outcome, run.tasks, weights)
-        numbers = {"loss_change": change.loss_change, "log_ratio": change.log_ratio, "arp": change.arp}
-        if constant is not None:
-            numbers["skill"] = measure_skill(change.metrics, constant, run.tasks).mean
-        numbers |= {f"task:{task}": values for task, values in change.tasks.items()}
-        found.append({name: rounded(values) for name, values in numbers.items()})
-    return found
-
-
-def clean_skill(run: Evidence) -> list[float]:
-    """`[1 + RESAMPLES]`, under the same resamples."""
-    weights = resampling_weights(len(run.ids), RESAMPLES, 0)
-    constant = constant_metrics(run, weights)
-    if constant is None:
-        return []
-    return rounded(measure_skill(weighted_metrics(run.clean.statistics, run.tasks, weights), constant, run.tasks).mean)
+def strength(job: Job, analysis: Analysis) -> dict[str, list[float]]:
+    """Every measure of an attack, and by task the relative change (`task:…`), `[1 + RESAMPLES]` each: on the images as
+    they are, then on resamples that are the same for all attacks."""
+    change, skill = job.change, analysis.skill(job.change.metrics)
+    numbers = {"loss_change": change.loss_change, "log_ratio": change.log_ratio, "arp": change.arp}
+    if skill is not None:
+        numbers["skill"] = skill.mean
+    numbers |= {f"task:{task}": values for task, values in change.tasks.items()}
+    return {name: rounded(values) for name, values in numbers.items()}
 
 
 def stronger(numbers: Mapping[str, Any], one: str, other: str, measure: str) -> Array:

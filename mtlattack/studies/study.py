@@ -50,9 +50,9 @@ class Claim(ABC):
     """A paper's claim: its `sentence`, and the `rule` of its verdict, which stands in the study's folder before the
     first cell is measured."""
 
-    name: ClassVar[str]
-    sentence: ClassVar[str]
-    rule: ClassVar[str]
+    name: str
+    sentence: str
+    rule: str
 
     @abstractmethod
     def judge(self, measured: Sequence[Measured]) -> Verdict:

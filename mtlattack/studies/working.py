@@ -1,14 +1,11 @@
 """A worker that measures cells of studies, and an engine for one in this process."""
 
-import os
-import sys
 import time
-from pathlib import Path
 
 import torch
 
 from mtlattack.campaigns.engine import Circumstances, Lost, Result
-from mtlattack.campaigns.guarding import guarded
+from mtlattack.campaigns.guarding import guarded, settle
 from mtlattack.studies.catalogue import find_study
 from mtlattack.studies.folder import keep_result
 from mtlattack.studies.study import Cell
@@ -18,10 +15,7 @@ class StudyWorker:
     """Measures cells in this process, which it makes its own: folder, command and threads."""
 
     def __init__(self, circumstances: Circumstances) -> None:
-        os.chdir(circumstances.folder)
-        sys.argv = list(circumstances.command)
-        torch.set_num_threads(circumstances.threads)
-        self._out = Path(circumstances.out)
+        self._out = settle(circumstances)
 
     def run(self, cell: Cell) -> Result:
         """Measure a cell and keep its numbers; whatever goes wrong is in the result and in its folder."""

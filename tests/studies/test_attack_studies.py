@@ -14,7 +14,7 @@ from mtlattack.attacks import create_attack, create_step
 from mtlattack.attacks.composed import ComposedAttack
 from mtlattack.attacks.threat import Threat
 from mtlattack.studies import Measured, find_study, run_study
-from mtlattack.studies.balance import C1Losses, C1Performance, C5Losses, contestants
+from mtlattack.studies.balance import C1_LOSSES, C1_PERFORMANCE, C5_LOSSES, contestants
 from mtlattack.studies.joint_attack import M2, Among, drops, slope
 from mtlattack.studies.loss_scale import C2, FACTORS, Scaled
 from mtlattack.studies.sharing import C3, C4, carried, rank_correlation
@@ -66,14 +66,14 @@ def balanced(dgba: float, total: float, single: float, networks: int = 4, traini
     ],
 )
 def test_the_rule_of_c1(cells: list[Measured], outcome: str, told: str) -> None:
-    for claim in (C1Losses(), C1Performance()):
+    for claim in (C1_LOSSES, C1_PERFORMANCE):
         assert claim.judge(cells).outcome == outcome
-    assert told in C1Losses().judge(cells).because
+    assert told in C1_LOSSES.judge(cells).because
 
 
 def test_c5_looks_at_trained_models_alone() -> None:
     cells = [*balanced(3, 4, 1), *balanced(3, 2, 1, training="robust")]
-    assert C1Losses().judge(cells).outcome == "fails" and C5Losses().judge(cells).outcome == "holds"
+    assert C1_LOSSES.judge(cells).outcome == "fails" and C5_LOSSES.judge(cells).outcome == "holds"
 
 
 def test_contestants_make_equal_backward_passes() -> None:
