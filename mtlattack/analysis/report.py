@@ -47,9 +47,10 @@ class Analysis:
         return skill.measure_skill(metrics, self.constant, self.evidence.tasks)
 
 
-def analyse(evidence: Evidence, resamples: int = RESAMPLES) -> Analysis:
-    """Everything that a record's numbers and intervals come from, computed from the evidence alone."""
-    weights = resampling_weights(len(evidence.ids), resamples, BOOTSTRAP_SEED)
+def analyse(evidence: Evidence, resamples: int | None = None) -> Analysis:
+    """Everything that a record's numbers and intervals come from, computed from the evidence alone; RESAMPLES of the
+    images unless told."""
+    weights = resampling_weights(len(evidence.ids), RESAMPLES if resamples is None else resamples, BOOTSTRAP_SEED)
     clean_metrics = weighted_metrics(evidence.clean.statistics, evidence.tasks, weights)
     jobs = [
         Job(planned, outcome, measure_change(evidence.clean, clean_metrics, outcome, evidence.tasks, weights))
