@@ -1,7 +1,9 @@
 """What tests of all folders share."""
 
 import os
+from collections import defaultdict
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 from hypothesis import settings
@@ -17,6 +19,23 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Workers of pytest-xdist are given one, which would count as the width of what is printed.
 os.environ.pop("COLUMNS", None)
+
+
+@pytest.hookimpl(tryfirst=True)  # Before `-m` looks at the marks.
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of the cases of a test that is `sampled(n)` one in n stays in the default run, the same of a file's tests that
+    have the same cases, so that these share what they computed; the others are slow."""
+    grids: dict[str, list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        if item.get_closest_marker("sampled"):
+            grids[item.nodeid.partition("[")[0]].append(item)
+    for cases in grids.values():
+        mark = cases[0].get_closest_marker("sampled")
+        assert mark is not None
+        (every,) = mark.args
+        cases.sort(key=lambda item: crc32(f"{item.path.name}{item.nodeid.partition('[')[2]}".encode()))
+        for item in cases[-(-len(cases) // every) :]:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(autouse=True)

@@ -87,6 +87,7 @@ def words(path: Path) -> str:
     return " ".join(" ".join("".join(each.itertext()) for each in found).split())
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", HOSTILE)
 def test_pictures(name: str, tmp_path: Path) -> None:
     figure = Figure()

@@ -64,7 +64,10 @@ def test_nothing_is_refused() -> None:
     assert refused(BOARD) == []
 
 
-def test_every_row_shows_and_exports(rows: list[StoredRow], last: dict[str, Event]) -> None:
+@pytest.mark.parametrize("which", ["some", pytest.param("rows", marks=pytest.mark.slow)])
+def test_every_row_shows_and_exports(which: str, last: dict[str, Event], request: pytest.FixtureRequest) -> None:
+    taken = request.getfixturevalue(which)
+    rows: list[StoredRow] = taken.read_all() if isinstance(taken, Board) else taken
     lines = list(csv.DictReader(io.StringIO(to_csv(rows, last), newline="")))
     assert {line["row"] for line in lines} == {stored.id for stored in rows}
     for ranking in select(rows, last, Selection(withdrawn=True)):

@@ -55,6 +55,7 @@ def test_upgrad_is_torchjds(tasks, common):
     assert ((gram @ weights[..., None])[..., 0] > -1e-8).all()
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("c", [0.0, 0.2, 0.5, 0.9])
 @pytest.mark.parametrize("tasks", TASKS)
 def test_cagrad_is_torchjds(tasks, c):
@@ -117,6 +118,7 @@ def test_mgda_is_the_shortest_to_a_millionth(tasks, common):
     assert (products.amin(1) >= (1 - 1e-6) * squared).all()
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("c", [0.1, 0.5, 0.99])
 @pytest.mark.parametrize("tasks", TASKS)
 def test_cagrad_is_optimal(tasks, c):
@@ -259,6 +261,7 @@ def test_the_order_of_the_tasks_is_not_felt(name):
     assert torch.allclose(unit(direction_of(create_aggregator(name), gradients[:, order])), expected, atol=1e-5)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("tasks", [1, 3, 11])
 @pytest.mark.parametrize("name", GRAM)
 def test_a_direction_does_not_feel_its_batch(name, tasks):

@@ -100,6 +100,7 @@ def test_dgba_agrees_with_finite_differences():
         assert torch.allclose(found[:, c, row, column], slope, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("aggregator", sorted(set(list_aggregators(tasks=["depth"])) - {"feature"}))
 def test_who_feels_the_scale_of_a_loss(aggregator, scale):
@@ -121,6 +122,7 @@ def test_pgd_dgba_gives_the_same_images_whatever_the_scale(scale):
     assert not torch.equal(total(ToyNet(), images, targets), total(scaled_net(scale), images, targets))
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 @pytest.mark.parametrize("aggregator", ["single:depth", "single:normals", "total", "signsum", "dgba"])
 @pytest.mark.parametrize("step", ["fgsm", "bim", "pgd", "mim", "apgd"])
@@ -142,6 +144,7 @@ def test_an_image_without_valid_pixels_for_a_task(step, aggregator, norm):
         assert torch.allclose(objective("dgba", targets=targets).gradient(images)[1][[1]], rest, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("step", ["bim", "apgd"])
 @pytest.mark.parametrize("aggregator", [*GRAM, "minmax", "relative", "saga", "smta:normals", "wgd", "wgd-inverse"])
 def test_a_task_without_valid_pixels_stops_no_other(aggregator, step):

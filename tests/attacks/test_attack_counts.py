@@ -154,6 +154,7 @@ def test_the_counters_see_what_they_are_to_see() -> None:
     assert len(masks.seen) == convolutions(model) and len(model.tasks) == T
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("aggregator", LINEAR)
 def test_linear_aggregators_spend_k_forwards_and_k_backwards(aggregator: str) -> None:
     heads = network().heads
@@ -164,6 +165,7 @@ def test_linear_aggregators_spend_k_forwards_and_k_backwards(aggregator: str) ->
     assert spend(f"apgd-{aggregator}", network()) == ([(K + 1 + more, K)], K * touched)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("aggregator", OTHERS)
 def test_other_aggregators_spend_t_backwards_a_step(aggregator: str) -> None:
     more = create_aggregator(aggregator).relative_to_clean

@@ -213,6 +213,7 @@ def judging_losses(name: str, points: Tensor, targets: Mapping[str, Tensor]) -> 
     return [criterion.loss(task, predictions[key], targets[key], 0.0) for key, task in model.tasks.items()]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("aggregator", ["total", "dgba", "signsum", "single:segmentation"])
 @pytest.mark.parametrize("name", CRITERIA)
 def test_criteria_compose_and_do_not_feel_the_batch(name: str, aggregator: str) -> None:

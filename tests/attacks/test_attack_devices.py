@@ -66,6 +66,7 @@ def some(names: Iterable[str], quick: Container[str]) -> list[Any]:
     return [name if name in quick else pytest.param(name, marks=pytest.mark.slow) for name in names]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("aggregator", some(["dgba", "signsum"], ["dgba"]))
 @pytest.mark.parametrize("step", list_steps())
 def test_every_step_rule(step: str, aggregator: str) -> None:
@@ -102,6 +103,7 @@ def test_8_bit_images(norm: str) -> None:
     run(made("apgd-dgba", norm, steps=3, quantized=True))
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("attack", ["pgd-dgba", "apgd-signsum", "dim-relative"])
 @pytest.mark.parametrize("criterion", list_criteria())
 def test_every_criterion(criterion: str, attack: str) -> None:

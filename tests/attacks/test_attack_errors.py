@@ -135,6 +135,7 @@ def test_lists():
     assert "pgd-single:segmentation" in list_attacks()
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 @pytest.mark.parametrize(
     "name", sorted({f"{s}-dgba" for s in list_steps()} | {f"pgd-{a}" for a in list_aggregators(tasks=["depth"])})

@@ -115,6 +115,7 @@ def result_of(case: Case) -> torch.Tensor:
     return results()[str(case)]
 
 
+@pytest.mark.sampled(4)
 @every_attack
 def test_result_is_inside_ball_and_box_to_the_last_float(case):
     images, result = toy_batch()[0], result_of(case)
@@ -135,6 +136,7 @@ def test_result_is_inside_ball_and_box_to_the_last_float(case):
     assert not result.requires_grad and result.grad_fn is None
 
 
+@pytest.mark.sampled(4)
 @every_attack
 def test_score_rises(case):
     images, targets = toy_batch()
@@ -156,6 +158,7 @@ def test_score_rises(case):
         assert (hurt >= clean).all()
 
 
+@pytest.mark.sampled(4)
 @every_attack
 def test_model_and_arguments_are_untouched(case):
     model, (images, targets) = training_model(), toy_batch(4)
@@ -167,6 +170,7 @@ def test_model_and_arguments_are_untouched(case):
     assert result.data_ptr() != images.data_ptr()
 
 
+@pytest.mark.sampled(4)
 @every_attack
 def test_result_does_not_depend_on_the_batch(case):
     (images, targets), attack, together = toy_batch(), case.attack(), result_of(case)
@@ -175,6 +179,7 @@ def test_result_does_not_depend_on_the_batch(case):
         assert torch.equal(attack(ToyNet(), images[some], part, [NAMES[i] for i in some]), together[some])
 
 
+@pytest.mark.sampled(4)
 @every_attack
 def test_seed_and_ids_matter_only_where_there_is_chance(case):
     model, (images, targets) = ToyNet(), toy_batch(4)
@@ -194,6 +199,7 @@ def test_an_image_without_an_id_has_its_position_for_one(name):
         assert torch.equal(attack(ToyNet(), images, targets, ids), result)
 
 
+@pytest.mark.sampled(4)
 @every_attack
 def test_passes_are_those_that_the_attack_says(case):
     model, (images, targets) = Counted(ToyNet()), toy_batch(2)

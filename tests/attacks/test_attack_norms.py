@@ -60,6 +60,7 @@ def assert_inside(norm: str, eps: float, images: torch.Tensor, points: torch.Ten
         assert ((rows >= top) & (rows < top + height) & (columns >= left) & (columns < left + width)).all()
 
 
+@pytest.mark.sampled(3)
 @every_ball
 @many
 @given(seed=seeds, scale=scales)
@@ -247,6 +248,7 @@ def optimum(norm: str, eps: float, images: torch.Tensor, weight: torch.Tensor) -
     return (spent * weight.abs().expand_as(images).flatten(1).gather(1, order)).sum(1)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(("norm", "eps"), [("l1", 0.7), ("l1", 5.0), ("l0", 3), ("l0", 9), ("patch", 0.2)])
 @pytest.mark.parametrize(
     ("name", "options", "reached"),

@@ -49,6 +49,7 @@ def relative_change(images: torch.Tensor, points: torch.Tensor, targets: dict) -
     return (hurt / clean).log().mean().item()
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("norm", SIZES)
 @pytest.mark.parametrize("name", NAMES)
 def test_adversarial_images_survive_saving(name, norm):

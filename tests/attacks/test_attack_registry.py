@@ -49,6 +49,7 @@ def second() -> tuple[Tensor, dict[str, Tensor], list[int]]:
     return images[[1]], {name: value[[1]] for name, value in targets.items()}, [1]
 
 
+@pytest.mark.sampled(4)
 @every_pair
 def test_inside_the_ball_and_the_same_alone(name: str) -> None:
     images, targets = batch()
@@ -62,6 +63,7 @@ def test_inside_the_ball_and_the_same_alone(name: str) -> None:
         assert torch.equal(attack(MODEL, *second())[0], result[1])
 
 
+@pytest.mark.sampled(4)
 @every_pair
 def test_passes_are_those_that_the_attack_says(name: str) -> None:
     images, targets = batch()
@@ -112,6 +114,7 @@ class Low(nn.Module):
         return self.model.with_shared_features(images.to(self.dtype))
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     ("name", "dtype"),
     [(name, torch.bfloat16) for name in PAIRS] + [(name, torch.float16) for name in PAIRS if name.endswith("-dgba")],

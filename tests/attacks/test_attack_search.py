@@ -74,6 +74,7 @@ def best_of(asked: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
 # --- passes
 
 
+@pytest.mark.sampled(4)
 @every_aggregator
 @every_step
 def test_gradients_come_from_the_search_and_judgements_from_the_model(step: str, aggregator: str) -> None:
@@ -93,6 +94,7 @@ def test_gradients_come_from_the_search_and_judgements_from_the_model(step: str,
     assert spent == attack.cost_with_search(3)
 
 
+@pytest.mark.sampled(4)
 @every_aggregator
 @every_step
 def test_the_model_itself_as_search_costs_nothing_more(step: str, aggregator: str) -> None:
@@ -123,6 +125,7 @@ def test_cost_with_search(name: str, options: dict[str, int], more: int) -> None
 # --- results
 
 
+@pytest.mark.sampled(4)
 @every_aggregator
 @every_step
 def test_a_copy_of_the_model_changes_nothing(step: str, aggregator: str) -> None:
@@ -192,6 +195,7 @@ def test_restarts_are_chosen_by_the_models_score(step: str, monkeypatch: pytest.
     assert torch.equal(result, expected) and len(winner.unique()) >= 3
 
 
+@pytest.mark.sampled(4)
 @every_aggregator
 @every_step
 def test_result_does_not_depend_on_the_batch(step: str, aggregator: str) -> None:

@@ -44,6 +44,7 @@ def followed(model: LinearNet, aggregator: str) -> torch.Tensor:
     return model.weights["a"] if aggregator == "single:a" else model.weights["a"] + model.weights["b"]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("step", "aggregator"),
     [(step, aggregator) for step in STEPS for aggregator in [*AGGREGATORS, *BALANCED]
@@ -184,6 +185,7 @@ def reference_apgd(value_and_gradient, image, project, steepest, eps, steps, ste
         xs.append(following)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("steadily", [True, False])
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 @pytest.mark.parametrize("steps", [1, 22])

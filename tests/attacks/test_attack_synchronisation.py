@@ -32,12 +32,14 @@ BY_AGGREGATORS = [(name, norm) for name in list_aggregators(tasks=["depth"]) for
                   if norm in (create_aggregator(name).norms or ["linf"])]  # fmt: skip
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(("name", "norm"), BY_STEPS)
 def test_a_step_rule_waits_for_its_images_range_alone(name: str, norm: str) -> None:
     for counts in ({"steps": 1, "restarts": 2}, {"steps": 4, "restarts": 1}):
         assert waits(name, norm, **few(name, **counts)) == CHECKS
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(("aggregator", "norm"), BY_AGGREGATORS)
 def test_an_aggregator_waits_for_its_images_range_alone(aggregator: str, norm: str) -> None:
     # Two gradients each: of two steps from one start, and of one step from two starts that keeps the best.

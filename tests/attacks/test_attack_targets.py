@@ -62,6 +62,7 @@ def test_the_known_optimum_is_reached(aggregator: str) -> None:
     torch.testing.assert_close(found[~valid], clean[~valid])
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("step", [step for step in STEPS if step != "noise"])
 def test_every_step_rule_goes_nearer(step: str) -> None:
     model, (images, targets) = Red(), red_batch()

@@ -52,6 +52,7 @@ def best(program: Program) -> torch.Tensor:
     return torch.stack(found)
 
 
+@pytest.mark.sampled(3)
 @every_kind
 def test_the_dual_solver_certifies_the_best_step(kind: str) -> None:
     for seed in range(2):
@@ -74,6 +75,7 @@ def test_the_dual_solver_is_close_even_where_rounding_is_coarse() -> None:
         assert share.median() > 0.8, kind
 
 
+@pytest.mark.sampled(4)
 @every_kind
 @pytest.mark.parametrize("method", ["pulp", "restricted"])
 @pytest.mark.parametrize("solver", ["HiGHS", "COIN_CMD"])

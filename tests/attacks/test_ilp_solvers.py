@@ -33,6 +33,7 @@ def opposed(batch: int, size: int) -> Tensor:
     return values
 
 
+@pytest.mark.sampled(3)
 @every_kind
 @pytest.mark.parametrize("make", [gains, opposed])
 def test_bounds_and_values_of_both_solvers_agree(kind: str, make) -> None:
@@ -128,6 +129,7 @@ def test_an_empty_batch() -> None:
         assert solve_dual(Program(gains=gains(0), **kind)).step.shape == (0, 3, 8, 8)
 
 
+@pytest.mark.sampled(3)
 @every_kind
 @pytest.mark.parametrize("factor", [1e-9, 0.3, 7e12])
 def test_the_scale_of_the_gains_is_common_and_does_not_matter(kind: str, factor: float) -> None:

@@ -157,7 +157,7 @@ def test_killed_at_any_moment_it_ends_with_the_same_numbers(basics: list[object]
     command = [*basics, "--attacks", "fgsm-total,pgd-dgba", "--batch-size", 1, "--limit", 6]
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     run_quietly(*command, "--out", whole)
-    moments = [(being_created, 0.0), (created, 0.0), *((more_done(n), d) for n, d in ((1, 0), (4, 0.01), (8, 0.04)))]
+    moments = [(being_created, 0.0), (created, 0.0), *((more_done(n), d) for n, d in ((1, 0), (8, 0.04)))]
     seen, killed = 0, 0
     for moment, delay in moments:
         killed += kill_when(moment, broken, [*command, "--out", broken], delay) == -signal.SIGKILL
@@ -165,7 +165,7 @@ def test_killed_at_any_moment_it_ends_with_the_same_numbers(basics: list[object]
         assert now >= seen, "what was done is lost"
         assert not (broken / "record.json").exists() or now == 18
         seen = now
-    assert killed >= 4, "the run is too short to be killed"
+    assert killed >= 3, "the run is too short to be killed"
     assert seen >= 8
     run_quietly(*command, "--out", broken)
     assert sorted(os.listdir(broken)) == ["evidence.h5", "record.json"]

@@ -110,6 +110,7 @@ FAULTS: dict[str, tuple[str, Callable[[Path], object], str]] = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_wrong_file_is_named(fault: str, published: Path, tmp_path: Path) -> None:
     name, spoil, message = FAULTS[fault]

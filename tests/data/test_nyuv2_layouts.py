@@ -195,6 +195,7 @@ ADASHARE_FAULTS: dict[str, tuple[str, Callable[[Path], None], str]] = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("layout", "fault"), [("mtan", x) for x in MTAN_FAULTS] + [("adashare", x) for x in ADASHARE_FAULTS]
 )

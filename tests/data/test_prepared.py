@@ -186,6 +186,7 @@ def _remove(group: h5py.Group) -> None:
     del group["keypoints2d"]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     "change",
     [*map(_flip, ["image", *LABELS]), _rename, _rescale, _remove],

@@ -95,7 +95,7 @@ def run(source: Path, out: Path, moment: int) -> int:
     return process.exitcode
 
 
-@pytest.mark.parametrize("start", [1, 4])
+@pytest.mark.parametrize("start", [pytest.param(1, marks=pytest.mark.slow), 4])
 def test_killed_again_and_again_it_ends_with_the_same_file(start: int, source: Path, tmp_path: Path) -> None:
     """Each run gets a little further than it did before it was killed; no part is ever taken for whole."""
     whole = prepare(source, tmp_path / "whole.h5")

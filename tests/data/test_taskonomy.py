@@ -275,6 +275,7 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_broken_source_is_named(fault: str, folder: Path, tmp_path: Path) -> None:
     spoil, message = FAULTS[fault]

@@ -167,6 +167,7 @@ FAULTS: dict[str, tuple[Callable[[h5py.File], None], str]] = {
 }
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_fault_is_found(fault: str, copy: Path) -> None:
     spoil, line = FAULTS[fault]

@@ -36,8 +36,14 @@ def trained() -> MultiTaskNetwork:
 
 
 @pytest.fixture(scope="session")
-def rooms(rooms_path: Path, trained: MultiTaskNetwork) -> PreparedDataset:
-    """Two rooms with the labels that the trained network predicts."""
+def rooms(small_path: Path, trained: MultiTaskNetwork) -> PreparedDataset:
+    """Two small rooms with the labels that the trained network predicts."""
+    return load_dataset(small_path, tasks=trained.tasks, limit=2)
+
+
+@pytest.fixture(scope="session")
+def whole_rooms(rooms_path: Path, trained: MultiTaskNetwork) -> PreparedDataset:
+    """The two as they were rendered, which the network was trained for."""
     return load_dataset(rooms_path, tasks=trained.tasks, limit=2)
 
 

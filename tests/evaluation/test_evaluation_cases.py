@@ -84,12 +84,12 @@ def test_a_wrong_unit_is_named_with_its_factor(rooms: PreparedDataset) -> None:
     assert "⚠ wrong-unit: depth: " in str(report)
 
 
-def test_negative_depths_are_named_with_their_share(rooms: PreparedDataset) -> None:
+def test_negative_depths_are_named_with_their_share(whole_rooms: PreparedDataset) -> None:
     model = case_toys.behind_the_camera()
-    report = evaluate(model, rooms, []).report()
+    report = evaluate(model, whole_rooms, []).report()
     with torch.no_grad():
-        depths = torch.cat([model(rooms[i].images)["depth"][:, 0] for i in range(len(rooms))])
-    labelled = torch.cat([rooms[i].targets["depth"] for i in range(len(rooms))]) > 0
+        depths = torch.cat([model(whole_rooms[i].images)["depth"][:, 0] for i in range(len(whole_rooms))])
+    labelled = torch.cat([whole_rooms[i].targets["depth"] for i in range(len(whole_rooms))]) > 0
     share = 100 * float((depths[labelled] <= 0).double().mean())
     (flag,) = [flag for flag in report.record.flags if flag.name == "negative-depth"]
     said = re.fullmatch(r"depth: ([\d.]+) % of the predictions are not positive, .*", flag.seen)

@@ -88,6 +88,7 @@ def warning(images: int, then: int) -> str:
 # --- halving
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("fits", "said"),
     [

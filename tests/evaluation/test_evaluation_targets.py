@@ -13,7 +13,7 @@ from mtlattack.analysis import Run, read_run
 from mtlattack.analysis.arrival import measure_arrival
 from mtlattack.analysis.tables import to_csv, to_markdown
 from mtlattack.attacks import create_attack
-from mtlattack.data import Batch, PreparedDataset
+from mtlattack.data import PreparedDataset, join_batches
 from mtlattack.errors import InputError
 from mtlattack.evaluation import craft, craft_to, judge_from
 from mtlattack.evaluation import evaluate as evaluate_anywhere
@@ -29,8 +29,8 @@ ATTACKS = [create_attack("fgsm-dgba", eps=EPS), LED]
 
 
 @pytest.fixture(scope="module")
-def led(trained: MultiTaskNetwork, rooms: PreparedDataset) -> Run:
-    return evaluate(trained, rooms, ATTACKS)
+def led(trained: MultiTaskNetwork, whole_rooms: PreparedDataset) -> Run:
+    return evaluate(trained, whole_rooms, ATTACKS)
 
 
 def angle(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -38,8 +38,8 @@ def angle(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.rad2deg(np.arccos(np.clip(cosine, -1, 1)))
 
 
-def test_arrival_is_what_a_plain_loop_counts(trained: MultiTaskNetwork, led: Run, batch: Batch) -> None:
-    run = led
+def test_arrival_is_what_a_plain_loop_counts(trained: MultiTaskNetwork, led: Run, whole_rooms: PreparedDataset) -> None:
+    run, batch = led, join_batches([whole_rooms[i] for i in range(len(whole_rooms))])
     assert run.attacked[0].arrival is None and list(targets_of(run.plan)) == ["attacks/0001"]
     prepared = prepare_for_attack(trained, batch.images)
     moved = LED(prepared, batch.images, batch.targets, batch.ids)

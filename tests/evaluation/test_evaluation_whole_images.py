@@ -41,6 +41,7 @@ ATTACKS = [
 ]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", ATTACKS)
 def test_every_way_to_attack_takes_them(name: str, batch: tuple[Tensor, dict[str, Tensor]]) -> None:
     images, targets = batch

@@ -59,6 +59,7 @@ def assert_whole(evidence: Evidence) -> None:
     np.testing.assert_array_equal(evidence.constant["depth"], np.arange(IMAGES)[:, None] + np.arange(COLUMNS))
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("block", [1, 2, 3, 8192])
 @pytest.mark.parametrize("shards", [["1/1"], ["2/2", "1/2"], ["3/3", "1/3", "2/3"], ["2/4", "1/2", "4/4"]])
 def test_every_row_goes_to_its_place(

@@ -93,7 +93,7 @@ def stored(board: Board) -> StoredRow:
     return board.read_all()[0]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", autouse=True)
 def few_resamples() -> Iterator[None]:
     """Intervals from 20 resamples, so that a record is derived in no time."""
     with pytest.MonkeyPatch.context() as patch:

@@ -75,6 +75,7 @@ ODD_RECORDS = {
 }
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", ODD_RECORDS)
 def test_any_record_gives_well_formed_markup_that_stays_inside(name: str) -> None:
     for markup in all_charts(ODD_RECORDS[name]):

@@ -9,8 +9,6 @@ import pytest
 from mtlattack.cli import main
 from mtlattack.leaderboard.board import Board, StoredRow
 
-pytestmark = pytest.mark.usefixtures("few_resamples")
-
 
 def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     monkeypatch.setattr(sys, "argv", ["mtlattack", "leaderboard", "check", *arguments])

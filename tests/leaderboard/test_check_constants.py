@@ -22,8 +22,6 @@ from mtlattack.leaderboard.rows.deriving import record_of
 from mtlattack.leaderboard.rows.plan import Plan
 from mtlattack.tasks import Segmentation
 
-pytestmark = pytest.mark.usefixtures("few_resamples")
-
 
 def found_in(stored: StoredRow, evidence: Evidence) -> list[str]:
     case = Case("row.json", stored, evidence, Plan.model_validate(evidence.plan))

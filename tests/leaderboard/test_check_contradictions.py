@@ -18,8 +18,6 @@ from mtlattack.leaderboard.checking.structure import Case
 from mtlattack.leaderboard.rows.plan import Plan
 from mtlattack.tasks import Classes, Task
 
-pytestmark = pytest.mark.usefixtures("few_resamples")
-
 
 def found_in(stored: StoredRow, evidence: Evidence) -> list[str]:
     case = Case("row.json", stored, evidence, Plan.model_validate(stored.read_evidence().plan))

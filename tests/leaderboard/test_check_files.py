@@ -21,8 +21,6 @@ from mtlattack.leaderboard.board import Board, StoredRow
 from mtlattack.leaderboard.checking import check_board
 from mtlattack.leaderboard.rows.identity import row_document, row_id
 
-pytestmark = pytest.mark.usefixtures("few_resamples")
-
 
 class Exploit:
     """What a pickle would run."""

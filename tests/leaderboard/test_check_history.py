@@ -15,8 +15,6 @@ from mtlattack.evidence import Evidence
 from mtlattack.leaderboard.board import Board, StoredRow
 from mtlattack.leaderboard.ledger import Event, append
 
-pytestmark = pytest.mark.usefixtures("few_resamples")
-
 
 @pytest.fixture
 def base(board: Board, tmp_path: Path) -> Path:
@@ -25,13 +23,13 @@ def base(board: Board, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def newcomer(few_resamples: None, tiny_evidence: Evidence) -> tuple[Any, bytes]:
+def newcomer(tiny_evidence: Evidence) -> tuple[Any, bytes]:
     """An honest row of another model."""
     return row_of(other_model(tiny_evidence), name="other-model")
 
 
 @pytest.fixture(scope="module")
-def rerun(few_resamples: None, tiny_evidence: Evidence) -> tuple[Any, bytes]:
+def rerun(tiny_evidence: Evidence) -> tuple[Any, bytes]:
     """A later run of the model that is on the board."""
 
     def change(evidence: Evidence) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import pytest
 from checking_toys import edit, plant, refusals, repacked
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -17,8 +16,6 @@ from mtlattack.errors import InputError
 from mtlattack.evidence.packing.compact import pack, unpack
 from mtlattack.leaderboard.board import Board, StoredRow
 from mtlattack.leaderboard.rows.deriving import record_of
-
-pytestmark = pytest.mark.usefixtures("few_resamples")
 
 
 def examples(count: int) -> settings:

@@ -17,7 +17,6 @@ from mtlattack.leaderboard.board import Board, StoredRow
 from mtlattack.leaderboard.checking import events
 from mtlattack.leaderboard.ledger import Event, append
 
-pytestmark = pytest.mark.usefixtures("few_resamples")
 # In the zone of the meridian there was no such moment.
 YEAR_1 = "0001-01-01T00:00:00+01:00"
 

@@ -15,8 +15,6 @@ from mtlattack.leaderboard.board import Board, StoredRow
 from mtlattack.leaderboard.checking import check_board
 from mtlattack.leaderboard.rows.entry import entry_problems
 
-pytestmark = pytest.mark.usefixtures("few_resamples")
-
 
 def at(path: str, value: Any) -> Change:
     """A change of one field, given by its dotted path."""

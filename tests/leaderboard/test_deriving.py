@@ -19,8 +19,6 @@ from mtlattack.leaderboard.board import Board, StoredRow
 from mtlattack.leaderboard.rows import deriving
 from mtlattack.leaderboard.rows.deriving import code_digest, derive, record_of
 
-pytestmark = pytest.mark.usefixtures("few_resamples")
-
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

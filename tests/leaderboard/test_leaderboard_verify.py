@@ -27,8 +27,6 @@ from mtlattack.leaderboard.verifying.tolerances import BFLOAT16, FLOAT32, TF32, 
 from mtlattack.leaderboard.verifying.verification import event_of, verify_row
 from mtlattack.models import MultiTaskNetwork, create_model, create_network
 
-pytestmark = pytest.mark.usefixtures("few_resamples")
-
 
 @pytest.fixture(scope="module")
 def model() -> MultiTaskNetwork:

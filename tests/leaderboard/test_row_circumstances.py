@@ -10,8 +10,6 @@ from mtlattack.errors import InputError
 from mtlattack.evidence import NUMERIC, Evidence, parts_of
 from mtlattack.leaderboard.rows.deriving import record_of
 
-pytestmark = pytest.mark.usefixtures("few_resamples")
-
 
 @pytest.mark.parametrize("said", [{"judge": 1.8, "search": 2.3}, {"judge": None, "search": None}, None])
 def test_a_run_with_cuda_graphs_may_enter(said: Any, tiny_evidence: Evidence) -> None:

@@ -20,7 +20,6 @@ from mtlattack.models import create_model
 from mtlattack.models.checkpoints import file_hash
 from mtlattack.models.zoo import model_path
 
-pytestmark = pytest.mark.usefixtures("few_resamples")
 # What `Command` looks at is less.
 WHOLE = ("--images", IMAGES, "--attacks", "*")
 

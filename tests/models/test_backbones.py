@@ -42,6 +42,7 @@ every_family = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.sampled(3)
 @every_family
 @torch.no_grad()
 def test_stages_give_the_features_of_timms_own_network(name):
@@ -61,6 +62,7 @@ def test_stages_give_the_features_of_timms_own_network(name):
         assert torch.allclose(a, b, atol=1e-5)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("stride", [8, 16, 32])
 @pytest.mark.parametrize("name", ["resnet10t", "mobilenetv2_100", "convnext_atto"])
 @torch.no_grad()
@@ -71,6 +73,7 @@ def test_output_stride_is_honoured(name, stride):
     assert backbone.strides[-1] == stride
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("layout", ["shared", "separate"])
 @every_family
 def test_families_run_forward_and_backward(name, layout):

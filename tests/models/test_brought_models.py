@@ -83,6 +83,7 @@ def assert_same(found: list[Tensor], expected: list[Tensor], rounded: bool) -> N
         assert ((one - other).abs() > 1e-6).double().mean() < 0.01 if rounded else torch.equal(one, other)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("make", [make for make in PAIRS if make is not made_in_inference_mode])
 def test_attacked_as_it_is(make: Make) -> None:
     model = make()
@@ -91,6 +92,7 @@ def test_attacked_as_it_is(make: Make) -> None:
     assert state(model) == before
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("make", [make for make in PAIRS if make is not Function])
 def test_attacked_when_prepared(make: Make) -> None:
     model, plain, images = make(), PAIRS[make](), random_images()
@@ -110,6 +112,7 @@ def rooms(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return every_fourth_pixel(write_rooms(folder / "whole.h5", "test", 2), folder / "rooms.h5")
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("make", PAIRS)
 def test_evaluated(make: Make, rooms: Path) -> None:
     evidence, by_twin = (

@@ -104,6 +104,7 @@ def test_a_truncated_file_is_refused(saved, kept):
     assert str(path) in str(error.value)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     ("header", "message"),
     [

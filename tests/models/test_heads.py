@@ -49,6 +49,7 @@ def test_there_are_four_heads():
     assert HEADS.names() == ["aspp", "atrous", "deconv", "light"]
 
 
+@pytest.mark.sampled(3)
 @every_head
 @pytest.mark.parametrize("size", [SIZE, ODD])
 @pytest.mark.parametrize("backbone", BACKBONES)

@@ -19,6 +19,7 @@ def test_no_two_of_them_are_one() -> None:
     assert len(set(identities)) == len(DIFFERENT)
 
 
+@pytest.mark.slow
 def test_other_processes_agree() -> None:
     """In one with other hashes of strings, and where the functions' module has another name."""
     environment = os.environ | {"PYTHONHASHSEED": "7"}

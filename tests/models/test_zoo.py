@@ -30,6 +30,7 @@ def test_the_zoo_stays_small():
     assert sum(model_path(name).stat().st_size for name in list_models()) <= 36e6
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", list_models())
 def test_every_shipped_model_predicts_its_tasks(name):
     model = create_model(name)
@@ -46,6 +47,7 @@ def test_every_shipped_model_predicts_its_tasks(name):
                 assert values.isfinite().all()
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", list_models())
 def test_a_name_says_the_layout(name):
     layout = name.partition(".at-")[0].rpartition(".")[2]

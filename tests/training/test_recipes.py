@@ -17,6 +17,7 @@ def test_the_zoos_recipes_ship():
     assert list_recipes("*.separate") == ["nyuv2-resnet10t.separate", "rooms-resnet10t.separate"]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", list_recipes())
 def test_every_shipped_recipe_builds_its_network(name):
     recipe = load_recipe(name)

@@ -23,8 +23,10 @@ MOST_HEADER = 2 * 2**20
 
 _METADATA = "mtlattack"
 # More of the byte before as context, nothing of the position: these are bytes, not words. Found by trying.
-_FILTERS = [{"id": lzma.FILTER_LZMA2, "preset": 6 | lzma.PRESET_EXTREME, "lc": 4, "pb": 0}]
-# Twice what the 8 MiB dictionary of that preset needs.
+_FILTER = {"id": lzma.FILTER_LZMA2, "preset": 6 | lzma.PRESET_EXTREME, "lc": 4, "pb": 0}
+# The preset's dictionary; one as large as the bytes does as well, and a large one takes longer to clear than to fill.
+_LEAST_DICTIONARY, _DICTIONARY = 2**12, 2**23
+# Twice what that dictionary needs.
 _MOST_DICTIONARY = 2**24
 _TYPES: dict[str, np.dtype[Any]] = {"F64": np.dtype("<f8"), "F32": np.dtype("<f4"), "U8": np.dtype("u1")}
 
@@ -40,7 +42,9 @@ def seal(document: dict[str, Any], arrays: Arrays) -> bytes:
     plain = save({name: np.ascontiguousarray(array) for name, array in arrays.items()}, {_METADATA: metadata})
     if len(plain) > MOST_EXPANDED:
         raise InputError(f"it has {len(plain):,} bytes before compression, at most {MOST_EXPANDED:,} are allowed")
-    return lzma.compress(plain, format=lzma.FORMAT_XZ, check=lzma.CHECK_CRC64, filters=_FILTERS)
+    dictionary = min(max(len(plain), _LEAST_DICTIONARY), _DICTIONARY)
+    filters = [{**_FILTER, "dict_size": dictionary}]
+    return lzma.compress(plain, format=lzma.FORMAT_XZ, check=lzma.CHECK_CRC64, filters=filters)
 
 
 def unseal(data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:

@@ -32,6 +32,7 @@ def test_every_architecture_of_the_zoo_folds_wholly(name: str) -> None:
     assert_folds_wholly(create_model(name))
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("layout", ["shared", "separate"])
 @pytest.mark.parametrize("head", list(HEADS))
 def test_every_head_folds_wholly(head: str, layout: str) -> None:

@@ -63,6 +63,7 @@ def assert_same(found: Tensor, expected: Tensor) -> None:
         assert ((found - expected).abs() < 1e-6).float().mean() > 0.95
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("name", ATTACKS)
 def test_same_images(name: str, device: str) -> None:
