@@ -56,7 +56,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tiny(tmp_path_factory.mktemp("tiny") / "tiny.h5", 12)
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=2, deadline=None)
 @given(st.data())
 def test_sharded_is_whole(tiny: Path, tmp_path_factory: pytest.TempPathFactory, draw: st.DataObject) -> None:
     """For any number of images and shards and any batch size, done in any order, with a kill in between."""

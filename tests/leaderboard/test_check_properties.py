@@ -152,7 +152,7 @@ def test_a_plan_changed_with_all_that_follows_is_refused_where_a_suite_says_it(
     assert refusals(board.root) or same, place
 
 
-@examples(12)
+@examples(6)
 @given(random=RANDOM)
 def test_an_array_that_is_changed_crashes_nothing(honest_board: Path, tmp_path: Path, random: Random) -> None:
     board, stored = fresh(honest_board, tmp_path)

@@ -37,7 +37,8 @@ def test_a_board_of_every_version_reads_and_computes(version: int) -> None:
 def test_numbers_that_version_1_stored_are_those_that_are_derived(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mtlattack.analysis.report.RESAMPLES", 1000)
     [stored] = Board(FIXTURES / "v1").read_all()
-    for derived, kept in zip(stored.record.attacks, stored.document["attacks"], strict=True):
+    record = record_of(read_compact(stored.evidence_path))
+    for derived, kept in zip(record.attacks, stored.document["attacks"], strict=True):
         assert derived.log_ratio.value == pytest.approx(kept["log_ratio"]["value"], rel=1e-9)
         assert derived.arp.low == pytest.approx(kept["arp"]["low"], rel=1e-9)
 

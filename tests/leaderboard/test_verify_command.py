@@ -66,6 +66,7 @@ def test_the_command_disputes_a_forged_row(verify: Command, board: Board, tiny_e
     assert "1 attack at linf 4/255; " in last.note
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("less", [("--attacks", "*"), ("--images", 3), (*WHOLE, "--eps", 2)])
 def test_verified_takes_more_than_a_glance(
     less: tuple[object, ...], verify: Command, board: Board, stored: StoredRow

@@ -42,6 +42,7 @@ def test_predictions_and_gradients_stay_on_the_device(name: str) -> None:
     check(MODELS[name]().eval().to(META))
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("prepared", MODELS, indirect=True)
 def test_models_are_made_ready_on_the_device(prepared: PreparedModel) -> None:
     assert prepared.folded > 0 and prepared.channels_last

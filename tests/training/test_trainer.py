@@ -210,6 +210,7 @@ def test_validation_changes_no_weight(tmp_path, data):
     assert weights_equal(plain, train(recipe, tmp_path / "judged.pt", workers=0, report=lambda text: None))
 
 
+@pytest.mark.slow
 def test_adversarial_training_makes_robust(tmp_path, data):
     """Under an attack the toy trained on attacked images loses less than the one trained on clean images."""
     reached = {}
@@ -286,6 +287,7 @@ def test_what_the_device_cannot_do_is_refused_first(tmp_path, data, more, device
     assert not (tmp_path / "state.pt").exists()
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("network", [{"sharing": "mtan"}, {"layout": "separate", "head": "deconv"}])
 def test_every_kind_of_network_learns(tmp_path, data, network):
     recipe = recipe_of(tmp_path, data, "epochs = 6\nlearning_rate = 1e-2")
