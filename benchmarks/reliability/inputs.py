@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 import mtlattack as mta
+from mtlattack.attacks.standard import Member, Standard
 from mtlattack.data import load_dataset, verify, write_rooms
 from mtlattack.evaluation import craft_to, evaluate, load_suite
 from mtlattack.evaluation.keeping import ImageFile
@@ -39,7 +40,7 @@ data = "rooms"
 limit = 2
 eps = [2, 4]
 headline = 4
-attacks = ["fgsm-dgba", "apgd-total"]
+attacks = ["fgsm-dgba", "apgd-total", "standard"]
 options = {apgd = {steps = 1}}
 """
 RECIPE = """name = "tiny"
@@ -95,15 +96,21 @@ def _arrays(evidence: Evidence) -> str:
     return found.hexdigest()
 
 
+def write_suite(folder: Path) -> Path:
+    """A tiny suite for a board, with the hashes of its images."""
+    # What a board wants, in two steps an image.
+    Standard.composition = (Member("apgd-dgba", {"steps": 2}), Member("fgsm-dgba"))
+    folder.mkdir(parents=True)
+    path = folder / "tiny.toml"
+    hashes = "".join(f'{name} = "{digest}"\n' for name, digest in load_dataset("rooms", limit=2).digests().items())
+    path.write_text(f"{SUITE}[data_sha256]\n{hashes}")
+    return path
+
+
 def make_inputs(folder: Path) -> list[Input]:
     """All kinds, their honest files made in `folder`."""
     torch.manual_seed(0)
-    (folder / "suites").mkdir(parents=True)
-    suite_path = folder / "suites/tiny.toml"
-    suite_path.write_text(SUITE)
-    images = load_dataset("rooms", limit=2)
-    hashes = "".join(f'{name} = "{digest}"\n' for name, digest in images.digests().items())
-    suite_path.write_text(f"{SUITE}[data_sha256]\n{hashes}")
+    suite_path = write_suite(folder / "suites")
     suite, model = load_suite(str(suite_path)), create_model("rooms-resnet10t.shared")
     data = load_dataset("rooms", tasks=model.tasks, limit=2)
     attacks = suite.create_attacks(model.tasks)
@@ -115,7 +122,7 @@ def make_inputs(folder: Path) -> list[Input]:
     evidence = read_evidence(folder / "evidence.h5")
     board = _board(folder / "honest", evidence)
     small = write_rooms(folder / "rooms.h5", "test", 1)
-    few = mta.load_dataset(small, tasks={"depth": images.tasks["depth"]})
+    few = mta.load_dataset(small, tasks={"depth": load_dataset(small).tasks["depth"]})
     network = create_network({"tasks": [task.config() for task in few.tasks.values()], **_TINY}).eval()
     checkpoint = save_checkpoint(network, folder, "tiny")
     craft_to(folder / "images.h5", network, few, [mta.create_attack("fgsm-total", eps=4 / 255)], device="cpu")
