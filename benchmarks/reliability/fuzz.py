@@ -1,7 +1,7 @@
 """Thousands of changed files, each read as if a stranger had sent it: refused in words, or read as what it is.
 
-A find is: an exception that is not ours, a process that dies, more than 10 s of a processor, more than 1 GB, a write outside the
-input's own folder (or a process, or a connection), other numbers under an unchanged hash.
+A find is: an exception that is not ours, a process that dies, more than 10 s of a processor, more than 1 GB, a write
+outside the input's own folder (or a process, or a connection), other numbers under an unchanged hash.
 """
 
 import argparse
