@@ -31,7 +31,7 @@ class Scenes:
     def tasks(self) -> TaskSet:
         """Every task over all images."""
         points = [(self.features, labels) for labels in self.labels.values()]
-        return make_tasks(self.kind, points, list(self.labels))
+        return make_tasks(self.kind, points, list(self.labels), [np.arange(len(self.features))] * len(points))
 
 
 def scene_tasks(data: str, model: str, split: str, kind: Kind, limit: int | None = None) -> TaskSet:

@@ -160,11 +160,13 @@ def matching(tasks: TaskSet, globs: Sequence[str], option: str) -> list[str]:
 
 
 def digest_of(tasks: TaskSet) -> str:
-    """SHA-256 of names, shapes and numbers."""
+    """SHA-256 of names, shapes, numbers, and of which rows tasks share."""
     found = hashlib.sha256(repr((tasks.kind.value, tasks.names, tasks.sizes, tasks.dimension)).encode())
     for x, y in tasks.points:
         found.update(np.ascontiguousarray(x).tobytes())
         found.update(np.ascontiguousarray(y).tobytes())
+    for rows in tasks.rows or ():
+        found.update(rows.astype("<i8").tobytes())
     return found.hexdigest()
 
 
