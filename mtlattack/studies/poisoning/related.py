@@ -1,6 +1,6 @@
 """P2: indirect damage grows with how related the tasks are, and is none where they are not."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy.stats import spearmanr
@@ -17,8 +17,8 @@ class Related(Claim):
     name = "P2"
     sentence = "Indirect damage grows with the clean |Ω_ij| of attacked and target task, and vanishes without relation."
     rule = (
-        "For each table, in each split, over ordered pairs of tasks by chance: Spearman's ρ of the clean |Ω_ij| and the "
-        "rise of target i's clean training loss when a fifth of task j is injected by PATOM, the victim learned by "
+        "For each table, in each split, over ordered pairs of tasks by chance: Spearman's ρ of the clean |Ω_ij| and "
+        "the rise of target i's clean training loss when a fifth of task j is injected by PATOM, the victim learned by "
         f"Newton's method to 1e-10; {TEST}. A table holds if the mean ρ is above 0 and every rise at λ₂ = 0 is below "
         f"{NONE:g}; it fails if ρ is below 0 or a rise at λ₂ = 0 is not. The claim holds if all do, and fails if any "
         "does."
@@ -28,10 +28,8 @@ class Related(Claim):
         """Apply the rule; beside it, ρ with the clean |correlation|, which is not in the rule."""
         cells = {table: cells_of(measured, table, PAIRS_PART) for table in tables_of(measured)}
         cells = {table: found for table, found in cells.items() if found}
-        by_omega = tested({table: [rank_correlation(cell, "omega") for cell in each] for table, each in cells.items()})
-        beside = tested(
-            {table: [rank_correlation(cell, "correlation") for cell in each] for table, each in cells.items()}
-        )
+        by_omega = tested(_rank_correlations(cells, "omega"))
+        beside = tested(_rank_correlations(cells, "correlation"))
         decoupled = {
             table: max(abs(rise) for cell in each for rise in cell.numbers["decoupled_rise"])
             for table, each in cells.items()
@@ -51,6 +49,10 @@ class Related(Claim):
             for table in cells
         }
         return Verdict(together(outcomes), because, numbers)
+
+
+def _rank_correlations(cells: Mapping[str, Sequence[Measured]], of: str) -> dict[str, list[float]]:
+    return {table: [rank_correlation(cell, of) for cell in each] for table, each in cells.items()}
 
 
 def rank_correlation(cell: Measured, of: str) -> float:

@@ -36,12 +36,7 @@ SOURCES = {
     "mnist": Source(
         0.001,
         40,
-        (
-            "train-images-idx3-ubyte",
-            "train-images-idx3-ubyte.gz",
-            "t10k-images-idx3-ubyte",
-            "t10k-images-idx3-ubyte.gz",
-        ),
+        tuple(f"{split}-images-idx3-ubyte{packed}" for split in ("train", "t10k") for packed in ("", ".gz")),
         {"tasks": "pairs", "components": "32", "limit": "3000"},
     ),
     "frozen-rooms": Source(0.1, 10, images="rooms", model="rooms-resnet10t.shared"),
@@ -70,7 +65,7 @@ def at_hand(name: str) -> bool:
 def read_source(name: str) -> TaskSet:
     """The tasks of a table, or of a toy."""
     if name in TOYS:
-        return draw_tasks(TOYS[name])
+        return draw_tasks(TOYS[name], dimension=6, points=40)
     source = SOURCES[name]
     if not source.images:
         return read_tasks(name, tables_folder(), source.options)

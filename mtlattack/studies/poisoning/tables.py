@@ -11,7 +11,13 @@ from mtlattack.studies.poisoning.related import rank_correlation
 from mtlattack.studies.poisoning.sources import SOURCES
 from mtlattack.studies.study import Measured, Table
 
-_ROWS = {"clean": "clean", "random": "random points", "flip": "flipped labels", "patom": "PATOM", "frozen": "PATOM, Ω frozen"}  # fmt: skip
+_ROWS = {
+    "clean": "clean",
+    "random": "random points",
+    "flip": "flipped labels",
+    "patom": "PATOM",
+    "frozen": "PATOM, Ω frozen",
+}
 
 
 def all_tables(measured: Sequence[Measured]) -> list[Table]:
