@@ -80,6 +80,8 @@ def _assemble(
             raise InputError(
                 f"{path} has no column {name!r}; it has {', '.join(heading)}" if rows else f"{path}: no row"
             )
+    if not features:
+        raise InputError(f"{path} has no column for features: all of {', '.join(heading)} are targets or the task")
     x = np.column_stack([_numbers(path, name, columns[name]) for name in features])
     owners = np.array(columns[task]) if task else np.full(len(rows), "")
     names, points, numbers = [], [], []
