@@ -27,9 +27,10 @@ def table(cli: CommandLine) -> Path:
 
 
 def test_it_prints_keeps_and_goes_on(cli: CommandLine, table: Path) -> None:
-    command = ("poison", table, *QUICK, "--targets", "one", "--defence", "trimmed,alarm", "--points", "--out", "out")
+    chosen = ("--targets", "one", "--method", "patom", "--defence", "trimmed,alarm")
+    command = ("poison", table, *QUICK, *chosen, "--points", "--out", "out")
     out = cli.good(*command)
-    assert all(text in out for text in ("mine (", "3 tasks of regression", "patom direct", "random indirect", "clean"))
+    assert all(text in out for text in ("mine (", "3 tasks of regression", "patom direct", "patom indirect", "clean"))
     kept = files(Path("out"))
     result = json.loads(kept["result.json"])
     assert kept["budgets.png"].startswith(b"\x89PNG") and result

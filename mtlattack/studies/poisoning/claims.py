@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mtlattack.studies.outcomes import listed, together
-from mtlattack.studies.poisoning.reading import TEST, Difference, by_mode, tested
+from mtlattack.studies.poisoning.reading import TEST, Difference, by_mode, compared
 from mtlattack.studies.study import Claim, Measured, Outcome, Verdict
 
 
@@ -26,7 +26,7 @@ class Stronger(Claim):
 
     def judge(self, measured: Sequence[Measured]) -> Verdict:
         """Apply the rule."""
-        found = tested(by_mode(measured, lambda attacks: attacks["patom"]["error"] - attacks["random"]["error"]))
+        found = compared(by_mode(measured, lambda attacks: attacks["patom"]["error"] - attacks["random"]["error"]))
         outcomes = {name: each.outcome for name, each in found.items()}
         return verdict(outcomes, {name: each.plain() for name, each in found.items()}, found)
 
@@ -45,7 +45,7 @@ class Correlated(Claim):
         """Apply the rule."""
         clean = by_mode(measured, lambda attacks: attacks["patom"]["within"] - attacks["clean"]["within"])
         random = by_mode(measured, lambda attacks: attacks["patom"]["within"] - attacks["random"]["within"])
-        both = tested(
+        both = compared(
             {f"{name} - clean": values for name, values in clean.items()}
             | {f"{name} - random": values for name, values in random.items()}
         )
@@ -69,6 +69,6 @@ class Exact(Claim):
 
     def judge(self, measured: Sequence[Measured]) -> Verdict:
         """Apply the rule."""
-        found = tested(by_mode(measured, lambda attacks: attacks["patom"]["utility"] - attacks["frozen"]["utility"]))
+        found = compared(by_mode(measured, lambda attacks: attacks["patom"]["utility"] - attacks["frozen"]["utility"]))
         outcomes = {name: each.outcome for name, each in found.items()}
         return verdict(outcomes, {name: each.plain() for name, each in found.items()}, found)

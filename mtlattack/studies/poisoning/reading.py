@@ -45,7 +45,7 @@ class Difference:
         return f"{shown.mean:.3g}" + ("" if shown.low is None else f" [{shown.low:.3g}, {shown.high:.3g}]")
 
 
-def tested(comparisons: Mapping[str, Sequence[float]]) -> dict[str, Difference]:
+def compared(comparisons: Mapping[str, Sequence[float]]) -> dict[str, Difference]:
     """Each comparison's mean of one number a split, p values corrected for all of them."""
     corrected = holm([_p(values) for values in comparisons.values()])
     return {

@@ -7,7 +7,7 @@ from scipy.stats import spearmanr
 
 from mtlattack.studies.outcomes import listed, together
 from mtlattack.studies.poisoning.measuring import PAIRS_PART
-from mtlattack.studies.poisoning.reading import TEST, cells_of, tables_of, tested
+from mtlattack.studies.poisoning.reading import TEST, cells_of, compared, tables_of
 from mtlattack.studies.study import Claim, Measured, Outcome, Verdict
 
 NONE = 1e-6
@@ -28,8 +28,8 @@ class Related(Claim):
         """Apply the rule; beside it, ρ with the clean |correlation|, which is not in the rule."""
         cells = {table: cells_of(measured, table, PAIRS_PART) for table in tables_of(measured)}
         cells = {table: found for table, found in cells.items() if found}
-        by_omega = tested(_rank_correlations(cells, "omega"))
-        beside = tested(_rank_correlations(cells, "correlation"))
+        by_omega = compared(_rank_correlations(cells, "omega"))
+        beside = compared(_rank_correlations(cells, "correlation"))
         decoupled = {
             table: max(abs(rise) for cell in each for rise in cell.numbers["decoupled_rise"])
             for table, each in cells.items()

@@ -8,8 +8,9 @@ from pathlib import Path
 from mtlattack.data import dataset_path
 from mtlattack.data.cache import cache_folder
 from mtlattack.errors import InputError
-from mtlattack.poisoning import Kind, TaskSet, draw_tasks
+from mtlattack.poisoning import Kind, TaskSet, draw_tasks, make_tasks
 from mtlattack.poisoning.sources import read_tasks
+from mtlattack.poisoning.sources.mnist import principal_components
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,7 @@ class Source:
     """A table: λ₂ it is learned with, and what it is made of; `work` is about how many seconds an attack cell takes.
 
     `files` are the published ones, any of which will do; `images`, `model` and `splits` are of frozen features.
+    `options` are the table's; of frozen features, how many principal components are kept.
     """
 
     relation: float
@@ -28,19 +30,20 @@ class Source:
     splits: str = "test"
 
 
+_FROZEN = {"components": "32"}
 SOURCES = {
-    "landmine": Source(0.01, 20, ("LandmineData.mat",)),
-    "school": Source(0.1, 30, ("school.mat",)),
-    "parkinsons": Source(0.01, 10, ("parkinsons_updrs.data",)),
+    "landmine": Source(0.01, 8, ("LandmineData.mat",)),
+    "school": Source(0.1, 13, ("school.mat",)),
+    "parkinsons": Source(0.01, 5, ("parkinsons_updrs.data",)),
     "sarcos": Source(0.01, 3, ("sarcos_inv.mat", "sarcos_inv_test.mat")),
     "mnist": Source(
         0.001,
-        40,
+        12,
         tuple(f"{split}-images-idx3-ubyte{packed}" for split in ("train", "t10k") for packed in ("", ".gz")),
-        {"tasks": "pairs", "components": "32", "limit": "3000"},
+        {"tasks": "pairs", "components": "32", "limit": "2000"},
     ),
-    "frozen-rooms": Source(0.1, 10, images="rooms", model="rooms-resnet10t.shared"),
-    "frozen-nyuv2": Source(0.1, 20, images="nyuv2", model="nyuv2-resnet10t.shared", splits="train,test"),
+    "frozen-rooms": Source(0.1, 3, (), _FROZEN, "rooms", "rooms-resnet10t.shared"),
+    "frozen-nyuv2": Source(0.1, 3, (), _FROZEN, "nyuv2", "nyuv2-resnet10t.shared", "train,test"),
 }
 TOYS = {"toy-regression": Kind.REGRESSION, "toy-classes": Kind.CLASSIFICATION}
 
@@ -72,4 +75,8 @@ def read_source(name: str) -> TaskSet:
     # The zoo is loaded for this alone.
     from mtlattack.poisoning.vision import scene_tasks
 
-    return scene_tasks(source.images, source.model, source.splits, Kind.REGRESSION)
+    tasks = scene_tasks(source.images, source.model, source.splits, Kind.REGRESSION)
+    kept = principal_components(
+        tasks.points[0][0], int(source.options["components"])
+    )  # the images of all tasks are the same
+    return make_tasks(tasks.kind, [(kept, labels) for _, labels in tasks.points], tasks.names, tasks.rows)
