@@ -3,7 +3,7 @@
 python benchmarks/poisoning/pilot.py
 
 The pilot told means of three seeds: clean .113, direct .825, indirect .242, random direct .193, random indirect .126.
-How many points a task had, the noise, λ₁, λ₂ and the iterations were not told, so points and λ₂ are tried over a grid.
+How many points a task had, the noise, λ₁, λ₂ and the iterations were not told, so points are tried over a grid.
 A figure is reproduced where it lies in the 95 % prediction interval of a mean of three new seeds (Student's t).
 """
 
@@ -30,7 +30,7 @@ PILOT = {
     "random indirect": 0.126,
 }
 PILOT_SEEDS = 3
-POINTS, RELATIONS, TESTED = (20, 30, 50), (0.01, 0.1), 500
+POINTS, RELATIONS, TESTED = (20, 30, 50), (0.01,), 500
 TARGETS, OTHERS = (0, 1, 2), (3, 4, 5)
 
 
@@ -72,7 +72,7 @@ def compared(values: list[float], pilot: float | None) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=20)
-    parser.add_argument("--iterations", type=int, default=100)
+    parser.add_argument("--iterations", type=int, default=50)
     options = parser.parse_args()
     begin = time.process_time()
     grid = []
