@@ -31,7 +31,7 @@ def poison(
     source: Annotated[Path | None, typer.Option("--from", help="Folder with a table's published files.")] = None,
     option: Annotated[list[str] | None, typer.Option("--option", help="Of the table, KEY=VALUE.")] = None,
     model: Annotated[str | None, typer.Option(help="Whose frozen features of the images are the table.")] = None,
-    split: Annotated[str, typer.Option(help="Of the images.")] = "test",
+    split: Annotated[str, typer.Option(help="Of the images; several with commas.")] = "test",
     labels_of: Annotated[
         Kind, typer.Option("--scene", help="Labels of whole images: numbers or classes.")
     ] = Kind.REGRESSION,
