@@ -40,14 +40,15 @@ def evasion(results: list[dict[str, Any]]) -> list[str]:
 
 
 def pilot(result: dict[str, Any]) -> list[str]:
-    titles = ["points a task, λ₂", *result["grid"][0]["rows"]]
+    titles = ["points a task, λ₂, box", *result["grid"][0]["rows"]]
     rows = [["pilot, sizes unknown", *(f"{result['pilot'].get(name, float('nan')):.3f}" for name in titles[1:])]]
     for place in result["grid"]:
         shown = []
         for row in place["rows"].values():
             mark = "" if row["inside"] is None else " ✓" if row["inside"] else " ✗"
             shown.append(f"{row['mean']:.3f} [{row['low']:.3f}, {row['high']:.3f}]{mark}")
-        rows.append([f"{place['points']}, {place['relation']:g}", *shown])
+        box = "of all points" if place["half_box"] is None else f"±{place['half_box']:g}"
+        rows.append([f"{place['points']}, {place['relation']:g}, {box}", *shown])
     return grid(titles, [[cell.replace("nan", "–") for cell in row] for row in rows])
 
 
