@@ -14,7 +14,6 @@ from mtlattack.studies.study import Measured, Table
 _ROWS = {
     "clean": "clean",
     "random": "random points",
-    "flip": "flipped labels",
     "patom": "PATOM",
     "frozen": "PATOM, Ω frozen",
 }
