@@ -64,7 +64,7 @@ def cost(result: dict[str, Any]) -> list[str]:
         peak = max(each["peak_mb"] for axis in ("injected", "rows") for each in sweep[axis])
         slopes = [f"{sweep[key]:.2f}" for key in ("slope_injected", "slope_rows", "slope_fit")]
         rows.append([kind, *slopes, f"{peak:.0f}"])
-    titles = ["log-log slope of seconds", "attack, injected 500 … 16,000", "attack, rows 5,000 … 80,000"]
+    titles = ["log-log slope of seconds", "attack, injected 1,000 … 64,000", "attack, rows 2,500 … 20,000"]
     return [*lines, "", *grid([*titles, "learning, rows", "largest peak MB"], rows)]
 
 
