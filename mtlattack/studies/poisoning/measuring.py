@@ -65,10 +65,11 @@ def _attacks(settings: Mapping[str, Any], tasks: TaskSet, folder: Path) -> dict[
     """Error, utility and mean |correlation| within the attacked group: clean, after every method, and after PATOM with
     Ω held fixed in its gradient (`frozen`)."""
     mode, seed, budget = Mode(settings["part"]), settings["seed"], settings["budget"]
-    plan = Plan(
-        data=settings["table"], digest="", modes=[mode], budgets=[budget], seeds=[seed],
-        relation=settings["relation"], iterations=settings["iterations"],
-    )  # fmt: skip
+    chosen = {
+        "data": settings["table"], "digest": "", "modes": [mode], "budgets": [budget], "seeds": [seed],
+        "relation": settings["relation"], "iterations": settings["iterations"],
+    }  # fmt: skip
+    plan = Plan.model_validate(chosen)
     trial = Trial(plan, tasks, seed)
     attacked = list(trial.sides.attacked[mode])
     frozen = Trial(plan.model_copy(update={"omega": Omega.FROZEN}), tasks, seed)
@@ -76,8 +77,8 @@ def _attacks(settings: Mapping[str, Any], tasks: TaskSet, folder: Path) -> dict[
     outcomes |= {str(method): trial.run(Attack(seed, mode, method, budget)) for method in METHODS}
     outcomes["frozen"] = frozen.run(Attack(seed, mode, Method.PATOM, budget))
     folder.mkdir(parents=True, exist_ok=True)
-    matrices = {name: outcomes[name].correlations for name in ("clean", "random", "patom")}
-    np.savez_compressed(folder / CORRELATIONS, attacked=attacked, **matrices)
+    clean, random, patom = (outcomes[name].correlations for name in ("clean", "random", "patom"))
+    np.savez_compressed(folder / CORRELATIONS, attacked=attacked, clean=clean, random=random, patom=patom)
     return {"attacks": {name: _numbers(outcome, tasks, attacked) for name, outcome in outcomes.items()}}
 
 
