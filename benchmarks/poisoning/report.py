@@ -81,9 +81,10 @@ def defences(result: dict[str, Any]) -> list[str]:
 
 def main() -> None:
     def read(name: str) -> dict[str, Any]:
-        return json.loads((HERE / name).read_text(encoding="utf-8"))
+        found: dict[str, Any] = json.loads((HERE / name).read_text(encoding="utf-8"))
+        return found
 
-    met = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(HERE.glob("evasion-*.json"))]
+    met = [read(path.name) for path in sorted(HERE.glob("evasion-*.json"))]
     defended = [read(path.name) for path in sorted(HERE.glob("defences-*.json"))]
     sections = {
         "claims": claims(read("study/study.json")),
