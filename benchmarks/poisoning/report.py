@@ -21,7 +21,7 @@ def grid(titles: list[str], rows: list[list[str]]) -> list[str]:
 
 
 def claims(study: dict[str, Any]) -> list[str]:
-    """Verdicts; then P1, P3 and P4 by table and mode, and P2 by table; bold where the corrected p value is below .05."""
+    """Verdicts; then P1, P3 and P4 by table and mode, and P2 by table; bold: a corrected p value below .05."""
     found = {claim["name"]: claim for claim in study["claims"]}
     lines = grid(
         ["claim", "verdict"],
