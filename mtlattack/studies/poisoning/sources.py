@@ -32,18 +32,18 @@ class Source:
 
 _FROZEN = {"components": "32"}
 SOURCES = {
-    "landmine": Source(0.01, 8, ("LandmineData.mat",)),
-    "school": Source(0.1, 13, ("school.mat",)),
-    "parkinsons": Source(0.01, 5, ("parkinsons_updrs.data",)),
+    "landmine": Source(0.01, 15, ("LandmineData.mat",)),
+    "school": Source(0.1, 30, ("school.mat",)),
+    "parkinsons": Source(0.01, 10, ("parkinsons_updrs.data",)),
     "sarcos": Source(0.01, 3, ("sarcos_inv.mat", "sarcos_inv_test.mat")),
     "mnist": Source(
         0.001,
-        12,
+        45,
         tuple(f"{split}-images-idx3-ubyte{packed}" for split in ("train", "t10k") for packed in ("", ".gz")),
         {"tasks": "pairs", "components": "32", "limit": "2000"},
     ),
-    "frozen-rooms": Source(0.1, 3, (), _FROZEN, "rooms", "rooms-resnet10t.shared"),
-    "frozen-nyuv2": Source(0.1, 3, (), _FROZEN, "nyuv2", "nyuv2-resnet10t.shared", "train,test"),
+    "frozen-rooms": Source(0.1, 8, (), _FROZEN, "rooms", "rooms-resnet10t.shared"),
+    "frozen-nyuv2": Source(0.1, 8, (), _FROZEN, "nyuv2", "nyuv2-resnet10t.shared", "train,test"),
 }
 TOYS = {"toy-regression": Kind.REGRESSION, "toy-classes": Kind.CLASSIFICATION}
 
