@@ -20,7 +20,7 @@ class PoisoningStudy(Study):
     name = "poisoning"
     paper = "Zhao, An, Yu, Liu, Pan: Data Poisoning Attacks on Multi-Task Relationship Learning (AAAI 2018)"
     summary = "points injected into some tasks make others, which learn with them, worse"
-    cost = "quick: 18 cells, 18 s of processor time; full: 15 cells a table, 90 of six tables took 39 minutes on a busy machine"
+    cost = "quick: 18 cells, 18 s of processor time; full: 15 cells a table, 90 of six tables in 39 minutes"
     claims = (Stronger(), Related(), Correlated(), Exact())
 
     def cells(self, quick: bool) -> list[Cell]:
