@@ -21,12 +21,12 @@ from mtlattack.analysis.tables import render
 from mtlattack.campaigns.watching import Board
 from mtlattack.cli import main
 from mtlattack.cli.transfer import resolve
-from mtlattack.data.preview import draw_columns
+from mtlattack.data.previewing import draw_columns
 from mtlattack.errors import UnknownNameError
 from mtlattack.figures import save_figure
 from mtlattack.files import file_name
 from mtlattack.models import create_model, load_checkpoint, save_checkpoint
-from mtlattack.models.checkpoints import checkpoint_name
+from mtlattack.models.checkpoint_files import checkpoint_name
 from mtlattack.progress import progress_bar
 from mtlattack.registry import match_names
 from mtlattack.tasks import Depth, Painting
