@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mtlattack.attacks import minimal, saga, standard, universal  # noqa: F401 (they register what they are)
 from mtlattack.attacks.aggregators import AGGREGATORS, aggregator_options, create_aggregator, list_aggregators
 from mtlattack.attacks.attack import Attack
 from mtlattack.attacks.composed import ComposedAttack
