@@ -34,7 +34,7 @@ def test_the_line_of_help_is_the_commands_own(name: str) -> None:
         "import mtlattack.cli.show",
         "from mtlattack.cli import main; sys.argv = ['mtlattack', 'study']; main()",
         "from mtlattack.cli import main; sys.argv = ['mtlattack', 'run', '--attacks', 'apgd-dbga']; main()",
-        "import mtlattack.cli.leaderboard.show as s; s.shipped_suite('quick'); s.Board(s.BOARD).find('4c7a1540').record",
+        "import mtlattack.cli.leaderboard.show as s; s.Board(s.BOARD).find('4c7a1540').record",
     ],
 )
 def test_naming_loads_nothing_heavy(code: str) -> None:
