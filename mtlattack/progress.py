@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -15,6 +15,7 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.segment import Segment
 from rich.text import Text
 
 from mtlattack.printing import console as open_console
@@ -70,6 +71,22 @@ class _TimeLeft(ProgressColumn):
         return Text(str(timedelta(seconds=round(left))), style="cyan")
 
 
+class Above:
+    """The first lines of something, as many as leave room for a bar."""
+
+    def __init__(self, part: RenderableType) -> None:
+        self._part = part
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        lines = console.render_lines(self._part, options.update(height=None), pad=False)
+        room = max(console.height - 2, 1)
+        if len(lines) > room:
+            lines = [*lines[: room - 1], [Segment("…")]]
+        for line in lines:
+            yield from line
+            yield Segment.line()
+
+
 class _Board(Progress):
     """A bar below something that is drawn anew each time."""
 
@@ -80,7 +97,7 @@ class _Board(Progress):
         )
 
     def get_renderables(self) -> Iterable[RenderableType]:
-        yield self._above()
+        yield Above(self._above())
         yield from super().get_renderables()
 
 

@@ -9,6 +9,7 @@ import matplotlib
 import numpy as np
 import pytest
 from evaluation_toys import hand_evidence, random_outcome
+from markdown_it import MarkdownIt
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from printing_toys import text_at
@@ -17,16 +18,16 @@ from rich.console import Console, Group
 from mtlattack.analysis import Record
 from mtlattack.analysis.comparison import render_comparison
 from mtlattack.analysis.plots import plot_record
-from mtlattack.analysis.tables import render
+from mtlattack.analysis.tables import render, to_markdown
 from mtlattack.campaigns.watching import Board
 from mtlattack.cli import main
 from mtlattack.cli.transfer import resolve
-from mtlattack.data.preview import draw_columns
+from mtlattack.data.previewing import draw_columns
 from mtlattack.errors import UnknownNameError
 from mtlattack.figures import save_figure
 from mtlattack.files import file_name
 from mtlattack.models import create_model, load_checkpoint, save_checkpoint
-from mtlattack.models.checkpoints import checkpoint_name
+from mtlattack.models.checkpoint_files import checkpoint_name
 from mtlattack.progress import progress_bar
 from mtlattack.registry import match_names
 from mtlattack.tasks import Depth, Painting
@@ -55,6 +56,19 @@ def test_tables(name: str, record: Record) -> None:
     mine = named(record, name)
     shown = text_at(200, Group(render(mine), render_comparison([mine, record])))
     assert shown.count(name) == 4  # model and data of the heading, and of the column
+
+
+@pytest.mark.parametrize("name", [*HOSTILE, "a|b", "`x`", "[a](b)", "# a\n\n- b", "www.a.b", "*a* __b__"])
+def test_markdown(name: str, record: Record) -> None:
+    attack = record.attacks[0].model_copy(update={"name": name, "worst_task": name})
+    mine = named(record, name).model_copy(update={"attacks": [attack]})
+    tokens = MarkdownIt("gfm-like", {"html": True, "linkify": False}).parse(to_markdown(mine))
+    words = [part for token in tokens for part in token.children or []]
+    assert {part.type for part in words} <= {
+        "text", "text_special", "code_inline", "softbreak", "strong_open", "strong_close"
+    }  # fmt: skip
+    assert "".join(part.content for part in words).count(name.replace("\n\n", " ")) == 4
+    assert [token.type for token in tokens].count("tr_open") == 3
 
 
 @pytest.mark.parametrize("name", HOSTILE)

@@ -27,8 +27,7 @@ from mtlattack.leaderboard.ledger import Event, append, read_ledger
 from mtlattack.leaderboard.rows.building import build_row
 from mtlattack.leaderboard.rows.identity import row_document, row_id, row_text
 from mtlattack.leaderboard.rows.schema import EvidenceReference, ModelCard, Submitter
-from mtlattack.models import create_model, create_network, load_checkpoint, save_checkpoint
-from mtlattack.models.checkpoints import file_hash
+from mtlattack.models import create_model, create_network, file_hash, load_checkpoint, save_checkpoint
 from mtlattack.models.zoo import model_path
 from mtlattack.training.recipes import load_recipe
 

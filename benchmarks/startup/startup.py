@@ -25,7 +25,8 @@ CASES = {
     "--help": ["-m", "mtlattack", "--help"],
     "list attacks": ["-m", "mtlattack", "list", "attacks"],
     "list models": ["-m", "mtlattack", "list", "models"],
-    "leaderboard show": ["-m", "mtlattack", "leaderboard", "show", "quick"],
+    "study": ["-m", "mtlattack", "study"],
+    "leaderboard show": ["-m", "mtlattack", "leaderboard", "show"],
 }
 # Its own size is left out of the install, and that of what only it asks for, CUDA's libraries for one.
 TORCH = "torch"

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
@@ -10,6 +10,7 @@ from rich.text import Text
 from mtlattack.analysis.record import AttackResult, Flag, Interval, Metrics, Record
 from mtlattack.analysis.summaries import SUMMARIES, WORST, Summary
 from mtlattack.epsilon import threat_text as threat_in_print
+from mtlattack.markdown import code, escape, table_lines
 from mtlattack.printing import Grid, width_of
 from mtlattack.tasks import Task, task_from_config
 
@@ -119,10 +120,10 @@ def compact_interval(interval: Interval, *, percent: bool) -> str:
 
 def to_markdown(record: Record) -> str:
     """The tables as Markdown, one a threat; a clean run has one with the tasks alone."""
-    lines = [*headline(record), ""]
+    lines = [*map(escape, headline(record)), ""]
     tasks = [task_from_config(config) for config in record.tasks]
     lines += markdown_tables(record.clean, tasks, record.attacks)
-    below = [f"- {note}" for note in notes(record)]
+    below = [f"- {escape(note)}" for note in notes(record)]
     return "\n".join([*lines, *below, ""] if below else lines)
 
 
@@ -130,21 +131,24 @@ def markdown_tables(clean: Metrics, tasks: Sequence[Task], attacks: Iterable[Att
     """Lines of Markdown with a table a threat, or without attacks one of the tasks alone; an empty line after each."""
     lines: list[str] = []
     for threat, results in (by_threat(attacks) or {"clean": []}).items():
-        titles = ["attack", *(f"{task.name} {task.headline}" for task in tasks)]
+        titles = ["attack", *(escape(f"{task.name} {task.headline}") for task in tasks)]
         first = ["clean", *(_clean_cell(clean, task) for task in tasks)]
         if results:
             titles += [summary.title for summary in SUMMARIES] + ["forward + backward"]
             first += [""] * (len(SUMMARIES) + 1)
-        lines += [f"**{threat}**", "", "| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]
-        lines.append("| " + " | ".join(first) + " |")
-        for result in results:
-            cells = [result.name, *(_task_cell(result, task) for task in tasks)]
-            cells += [_summary_cell(summary, result, results) for summary in SUMMARIES] + [_cost(result)]
-            lines.append("| " + " | ".join(cells) + " |")
-        lines.append("")
-        if rows := goal_rows(results):
-            lines += ["| " + " | ".join(GOAL_TITLES) + " |", "|" + "---|" * len(GOAL_TITLES)]
-            lines += ["| " + " | ".join(row) + " |" for row in rows] + [""]
+        rows = [
+            [
+                code(result.name),
+                *(_task_cell(result, task) for task in tasks),
+                *(_summary_cell(summary, result, results, name=escape) for summary in SUMMARIES),
+                _cost(result),
+            ]
+            for result in results
+        ]
+        lines += [f"**{threat}**", "", *table_lines(titles, [first, *rows]), ""]
+        if goals := goal_rows(results):
+            named = [[*map(code, row[:_GOAL_WORDS]), *map(escape, row[_GOAL_WORDS:])] for row in goals]
+            lines += [*table_lines(GOAL_TITLES, named), ""]
     return lines
 
 
@@ -251,11 +255,14 @@ def _task_cell(result: AttackResult, task: Task) -> str:
     return f"{short_number(result.metrics[task.name][name])} {percent_change(change):>6}"
 
 
-def _summary_cell(summary: Summary, result: AttackResult, rivals: list[AttackResult]) -> str:
+def _summary_cell(
+    summary: Summary, result: AttackResult, rivals: list[AttackResult], name: Callable[[str], str] = str
+) -> str:
+    """The number, a star if it is the best of all, and of the worst task which one, as `name` writes it."""
     interval = summary.of(result)
     best = summary.strongest(rivals)
     star = "★" if len(rivals) > 1 and best is not None and interval.value == summary.of(best).value else ""
-    which = f"{result.worst_task} " if summary is WORST and interval.value is not None else ""
+    which = f"{name(str(result.worst_task))} " if summary is WORST and interval.value is not None else ""
     return which + star + compact_interval(interval, percent=summary.percent)
 
 

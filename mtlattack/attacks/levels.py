@@ -1,10 +1,15 @@
 """Images of 8 bits: float32 values k/255, which survive saving."""
 
-import torch
-from torch import Tensor
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from mtlattack.epsilon import LEVELS
 from mtlattack.errors import InputError
+from mtlattack.lazily import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # In grey levels: k · (1/255) in float32, as some loaders have it, is a float or two away from k/255.
 _TOLERANCE = 1e-4

@@ -1,12 +1,17 @@
 """Noise that belongs to an image, not to its batch."""
 
+from __future__ import annotations
+
 import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+from mtlattack.lazily import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -20,7 +25,7 @@ class Noise:
     ids: Sequence[str | int]
     purpose: str = ""
 
-    def apart(self, purpose: str) -> "Noise":
+    def apart(self, purpose: str) -> Noise:
         """Other numbers for the same images, for what must not move with where a run starts."""
         return replace(self, purpose=purpose)
 

@@ -1,7 +1,13 @@
 """Arithmetic image by image: choices, and norms that neither overflow nor lose small gradients."""
 
-import torch
-from torch import Tensor
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mtlattack.lazily import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def per_image(values: Tensor) -> Tensor:

@@ -17,6 +17,10 @@ class ThreatError(InputError):
     """An attack, or a part of one, is not made for a threat."""
 
 
+class TargetError(InputError):
+    """An attack leads to no target."""
+
+
 def check_norm(kind: str, norms: tuple[str, ...] | None, norm: str) -> None:
     """ThreatError unless something of this kind is made for a threat's norm; None is any."""
     if norms is not None and norm not in norms:

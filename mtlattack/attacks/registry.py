@@ -3,14 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mtlattack.attacks import minimal, saga, standard, universal  # noqa: F401 (they register what they are)
 from mtlattack.attacks.aggregators import AGGREGATORS, aggregator_options, create_aggregator, list_aggregators
 from mtlattack.attacks.attack import Attack
 from mtlattack.attacks.composed import ComposedAttack
 from mtlattack.attacks.criteria import create_criterion, list_criteria
-from mtlattack.attacks.options import check_known
+from mtlattack.attacks.options import TargetError, check_known
 from mtlattack.attacks.standalone import ATTACKS, can_follow, follows_aggregator, standalone_options
 from mtlattack.attacks.steps import STEPS, create_step, list_steps, step_options
-from mtlattack.attacks.targets import Target, TargetError
+from mtlattack.attacks.targets import Target
 from mtlattack.attacks.threat import Threat
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.registry import match_names

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from mtlattack import attacks
 from mtlattack.attacks.aggregators.relative import Relative
 from mtlattack.attacks.attack import Attack, Result
 from mtlattack.attacks.cost import Cost
 from mtlattack.attacks.noise import Noise
 from mtlattack.attacks.objective import Objective
 from mtlattack.attacks.problem import Problem
-from mtlattack.attacks.registry import create_attack
 from mtlattack.attacks.standalone import ATTACKS, StandaloneAttack
 from mtlattack.attacks.steps.base import Best
 from mtlattack.tasks import Classes, Segmentation, Task, TaskMap, alone, task_types
@@ -68,7 +68,7 @@ class Standard(StandaloneAttack):
     def members(self, tasks: TaskMap | Sequence[str]) -> tuple[Attack, ...]:
         """The attacks that it consists of on a model with these tasks; one given by its name alone is of that kind."""
         return tuple(
-            create_attack(
+            attacks.create_attack(
                 name,
                 eps=self.threat.eps,
                 norm=self.threat.norm,

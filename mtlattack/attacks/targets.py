@@ -5,16 +5,13 @@ from dataclasses import replace
 
 from mtlattack.attacks.aggregators.base import Aggregator
 from mtlattack.attacks.criteria.base import Criterion
+from mtlattack.attacks.options import TargetError
 from mtlattack.attacks.problem import Problem
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.tasks import KEEP, Goal, TaskMap, alone
 
 # By task what its goal is written as: {"segmentation": "1->5", "depth": "x1.5"}.
 Target = Mapping[str, str]
-
-
-class TargetError(InputError):
-    """An attack leads to no target."""
 
 
 def check_target(target: Target, aggregator: Aggregator, criterion: Criterion | None) -> None:

@@ -1,14 +1,17 @@
 """What the attacker may do to an image."""
 
-from dataclasses import dataclass
-from typing import Any
+from __future__ import annotations
 
-from torch import Tensor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from mtlattack.attacks.balls import BALLS, Ball
 from mtlattack.attacks.levels import check_levels
 from mtlattack.epsilon import threat_text
 from mtlattack.errors import InputError, UnknownNameError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 @dataclass(frozen=True)

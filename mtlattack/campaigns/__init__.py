@@ -1,17 +1,6 @@
 """Campaigns: many runs with one queue, on this machine or on a Ray cluster; and one run under torchrun."""
 
-from mtlattack.campaigns.campaign import ENGINES, Ended, run_campaign
-from mtlattack.campaigns.description import Campaign, load_campaign
-from mtlattack.campaigns.summary import render_summary
-from mtlattack.campaigns.torchrun import evaluate_together, launched
+import lazy_loader
 
-__all__ = [
-    "ENGINES",
-    "Campaign",
-    "Ended",
-    "evaluate_together",
-    "launched",
-    "load_campaign",
-    "render_summary",
-    "run_campaign",
-]
+# Names and where they are from stand in `__init__.pyi`: what is asked for is imported, and no more.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -15,7 +15,7 @@ from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.evaluation import Chosen, choose, load_suite
 from mtlattack.files import file_name
 from mtlattack.models import list_models
-from mtlattack.models.checkpoints import SUFFIX
+from mtlattack.models.checkpoint_files import SUFFIX
 from mtlattack.registry import natural_key
 
 

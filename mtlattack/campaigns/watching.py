@@ -4,10 +4,11 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from rich.console import RenderableType
-from rich.table import Table
+from rich.console import Group, RenderableType
+from rich.text import Text
 
 from mtlattack.campaigns.engine import Job, Lost, Result
+from mtlattack.printing import Grid
 from mtlattack.progress import Bar, progress_board
 
 # So many lines of what is running, and of what went wrong.
@@ -16,7 +17,7 @@ _TROUBLE = 5
 
 
 class Board:
-    """A table of the running cells and the last troubles above one bar for the whole, moved by the work of a cell."""
+    """The last troubles and a table of the running cells above one bar for the whole, moved by the work of a cell."""
 
     def __init__(self, cells: int, work: Mapping[str, float]) -> None:
         self._cells, self._work = cells, work
@@ -50,18 +51,17 @@ class Board:
         return f"{self._done} of {self._cells} cells" + (f", {self._failed} failed" if self._failed else "")
 
     def table(self) -> RenderableType:
-        """The running cells, each with its seconds so far, and the last troubles."""
-        table = Table(box=None, show_header=False, pad_edge=False)
-        table.add_column(no_wrap=True, overflow="ellipsis")
-        table.add_column(no_wrap=True, overflow="ellipsis")
+        """The last troubles, and the running cells, each with its seconds so far."""
+        troubles = [Text(f"{name} {what}", style="red") for name, what in self._trouble[-_TROUBLE:]]
+        table = Grid()
+        table.add_column("cell")
+        table.add_column("s", "right")
         now = time.monotonic()
         for name, began in list(self._running.items())[:_RUNNING]:
-            table.add_row(name, f"{now - began:.0f} s")
+            table.add_row(name, f"{now - began:.0f}")
         if len(self._running) > _RUNNING:
             table.add_row(f"… and {len(self._running) - _RUNNING} more", "")
-        for name, what in self._trouble[-_TROUBLE:]:
-            table.add_row(name, what, style="red")
-        return table
+        return Group(*troubles, *([table] if self._running else []))
 
 
 @contextmanager

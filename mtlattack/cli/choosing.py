@@ -2,15 +2,18 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mtlattack import evaluation
+from mtlattack.cli.index import check_attacks
 from mtlattack.epsilon import doubt, parse_epsilons
 from mtlattack.errors import InputError
-from mtlattack.evaluation import Chosen
-from mtlattack.evaluation import choose as choose_by_name
 from mtlattack.printing import complain
+
+if TYPE_CHECKING:
+    from mtlattack.evaluation import Chosen
 
 SuiteName = Annotated[str, typer.Argument(help="Suite by name, or a TOML file.")]
 ModelName = Annotated[str | None, typer.Option(help="Zoo name, .safetensors file, or module:factory.")]
@@ -58,10 +61,12 @@ def choose(
     limit: int | None,
     batch_size: int | None,
     seed: int | None,
-) -> Chosen:
+) -> "Chosen":
     """What the options of a command mean; InputError for one that means nothing."""
+    names = None if attacks is None else _names(attacks)
+    check_attacks(names or [])
     changes: dict[str, Any] = {
-        "attacks": None if attacks is None else _names(attacks),
+        "attacks": names,
         "eps": None if eps is None else parse_epsilons(eps),
         "norm": norm,
         "quantize": quantize or None,
@@ -71,7 +76,7 @@ def choose(
         "seed": seed,
         "target": _target(target or []) or None,
     }
-    chosen = choose_by_name(suite, model, checkpoint, data, changes)
+    chosen = evaluation.choose(suite, model, checkpoint, data, changes)
     say_doubts(chosen.suite.eps, chosen.suite.norm)
     return chosen
 

@@ -5,13 +5,12 @@ from typing import Annotated
 
 import typer
 
+from mtlattack import data as datasets
+from mtlattack import evaluation, models
 from mtlattack.cli import choosing
 from mtlattack.cli.run import print_run
-from mtlattack.data import load_dataset
 from mtlattack.errors import InputError
-from mtlattack.evaluation import ImageFile, craft_to, judge_from
 from mtlattack.locking import held
-from mtlattack.models import resolve_model
 
 
 def craft(
@@ -39,7 +38,7 @@ def craft(
         every=every, limit=limit, batch_size=batch_size, seed=seed,
     )  # fmt: skip
     path = out or chosen.place("images") / "images.h5"
-    file = craft_to(
+    file = evaluation.craft_to(
         path,
         chosen.model,
         chosen.images,
@@ -69,19 +68,19 @@ def judge(
     fresh: choosing.Fresh = False,
 ) -> None:
     """Measure what adversarial images do to a model, whoever made them. By default it is the one they were made on."""
-    file = ImageFile(images)
+    file = evaluation.ImageFile(images)
     said = file.plan or {"model": {"name": None}, "data": {"name": None, "split": "test"}, "batch_size": 16}
     reference = model or (str(checkpoint) if checkpoint else said["model"]["name"])
     if reference is None:
         raise InputError(f"{images} does not say on which model it was made; give one with --model")
-    victim, name = resolve_model(reference, checkpoint if model else None)
+    victim, name = models.resolve_model(reference, checkpoint if model else None)
     source = data or said["data"]["name"]
     if source is None:
         raise InputError(f"{images} does not say of which data it was made; give them with --data")
-    clean = load_dataset(source, split or said["data"]["split"], tasks=victim.tasks, ids=file.ids)  # type: ignore[arg-type]
+    clean = datasets.load_dataset(source, split or said["data"]["split"], tasks=victim.tasks, ids=file.ids)  # type: ignore[arg-type]
     folder = out or images.parent
     with held(folder):
-        finished = judge_from(
+        finished = evaluation.judge_from(
             file,
             victim,  # type: ignore[arg-type]
             clean,

@@ -7,7 +7,7 @@ import typer
 
 from mtlattack.data import PreparedDataset, dataset_path, list_datasets, load_dataset, prepare, preview, verify
 from mtlattack.data.account import describe_accounts, read_accounts
-from mtlattack.data.verify import SplitReport
+from mtlattack.data.verifying import SplitReport
 from mtlattack.errors import InputError
 from mtlattack.evaluation import list_suites, load_suite
 

@@ -14,6 +14,7 @@ from mtlattack.data import list_datasets
 from mtlattack.evaluation import list_suites
 from mtlattack.files import write_whole
 from mtlattack.models import list_layouts, list_models
+from mtlattack.studies import find_study, list_studies
 from mtlattack.tasks import list_tasks
 from mtlattack.training import list_recipes
 
@@ -54,7 +55,16 @@ def make_index() -> Index:
                 rows[kind].append(list(row))
             elif task == first:
                 rows[kind].append([f"{plain}:{EACH_TASK}", *row[1:]])
-    return {"registrations": registrations(), "rows": rows}
+    return {"registrations": registrations(), "rows": rows, "studies": describe_studies()}
+
+
+def describe_studies() -> list[str]:
+    """Lines that say of each study its name, where it is from, and its claims."""
+    lines = []
+    for study in map(find_study, list_studies()):
+        lines += [f"{study.name}: {study.summary}", f"  {study.paper}; {study.cost}"]
+        lines += [f"  {claim.name}: {claim.sentence}" for claim in study.claims]
+    return lines
 
 
 def index_text() -> str:
@@ -64,7 +74,9 @@ def index_text() -> str:
         f"{json.dumps(kind)}: [\n" + ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows) + "\n]"
         for kind, rows in index["rows"].items()
     ]
-    return f'{{"registrations": "{index["registrations"]}",\n"rows": {{\n' + ",\n".join(kinds) + "\n}}\n"
+    studies = json.dumps(index["studies"], ensure_ascii=False, indent=0)
+    rows = '"rows": {\n' + ",\n".join(kinds) + "\n}"
+    return f'{{"registrations": "{index["registrations"]}",\n{rows},\n"studies": {studies}}}\n'
 
 
 if __name__ == "__main__":

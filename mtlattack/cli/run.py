@@ -5,12 +5,11 @@ from typing import Annotated, Any
 
 import typer
 
+from mtlattack import campaigns, evaluation
 from mtlattack.analysis import Run
 from mtlattack.analysis.tables import render
-from mtlattack.campaigns import evaluate_together, launched
 from mtlattack.cli import choosing
 from mtlattack.errors import InputError
-from mtlattack.evaluation import evaluate
 from mtlattack.evidence import Shard
 from mtlattack.files import write_whole
 from mtlattack.locking import held
@@ -45,7 +44,7 @@ def run(
     """Attack a model and print how much each task lost. A run that was stopped goes on where it was. Under torchrun
     every process does its part."""
     part = None if shard is None else Shard.parse(shard)
-    if shard is not None and launched():
+    if shard is not None and campaigns.launched():
         raise InputError(f"--shard {shard}: under torchrun every process takes its own, leave it out")
     chosen = choosing.choose(
         suite, model, checkpoint, data, attacks=attacks, eps=eps, norm=norm, quantize=quantize, target=target,
@@ -64,16 +63,16 @@ def run(
         "fresh": fresh,
     }
     run_of = (chosen.model, chosen.images, chosen.attacks)
-    if launched():
-        together = evaluate_together(*run_of, folder=folder, **options)
+    if campaigns.launched():
+        together = campaigns.evaluate_together(*run_of, folder=folder, **options)
         if together is not None:
             print_run(together, folder)
     elif part is not None:
-        evaluate(*run_of, path=folder / part.folder / "evidence.h5", shard=part, **options)
+        evaluation.evaluate(*run_of, path=folder / part.folder / "evidence.h5", shard=part, **options)
         print(f"shard {part} is done; when all {part.of} are: mtlattack merge {folder}")
     else:
         with held(folder):
-            print_run(evaluate(*run_of, path=folder / "evidence.h5", **options), folder)
+            print_run(evaluation.evaluate(*run_of, path=folder / "evidence.h5", **options), folder)
 
 
 def print_run(finished: Run, folder: Path) -> None:

@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
+from mtlattack import studies
+from mtlattack.cli.index import study_lines
 from mtlattack.errors import InputError
 from mtlattack.printing import print_parts
-from mtlattack.studies import find_study, list_studies, render, run_study
 
 
 def study(
@@ -21,22 +22,13 @@ def study(
     A study that was stopped goes on where it was, cell by cell.
     """
     if not names:
-        _list()
+        print("\n".join(study_lines()))
         return
     if out is not None and len(names) > 1:
         raise InputError(f"--out {out} is one folder for {len(names)} studies; give one study")
-    chosen = [find_study(name) for name in names]
+    chosen = [studies.find_study(name) for name in names]
     for each in chosen:
         folder = out or Path("studies") / (f"{each.name}-quick" if quick else each.name)
-        finished = run_study(each, folder, quick=quick, workers=workers)
-        print_parts(render(each, finished.verdicts, finished.tables))
+        finished = studies.run_study(each, folder, quick=quick, workers=workers)
+        print_parts(studies.render(each, finished.verdicts, finished.tables))
         print(f"{finished.out}/")
-
-
-def _list() -> None:
-    for name in list_studies():
-        found = find_study(name)
-        print(f"{name}: {found.summary}")
-        print(f"  {found.paper}; {found.cost}")
-        for claim in found.claims:
-            print(f"  {claim.name}: {claim.sentence}")

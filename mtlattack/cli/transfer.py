@@ -21,7 +21,7 @@ from mtlattack.evaluation import transfer_between_tasks
 from mtlattack.files import file_name
 from mtlattack.locking import held
 from mtlattack.models import list_models, resolve_model, resolve_source
-from mtlattack.models.checkpoints import SUFFIX
+from mtlattack.models.checkpoint_files import SUFFIX
 from mtlattack.printing import print_parts
 from mtlattack.tasks import Model, Task, alone
 

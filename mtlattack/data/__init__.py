@@ -1,34 +1,6 @@
 """Where images and labels come from."""
 
-from mtlattack.data.ahead import read_ahead
-from mtlattack.data.catalogue import dataset_path, list_datasets, load_dataset
-from mtlattack.data.labelled import LabelledImages
-from mtlattack.data.own import AnyData, as_batch, labelled_images
-from mtlattack.data.prepared import Batch, PreparedDataset, join_batches, loader, repeated
-from mtlattack.data.preview import preview
-from mtlattack.data.rooms_files import write_rooms
-from mtlattack.data.sources import list_sources, prepare, prepare_nyuv2
-from mtlattack.data.verify import Verification, verify
+import lazy_loader
 
-__all__ = [
-    "AnyData",
-    "Batch",
-    "LabelledImages",
-    "PreparedDataset",
-    "Verification",
-    "as_batch",
-    "dataset_path",
-    "join_batches",
-    "labelled_images",
-    "list_datasets",
-    "list_sources",
-    "load_dataset",
-    "loader",
-    "prepare",
-    "prepare_nyuv2",
-    "preview",
-    "read_ahead",
-    "repeated",
-    "verify",
-    "write_rooms",
-]
+# Names and where they are from stand in `__init__.pyi`: what is asked for is imported, and no more.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,5 +1,6 @@
 """Data sets by name or path."""
 
+import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -31,6 +32,8 @@ for _name in sorted(set(list_sources()) - set(NAMELESS)):
 
 def dataset_path(name: str | Path, split: str = "test") -> Path:
     """File that holds a split of a data set by name, or the path itself; UnknownNameError for an unknown name."""
+    if isinstance(name, str) and re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", name):
+        raise InputError(f"data {name!r}, expected a name or a prepared .h5 file; Python's own go to evaluate")
     is_path = isinstance(name, Path) or name.endswith((".h5", ".hdf5")) or "/" in name
     return Path(name) if is_path else DATASETS.get(str(name))(split)
 

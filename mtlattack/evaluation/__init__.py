@@ -1,27 +1,6 @@
 """Running attacks on models and measuring what became of each task."""
 
-from mtlattack.evaluation.apart import craft_to, judge_from
-from mtlattack.evaluation.choosing import Chosen, choose
-from mtlattack.evaluation.crafting import Crafted, craft
-from mtlattack.evaluation.judging import judge
-from mtlattack.evaluation.keeping import ImageFile
-from mtlattack.evaluation.runner import evaluate
-from mtlattack.evaluation.suites import Suite, list_suites, load_suite
-from mtlattack.evaluation.transfers import transfer, transfer_between_tasks
+import lazy_loader
 
-__all__ = [
-    "Chosen",
-    "Crafted",
-    "ImageFile",
-    "Suite",
-    "choose",
-    "craft",
-    "craft_to",
-    "evaluate",
-    "judge",
-    "judge_from",
-    "list_suites",
-    "load_suite",
-    "transfer",
-    "transfer_between_tasks",
-]
+# Names and where they are from stand in `__init__.pyi`: what is asked for is imported, and no more.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mtlattack.attacks import Attack, create_attack
 from mtlattack.data import PreparedDataset
-from mtlattack.data.preview import draw_columns, paint
+from mtlattack.data.previewing import draw_columns, paint
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.evaluation.environment import describe_model
 from mtlattack.figures import save_figure

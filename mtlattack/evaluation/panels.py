@@ -11,7 +11,7 @@ from torch import Tensor
 
 from mtlattack.attacks import Attack
 from mtlattack.data import PreparedDataset
-from mtlattack.data.preview import draw_columns, paint
+from mtlattack.data.previewing import draw_columns, paint
 from mtlattack.figures import save_figure
 from mtlattack.tasks import Model, Painting, predict
 

@@ -1,19 +1,24 @@
-"""Suites: versioned TOML files that say what is run, so that numbers compare."""
+"""Suites: versioned TOML files that say what is run, so that numbers compare.
+
+To read one that ships takes no attack: `attacks.…` loads them when it is called.
+"""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from mtlattack.attacks import Attack, check_options, create_attack, list_attacks, list_criteria, options_for
-from mtlattack.attacks.options import ThreatError
-from mtlattack.attacks.targets import TargetError
+from mtlattack import attacks
+from mtlattack.attacks.options import TargetError, ThreatError
 from mtlattack.attacks.threat import Threat
 from mtlattack.canonical import json_digest
 from mtlattack.epsilon import in_image_units, largest_written
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.schemas import list_named, load_named
 from mtlattack.tasks import TaskMap
+
+if TYPE_CHECKING:
+    from mtlattack.attacks import Attack
 
 SUITES = Path(__file__).parent / "suites"
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
@@ -62,11 +67,10 @@ class Suite(BaseModel):
             raise ValueError(f"headline {self.headline:g} is not one of eps {self.eps}")
         return self
 
-    @model_validator(mode="after")
-    def _check_options(self) -> "Suite":
+    def check_options(self) -> None:
+        """InputError unless every kind of `options` is there and takes them."""
         for kind, options in self.options.items():
-            check_options(kind, options)
-        return self
+            attacks.check_options(kind, options)
 
     @property
     def sha256(self) -> str:
@@ -75,7 +79,7 @@ class Suite(BaseModel):
         absent = {"target"} if self.target is None else set()
         return json_digest(self.model_dump(mode="json", exclude={"description", "model", "headline"} | absent))
 
-    def create_attacks(self, tasks: TaskMap) -> list[Attack]:
+    def create_attacks(self, tasks: TaskMap) -> "list[Attack]":
         """The attacks on a model with these tasks: every ε of every attack, in the suite's order.
 
         Of what a glob names those that are made for the suite's threat and lead to its target, if it has one;
@@ -94,29 +98,35 @@ class Suite(BaseModel):
             return False
         return True
 
-    def _create(self, name: str, eps: float) -> Attack:
-        options = options_for(name, self.options)
+    def _create(self, name: str, eps: float) -> "Attack":
+        options = attacks.options_for(name, self.options)
         threat: dict[str, Any] = {"eps": eps, "norm": self.norm, "quantized": self.quantize}
-        return create_attack(name, **threat, seed=self.seed, target=self.target, **options)
+        return attacks.create_attack(name, **threat, seed=self.seed, target=self.target, **options)
 
 
 def expand_names(patterns: list[str], tasks: TaskMap) -> list[str]:
     """Attack names for globs, each name once, in the order of the globs; UnknownNameError for one that matches none."""
     chosen: dict[str, None] = {}
     for pattern in patterns:
-        matches = list_attacks(pattern, tasks=list(tasks))
+        matches = attacks.list_attacks(pattern, tasks=list(tasks))
         if not matches:
             criterion = pattern.partition("+")[2]
-            if criterion and not list_criteria(criterion):
-                raise UnknownNameError("criterion", criterion, list_criteria())
-            raise UnknownNameError("attack", pattern, list_attacks(tasks=list(tasks)))
+            if criterion and not attacks.list_criteria(criterion):
+                raise UnknownNameError("criterion", criterion, attacks.list_criteria())
+            raise UnknownNameError("attack", pattern, attacks.list_attacks(tasks=list(tasks)))
         chosen.update(dict.fromkeys(matches))
     return list(chosen)
 
 
 def load_suite(name: str) -> Suite:
     """A suite by name, or by the path of a TOML file; InputError names the field that is wrong."""
-    return load_named(Suite, "suite", name, SUITES)
+    suite = load_named(Suite, "suite", name, SUITES)
+    if name not in list_suites():  # Of those that ship the tests look at the options.
+        try:
+            suite.check_options()
+        except InputError as error:
+            raise InputError(f"{name}: {error}") from None
+    return suite
 
 
 def list_suites(pattern: str = "*") -> list[str]:

@@ -8,8 +8,8 @@ from typing import Literal
 from mtlattack.analysis.record import Interval
 from mtlattack.analysis.summaries import ARP, LOG_RATIO, Summary, mean_of, worst_of
 from mtlattack.analysis.tables import compact_interval
-from mtlattack.leaderboard.showing.markdown import code, escape
 from mtlattack.leaderboard.standings import Standing
+from mtlattack.markdown import code, escape
 
 SHORT_ID = 8
 # Where columns are few, those of a section stand together: what ranks, what tells attacks apart, what the row is.

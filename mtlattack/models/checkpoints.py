@@ -15,18 +15,15 @@ from torch import Tensor
 
 from mtlattack.errors import InputError
 from mtlattack.files import whole_file
+from mtlattack.models.checkpoint_files import HASH, SUFFIX, check_hash, checkpoint_name
 from mtlattack.models.creating import create_network, sketch_network
 from mtlattack.models.network import MultiTaskNetwork
 
-SUFFIX = ".safetensors"
 _HEADER = "mtlattack"
 _FORMAT_VERSION = 1
 _FLOATS = ("F64", "F32", "F16", "BF16")
 _MOST_BUFFER_BYTES = 2**30
 _MOST_DESCRIPTION = 2**20
-# Digits alone are no hash but a date, or a number of steps: `net-20240101.safetensors`.
-_HASH = "(?=[0-9]*[a-f])[0-9a-f]{8}"
-_HASHED_NAME = re.compile(rf"^(?P<name>.+)-(?P<hash>{_HASH})\.safetensors$")
 
 
 def save_checkpoint(
@@ -57,7 +54,7 @@ def _hashed(weights: dict[str, Tensor], description: dict[str, Any]) -> tuple[by
         salted = description | ({"salt": salt} if salt else {})
         data = save(weights, {_HEADER: json.dumps(salted)})
         digest = hashlib.sha256(data).hexdigest()[:8]
-        if re.fullmatch(_HASH, digest):
+        if re.fullmatch(HASH, digest):
             break
     return data, digest
 
@@ -86,7 +83,7 @@ def load_checkpoint(path: str | Path) -> MultiTaskNetwork:
 def read_description(path: str | Path) -> dict[str, Any]:
     """The header of a checkpoint: `network`, `provenance`, `format_version`. Checks the hash in the name."""
     path = Path(path)
-    _check_hash(path)
+    check_hash(path)
     try:
         with safe_open(path, "pt") as file:
             header = (file.metadata() or {}).get(_HEADER)
@@ -143,29 +140,6 @@ def _parse(path: Path, header: str) -> dict[str, Any]:
     if not isinstance(description, dict) or not isinstance(description.get("network"), dict):
         raise InputError(f"{path}: its description holds no network")
     return description
-
-
-def checkpoint_name(path: Path) -> str:
-    """The model's name without hash and suffix."""
-    match = _HASHED_NAME.match(path.name)
-    return match["name"] if match else path.stem
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file, hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _check_hash(path: Path) -> None:
-    if not path.is_file():
-        raise InputError(f"no checkpoint file {path}")
-    match = _HASHED_NAME.match(path.name)
-    if match and file_hash(path)[:8] != match["hash"]:
-        found = file_hash(path)[:8]
-        raise InputError(
-            f"{path} was changed: its content has hash {found}, its name {match['hash']}; if that is none, rename it"
-        )
 
 
 def _stored(value: Tensor, dtype: torch.dtype) -> Tensor:

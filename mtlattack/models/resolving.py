@@ -11,7 +11,8 @@ from typing import Any
 from torch import nn
 
 from mtlattack.errors import InputError
-from mtlattack.models.checkpoints import SUFFIX, checkpoint_name, load_checkpoint
+from mtlattack.models.checkpoint_files import SUFFIX, checkpoint_name
+from mtlattack.models.checkpoints import load_checkpoint
 from mtlattack.models.state_dicts import load_weights
 from mtlattack.models.wrapping import WrappedModel, are_tasks
 from mtlattack.models.zoo import create_model

@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from torch import Tensor, nn
 
 from mtlattack.errors import InputError
-from mtlattack.models.checkpoints import SUFFIX
+from mtlattack.models.checkpoint_files import SUFFIX
 
 # Under what names training scripts keep the state dict, and what wrappers of the module put before its keys.
 _KEYS = ("state_dict", "model_state_dict", "model_state", "model", "network", "net", "params")

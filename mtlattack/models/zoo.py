@@ -1,11 +1,16 @@
 """The models that ship, by name: `<data>-<backbone>.<layout>`."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mtlattack.errors import UnknownNameError
-from mtlattack.models.checkpoints import SUFFIX, checkpoint_name, load_checkpoint
-from mtlattack.models.network import MultiTaskNetwork
+from mtlattack.models.checkpoint_files import SUFFIX, checkpoint_name
 from mtlattack.registry import match_names
+
+if TYPE_CHECKING:
+    from mtlattack.models.network import MultiTaskNetwork
 
 WEIGHTS = Path(__file__).parent / "weights"
 
@@ -25,6 +30,8 @@ def model_path(name: str) -> Path:
 
 def create_model(name: str) -> MultiTaskNetwork:
     """A shipped model with its trained weights, in eval mode."""
+    from mtlattack.models.checkpoints import load_checkpoint  # With torch, which names do without.
+
     model = load_checkpoint(model_path(name))
     model.given_name = name
     return model

@@ -7,7 +7,6 @@ from typing import Any
 
 import h5py
 import numpy as np
-import scipy.io
 from numpy.typing import NDArray
 
 from mtlattack.errors import InputError
@@ -28,6 +27,8 @@ def find_mat(folder: Path, stem: str, what: str) -> Path:
 
 def read_mat(path: Path, *names: str) -> dict[str, NDArray[Any]]:
     """Variables of a MATLAB file up to version 7; structs become arrays of records, cells arrays of objects."""
+    import scipy.io  # What is prepared does without.
+
     try:
         variables = scipy.io.loadmat(path, variable_names=names)
     except NotImplementedError:

@@ -1,20 +1,6 @@
 """Studies: the papers' claims, each as cells, a table, a picture and a verdict whose rule was written first."""
 
-from mtlattack.studies.catalogue import find_study, list_studies
-from mtlattack.studies.reporting import render
-from mtlattack.studies.running import Finished, run_study
-from mtlattack.studies.study import Cell, Claim, Measured, Study, Table, Verdict
+import lazy_loader
 
-__all__ = [
-    "Cell",
-    "Claim",
-    "Finished",
-    "Measured",
-    "Study",
-    "Table",
-    "Verdict",
-    "find_study",
-    "list_studies",
-    "render",
-    "run_study",
-]
+# Names and where they are from stand in `__init__.pyi`: what is asked for is imported, and no more.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

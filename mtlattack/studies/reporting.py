@@ -6,6 +6,7 @@ from pathlib import Path
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from mtlattack.markdown import table_lines
 from mtlattack.printing import Grid
 from mtlattack.studies.study import Study, Table, Verdict
 
@@ -32,23 +33,26 @@ def render(study: Study, verdicts: Mapping[str, Verdict], tables: Sequence[Table
 
 def markdown(study: Study, verdicts: Mapping[str, Verdict], tables: Sequence[Table], pictures: Sequence[Path]) -> str:
     """Verdicts with their rules, tables and pictures, these by name."""
-    lines = [f"# {study.name}: {study.summary}", "", study.paper, "", "| claim | verdict | because |", "|---|---|---|"]
+    lines = [f"# {study.name}: {study.summary}", "", study.paper, ""]
+    rows = []
     for claim in study.claims:
         verdict = verdicts[claim.name]
-        lines.append(f"| {claim.name}: {claim.sentence} | **{verdict.outcome}** | {_cell(verdict.because)} |")
-    lines += ["", "Rules, written before the first cell was measured:", ""]
+        rows.append([_cell(f"{claim.name}: {claim.sentence}"), f"**{verdict.outcome}**", _cell(verdict.because)])
+    lines += [
+        *table_lines(["claim", "verdict", "because"], rows),
+        "",
+        "Rules, written before the first cell was measured:",
+        "",
+    ]
     lines += [f"- {claim.name}: {claim.rule}" for claim in study.claims]
     for table in tables:
-        lines += ["", f"## {table.title}", "", _line(table.columns), "|---" * len(table.columns) + "|"]
-        lines += [_line(row) for row in table.rows]
+        rows = [[*map(_cell, row)] for row in table.rows]
+        lines += ["", f"## {table.title}", "", *table_lines([*map(_cell, table.columns)], rows)]
     for picture in pictures:
         lines += ["", f"![{picture.stem}]({picture.name})"]
     return "\n".join(lines) + "\n"
 
 
-def _line(texts: Sequence[str]) -> str:
-    return "| " + " | ".join(map(_cell, texts)) + " |"
-
-
 def _cell(text: str) -> str:
+    """Texts of ours, with names of ours: only a bar is to be no end of a cell."""
     return text.replace("|", "\\|")

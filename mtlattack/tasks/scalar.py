@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -13,6 +13,7 @@ from mtlattack.errors import InputError
 from mtlattack.lazily import torch
 from mtlattack.tasks.contradictions import SUM, Array, Contradiction
 from mtlattack.tasks.metric import Metric, divide
+from mtlattack.tasks.painting import Painting, paint_scale
 from mtlattack.tasks.registry import TASKS
 from mtlattack.tasks.regression import Regression
 
@@ -63,6 +64,11 @@ class Scalar(Regression):
 
     def _more_columns(self, prediction: Tensor, target: Tensor, error: Tensor) -> list[Tensor]:
         return [error.square()]
+
+    def paint(self, labels: NDArray[Any], names: Sequence[str] = ()) -> Painting:
+        """A picture of a pixel each; its colours begin at the least value, which may be negative."""
+        values = labels.reshape(-1, 1, 1)
+        return paint_scale(values, np.isfinite(values), "magma", self.unit)
 
     def decode(self, raw: NDArray[Any], attributes: Mapping[str, Any]) -> Tensor:
         return torch.from_numpy(np.array(raw, np.float32))

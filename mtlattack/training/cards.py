@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mtlattack.markdown import code, escape, table_lines
 from mtlattack.models import MultiTaskNetwork
 from mtlattack.training.recipes import Recipe
 
@@ -15,20 +16,19 @@ def card(
 ) -> str:
     """The card of the checkpoint at `path` as Markdown; metrics by task, of the stored weights, on the test split."""
     lines = [
-        f"# {recipe.name}",
+        f"# {escape(recipe.name)}",
         "",
-        f"`{path.name}`, {path.stat().st_size / 1e6:.2f} MB, {recipe.stored_dtype} on disk",
+        f"{code(path.name)}, {path.stat().st_size / 1e6:.2f} MB, {recipe.stored_dtype} on disk",
         "",
-        "| task | metric | clean | attacked |",
-        "|---|---|---|---|",
     ]
+    rows = []
     for task in network.tasks.values():
         for metric in task.metric_table:
             arrow = "↑" if metric.higher_is_better else "↓"
             values = [_value(metrics[task.name][metric.name], metric.unit) for metrics in (clean, attacked)]
-            lines.append(f"| {task.name} | {metric.name} {arrow} | {' | '.join(values)} |")
-    lines += ["", "| fact | value |", "|---|---|"]
-    lines += [f"| {name} | {value} |" for name, value in facts.items()]
+            rows.append([escape(task.name), escape(f"{metric.name} {arrow}"), *values])
+    lines += table_lines(["task", "metric", "clean", "attacked"], rows)
+    lines += ["", *table_lines(["fact", "value"], [[name, escape(str(value))] for name, value in facts.items()])]
     return "\n".join(lines) + "\n"
 
 

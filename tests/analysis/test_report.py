@@ -137,7 +137,7 @@ def test_stars_mark_the_strongest_in_each_column() -> None:
     rows = [line[2:-2].split(" | ") for line in to_markdown(record).splitlines() if line.startswith("| ")]
     for title, by_attack in strengths.items():
         column = rows[0].index(title)
-        assert [row[0] for row in rows if "★" in row[column]] == [max(by_attack, key=lambda name: by_attack[name])]
+        assert [row[0] for row in rows if "★" in row[column]] == [f"`{max(by_attack, key=by_attack.__getitem__)}`"]
     table = [line for line in render_text(record).splitlines() if "★" in line]
     assert sum(line.count("★") for line in table[:-1]) == 4 and "strongest" in table[-1]
 

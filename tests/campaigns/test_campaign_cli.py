@@ -16,6 +16,7 @@ from mtlattack.campaigns.summary import render_summary
 from mtlattack.campaigns.watching import Board
 from mtlattack.cli import main
 from mtlattack.files import write_json
+from mtlattack.progress import Above
 
 
 def command(monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
@@ -80,6 +81,19 @@ def test_what_is_shown_while_it_runs() -> None:
     console = Console(width=80)
     with console.capture() as capture:
         console.print(board.table())
-    assert capture.get().split() == (
-        f"{cells[3].name} 0 s {cells[0].name} again: killed by SIGKILL {cells[2].name} failed: RuntimeError: no".split()
-    )
+    troubles = f"{cells[0].name} again: killed by SIGKILL {cells[2].name} failed: RuntimeError: no"
+    assert capture.get().split() == f"{troubles} cell s {cells[3].name} 0".split()
+
+
+def test_what_is_shown_while_it_runs_is_whole_and_leaves_room_for_the_bar() -> None:
+    cells = expand(toy_campaign(models=[letter * 90 for letter in "abc"]))
+    board = Board(len(cells), {cell.name: 1.0 for cell in cells})
+    for cell in cells:
+        board.started(cell)
+    board.ended(Result(cells[0].name, 1.0, "RuntimeError: " + "no " * 40 + "end"))
+    assert_fits(board.table())
+    console = Console(width=80, height=8)
+    with console.capture() as capture:
+        console.print(Above(board.table()))
+    lines = capture.get().splitlines()
+    assert len(lines) == 6 and lines[-1] == "…" and lines[0].startswith(cells[0].name[:70])

@@ -82,7 +82,7 @@ def test_passes_are_those_of_the_attack(name: str) -> None:
 
 def test_the_index_is_what_is_registered(monkeypatch: pytest.MonkeyPatch) -> None:
     assert INDEX.read_text() == index_text(), "write it anew: python -m mtlattack.cli.registered"
-    monkeypatch.delitem(sys.modules, "mtlattack.attacks")  # as in a process that has not loaded it
+    monkeypatch.setattr("mtlattack.cli.index._REGISTRIES", ())  # as in a process that has not loaded them
     monkeypatch.setattr("mtlattack.cli.registered.registered", None)
     assert [name for (name,) in list_rows("tasks")] == list_tasks()
     assert [row[0] for row in list_rows("attacks", "pgd-*")] == list_attacks("pgd-*")
@@ -90,7 +90,7 @@ def test_the_index_is_what_is_registered(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_an_old_index_is_not_believed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "mtlattack.attacks")
+    monkeypatch.setattr("mtlattack.cli.index._REGISTRIES", ())
     monkeypatch.setattr("mtlattack.cli.index.registrations", lambda: "of other names")
     monkeypatch.setattr("mtlattack.cli.registered.registered", lambda kind, pattern: [(f"{kind} {pattern}",)])
     assert list_rows("criteria", "x*") == [("criteria x*",)]

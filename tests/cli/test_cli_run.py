@@ -204,6 +204,6 @@ def test_interrupt_says_how_to_go_on(cli: CommandLine, basics: list[object], mon
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("mtlattack.cli.run.evaluate", interrupt)
+    monkeypatch.setattr("mtlattack.evaluation.evaluate", interrupt)
     ran = cli(*basics)
     assert ran.code == 130 and ran.err == "stopped; what is finished is kept, the same command goes on from here\n"

@@ -17,7 +17,7 @@ from mtlattack.data.sources import list_sources, prepare, prepare_nyuv2
 from mtlattack.data.sources.geometry import Intrinsics, normals_from_depth
 from mtlattack.data.sources.nyuv2 import CAMERA
 from mtlattack.data.sources.resample import average, pick, picked
-from mtlattack.data.verify import verify
+from mtlattack.data.verifying import verify
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.tasks import Segmentation
 

@@ -8,7 +8,7 @@ from data_toys import write_toy
 from PIL import Image
 
 from mtlattack.data import load_dataset
-from mtlattack.data.preview import preview
+from mtlattack.data.previewing import preview
 from mtlattack.errors import InputError
 from mtlattack.tasks import Segmentation
 from mtlattack.tasks.painting import class_colours

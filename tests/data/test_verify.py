@@ -9,7 +9,7 @@ import pytest
 from data_toys import LABELS, SIZE, count_reads, toy_ids
 
 from mtlattack.data import load_dataset
-from mtlattack.data.verify import Problem, verify
+from mtlattack.data.verifying import Problem, verify
 from mtlattack.errors import InputError
 from mtlattack.tasks import list_tasks
 

@@ -99,7 +99,7 @@ def test_it_prints_and_is_exported(network: MultiTaskNetwork, data: PreparedData
     assert lines[start + 1].split()[:3] == ["attack", "task", "target"]
     assert lines[start + 2].split()[:3] == ["apgd-relative", "segmentation", "*->2"]
     assert lines[start + 3].split()[2] == "x1.5" and " m " in lines[start + 3] and lines[start + 4].split()[3] == "–"
-    assert "| apgd-relative | depth | x1.5 |" in to_markdown(report.record)
+    assert "| `apgd-relative` | `depth` | `x1.5` |" in to_markdown(report.record)
     assert "depth,target x1.5 gone," in to_csv(report.record)
     assert "the targets" not in str(evaluate(network, data, ATTACKS[:1]).report())
 

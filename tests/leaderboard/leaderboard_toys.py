@@ -15,7 +15,7 @@ from mtlattack.leaderboard.ledger import Event, append
 from mtlattack.leaderboard.rows.building import build_row
 from mtlattack.leaderboard.rows.identity import row_document, row_id, row_text
 from mtlattack.leaderboard.rows.schema import EvidenceReference, ModelCard, Row, Submitter
-from mtlattack.models.checkpoints import file_hash
+from mtlattack.models.checkpoint_files import file_hash
 from mtlattack.models.zoo import model_path
 
 MODEL = "rooms-resnet10t.shared"

@@ -21,10 +21,10 @@ from mtlattack.leaderboard.columns import COLUMNS, Plain
 from mtlattack.leaderboard.ledger import STATUSES, read_ledger, statuses
 from mtlattack.leaderboard.records import strongest
 from mtlattack.leaderboard.showing.card import card_fields, render_card
-from mtlattack.leaderboard.showing.markdown import code, escape
 from mtlattack.leaderboard.showing.selection import Ranking, Selection, select
 from mtlattack.leaderboard.showing.tables import render_rankings
 from mtlattack.leaderboard.standings import ranked, stand
+from mtlattack.markdown import code, escape
 from mtlattack.printing import WIDTH
 
 HOSTILE = r"<script>alert(1)</script> | `x` [a](https://b.example) \| www.b.example *b* _c_ {d} &lt; [red] :smile:"

@@ -17,7 +17,7 @@ from mtlattack.evidence import Evidence
 from mtlattack.leaderboard.board import Board, StoredRow
 from mtlattack.leaderboard.ledger import Event, append, read_ledger
 from mtlattack.models import create_model
-from mtlattack.models.checkpoints import file_hash
+from mtlattack.models.checkpoint_files import file_hash
 from mtlattack.models.zoo import model_path
 
 # What `Command` looks at is less.

@@ -1,9 +1,11 @@
 """What other libraries and torch's own tools give, as it is: one row each, with what its user calls by hand."""
 
+import sys
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -136,9 +138,12 @@ def unet() -> nn.Module:
 
 
 def hard_sharing() -> nn.Module:
-    architecture = pytest.importorskip(
-        "LibMTL.architecture", reason="LibMTL is not installed, or not for this torchvision", exc_type=ImportError
-    )
+    # Of LibMTL on PyPI a backbone that is not taken here imports this from where torchvision had it until 0.12.
+    gone = ModuleType("torchvision.models.utils")
+    gone.load_state_dict_from_url = torch.hub.load_state_dict_from_url  # type: ignore[attr-defined]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, gone.__name__, gone)
+        architecture = pytest.importorskip("LibMTL.architecture", reason="LibMTL is not installed")
     heads = nn.ModuleDict({"seg": nn.Conv2d(8, CLASSES, 1), "depth": nn.Conv2d(8, 1, 1)})
     options = {"rep_grad": False, "multi_input": False, "device": torch.device("cpu")}
     net = architecture.HPS(list(TASKS), lambda: nn.Conv2d(3, 8, 3, padding=1), heads, **options)

@@ -20,7 +20,7 @@ from mtlattack.models import (
     save_checkpoint,
     sketch_network,
 )
-from mtlattack.models.checkpoints import checkpoint_name
+from mtlattack.models.checkpoint_files import checkpoint_name
 
 LAYOUTS = ["shared", "separate"]
 

@@ -12,7 +12,7 @@ from task_toys import ROWS, Row, pair_of, uniform, valid_places
 from mtlattack.data import load_dataset, preview, verify
 from mtlattack.data.writing import PreparedWriter, number_label
 from mtlattack.errors import InputError
-from mtlattack.tasks import Regression, Segmentation, task_from_config, task_types
+from mtlattack.tasks import Regression, Scalar, Segmentation, task_from_config, task_types
 from mtlattack.tasks.base import is_finite
 from mtlattack.tasks.painting import INVALID
 from mtlattack.tasks.registry import TASKS
@@ -177,6 +177,12 @@ def test_a_kind_that_nobody_knows_works_everywhere(albedo, tmp_path: Path):
     read = torch.cat([data[k].targets["albedo"] for k in range(3)])
     torch.testing.assert_close(read, target, rtol=0, atol=0.00051, equal_nan=True)
     assert preview(data, tmp_path / "toy.png").is_file()
+
+
+def test_a_scalar_is_painted_with_its_unit_and_below_zero():
+    painting = Scalar("m²").paint(np.array([-3.0, 1.0, np.nan], np.float32))
+    assert painting.unit == "m²" and painting.scale is not None and painting.scale[1:] == pytest.approx((-2.96, 0.96))
+    assert painting.pictures.shape == (3, 1, 1, 3) and (painting.pictures[2] == INVALID).all()
 
 
 def test_classes_are_painted_with_their_names():

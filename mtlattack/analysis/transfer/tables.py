@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from rich.console import Group, RenderableType
@@ -13,6 +13,7 @@ from mtlattack.analysis.tables import compact_interval, compact_number
 from mtlattack.analysis.transfer.labels import heading, labels
 from mtlattack.analysis.transfer.record import LEVEL, Cell, Correlation, Matrix, TransferRecord
 from mtlattack.epsilon import threat_text
+from mtlattack.markdown import escape, table_lines
 from mtlattack.printing import Grid
 
 BELOW_NOISE = "°"
@@ -161,37 +162,30 @@ def correlation_text(found: Correlation) -> str:
 
 def to_markdown(record: TransferRecord) -> str:
     """A table a matrix, with intervals: share and log loss ratio; then the notes."""
-    lines = [*headlines(record), ""]
+    lines = [*map(escape, headlines(record)), ""]
     lines[:-2] = [f"{line}  " for line in lines[:-2]]  # each a line of its own
     for matrix in record.matrices:
         for quantity in (SHARE, LOG_RATIO):
             lines += [*markdown_table(record, matrix, quantity), ""]
-    return "\n".join([*lines, *(f"- {note}" for note in notes(record)), ""])
+    return "\n".join([*lines, *(f"- {escape(note)}" for note in notes(record)), ""])
 
 
 def markdown_table(record: TransferRecord, matrix: Matrix, quantity: Quantity) -> list[str]:
     """Lines of a table; the own cells are bold."""
     place = f"{matrix.title}, " if matrix.kind == "tasks" else ""
-    lines = [
-        f"**{place}{quantity.title}**",
-        "",
-        _row([f"made {'for' if matrix.kind == 'tasks' else 'on'} ↓, judged on →", *labels(record, matrix.victims)]),
-    ]
-    lines.append("|" + "---|" * (len(matrix.victims) + 1))
+    corner = f"made {'for' if matrix.kind == 'tasks' else 'on'} ↓, judged on →"
+    rows = []
     for label, row in zip(labels(record, matrix.sources), matrix.cells, strict=True):
         texts = [compact_interval(quantity.of(cell), percent=quantity.percent) for cell in row]
         marked = [
             f"**{text}**" if cell.own else text if cell.beats_noise else f"{text}{BELOW_NOISE}"
             for text, cell in zip(texts, row, strict=True)
         ]
-        lines.append(_row([label, *marked]))
+        rows.append([escape(label), *marked])
     for name, values in below(matrix, quantity):
-        lines.append(_row([f"*{name}*", *(compact_number(value.value, quantity.percent) for value in values)]))
-    return lines
-
-
-def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+        rows.append([f"*{name}*", *(compact_number(value.value, quantity.percent) for value in values)])
+    titles = [corner, *map(escape, labels(record, matrix.victims))]
+    return [f"**{escape(place)}{quantity.title}**", "", *table_lines(titles, rows)]
 
 
 def to_csv(record: TransferRecord) -> str:

@@ -1,16 +1,19 @@
 """What a ball is, and the arithmetic that keeps points inside it."""
 
+from __future__ import annotations
+
 import math
 from abc import ABC, abstractmethod
-from typing import ClassVar
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, ClassVar
 
 from mtlattack.attacks.levels import from_levels, to_levels
 from mtlattack.attacks.noise import Noise
 from mtlattack.epsilon import LEVELS
 from mtlattack.errors import InputError
+from mtlattack.lazily import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # Less than a float32 can show, more than a float64 sum over any image can be off.
 MARGIN = 2.0**-33

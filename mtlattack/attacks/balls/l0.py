@@ -1,15 +1,17 @@
 """l_0: a number of pixels."""
 
-from typing import ClassVar
+from __future__ import annotations
 
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+from typing import TYPE_CHECKING, ClassVar
 
 from mtlattack.attacks.balls.base import Ball, exact
 from mtlattack.attacks.noise import Noise
 from mtlattack.attacks.norms import at_most_one, per_image
 from mtlattack.errors import InputError
+from mtlattack.lazily import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # A pixel that is not chosen falls back to its clean value at every projection, so one step must do to overtake another.
 _STEP_UNIT = 5.0
@@ -61,7 +63,10 @@ class L0Ball(Ball):
         scaled = at_most_one(gradient)
         largest = scaled.abs().amax(1).flatten(1).topk(self.pixels, 1).values
         # By parts first: the sum over a lone image, and over that alone, would be split over the threads.
-        mean = F.pad(largest, (0, -self.pixels % _PART)).unflatten(1, (-1, _PART)).sum(2).sum(1) / self.pixels
+        mean = (
+            torch.nn.functional.pad(largest, (0, -self.pixels % _PART)).unflatten(1, (-1, _PART)).sum(2).sum(1)
+            / self.pixels
+        )
         return scaled / per_image(torch.where(mean > 0, mean, 1.0))
 
     def random_start(self, noise: Noise, restart: int) -> Tensor:

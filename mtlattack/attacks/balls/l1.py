@@ -1,14 +1,17 @@
 """l_1: a sum of changes, to be spent where they pay most."""
 
-from typing import ClassVar
+from __future__ import annotations
 
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, ClassVar
 
 from mtlattack.attacks.balls.base import MARGIN, Ball, exact, moved
 from mtlattack.attacks.balls.rounding import budget_of, largest_remainders
 from mtlattack.attacks.noise import Noise
 from mtlattack.attacks.norms import norm, normalise, per_image
+from mtlattack.lazily import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # Budgets ε that are spent on the values a step moves. One would do for a linear loss; what a network loses by one value
 # saturates, and on the rooms model 16 led to a stronger attack than 1, 4 and 8.

@@ -1,14 +1,17 @@
 """l_2: a length for the whole perturbation."""
 
-from typing import ClassVar
+from __future__ import annotations
 
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, ClassVar
 
 from mtlattack.attacks.balls.base import MARGIN, Ball, exact, moved
 from mtlattack.attacks.balls.rounding import budget_of, largest_remainders
 from mtlattack.attacks.noise import Noise
 from mtlattack.attacks.norms import norm, normalise, per_image
+from mtlattack.lazily import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class L2Ball(Ball):

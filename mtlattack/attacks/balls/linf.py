@@ -1,14 +1,17 @@
 """l_inf: an interval for every value."""
 
-from typing import ClassVar
+from __future__ import annotations
 
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, ClassVar
 
 from mtlattack.attacks.balls.base import Ball, exact
 from mtlattack.attacks.noise import Noise
 from mtlattack.epsilon import LEVELS
 from mtlattack.errors import InputError
+from mtlattack.lazily import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class LinfBall(Ball):

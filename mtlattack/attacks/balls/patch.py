@@ -1,13 +1,16 @@
 """A patch: anything, in one place."""
 
-import math
-from typing import ClassVar
+from __future__ import annotations
 
-import torch
-from torch import Tensor
+import math
+from typing import TYPE_CHECKING, ClassVar
 
 from mtlattack.attacks.balls.base import Ball
 from mtlattack.attacks.noise import Noise
+from mtlattack.lazily import torch
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class PatchBall(Ball):

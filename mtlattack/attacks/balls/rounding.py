@@ -1,10 +1,14 @@
 """Rounding to whole grey levels inside a budget that all values of an image share."""
 
-from collections.abc import Callable
+from __future__ import annotations
 
-from torch import Tensor
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from mtlattack.epsilon import LEVELS
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # What the float32 values k'/255 and k/255 can be off, two halves of 2^-24, is less than this share of one level.
 _SHARE = 2.0**-16

@@ -1,13 +1,17 @@
 """From a source's frame to the prepared size: images by area, labels by picking pixels, which invents no class."""
 
+from __future__ import annotations
+
 from functools import lru_cache
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
 
 from mtlattack.errors import InputError
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 _Number = TypeVar("_Number", bound=np.generic)
 
@@ -44,6 +48,8 @@ def average(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8
 @lru_cache(maxsize=16)
 def _shares(wanted: int, there: int) -> csr_array:
     """Sparse `[wanted, there]`: the share of each source row in each prepared row; every row sums to 1."""
+    from scipy.sparse import csr_array  # Preparing takes it, and all that is prepared does without.
+
     edges = np.arange(wanted + 1) * there / wanted
     start, stop = np.arange(there), np.arange(1, there + 1)
     overlap = np.minimum(edges[1:, None], stop) - np.maximum(edges[:-1, None], start)

@@ -15,8 +15,8 @@ from mtlattack.leaderboard.formats import moment
 from mtlattack.leaderboard.ledger import Event
 from mtlattack.leaderboard.records import tasks_of, threat_at, threats_of
 from mtlattack.leaderboard.showing.facts import card_facts, cost_text, provenance
-from mtlattack.leaderboard.showing.markdown import code, escape
 from mtlattack.leaderboard.showing.selection import eps_of
+from mtlattack.markdown import escape
 from mtlattack.tasks import Task
 
 Field = tuple[str, str]
@@ -44,9 +44,7 @@ def card_to_markdown(
     lines = [f"**{escape(_title(stored))}**", ""]
     lines += [f"- {name}: {escape(value)}" for name, value in card_fields(stored)]
     lines += ["", "History:", "", *(f"- {escape(line)}" for line in _history(stored, events)), ""]
-    # A name in a table's cell.
-    safe = [result.model_copy(update={"name": code(result.name)}) for result in results]
-    lines += markdown_tables(record.clean, list(tasks.values()), safe)
+    lines += markdown_tables(record.clean, list(tasks.values()), results)
     return "\n".join([*lines, *(f"- {escape(note)}" for note in _notes(record, results)), ""])
 
 

@@ -11,6 +11,7 @@ from mtlattack.leaderboard.columns import COLUMNS, Column, Plain, Section, colum
 from mtlattack.leaderboard.records import tasks_of
 from mtlattack.leaderboard.showing.selection import Ranking
 from mtlattack.leaderboard.standings import Standing
+from mtlattack.markdown import escape, table_lines
 from mtlattack.printing import Grid
 from mtlattack.tasks import Metric, Task
 
@@ -52,12 +53,8 @@ def rankings_to_markdown(rankings: Sequence[Ranking]) -> str:
     """One small table a suite version; what submitters wrote stays text."""
     lines = []
     for ranking in rankings:
-        lines += [f"**{title_of(ranking)}**", "", "| " + " | ".join(each.title for each in COLUMNS) + " |"]
-        lines.append("|" + "---|" * len(COLUMNS))
-        lines += [
-            "| " + " | ".join(each.markdown(standing) for each in COLUMNS) + " |" for standing in ranking.standings
-        ]
-        lines.append("")
+        rows = [[each.markdown(standing) for each in COLUMNS] for standing in ranking.standings]
+        lines += [f"**{escape(title_of(ranking))}**", "", *table_lines([each.title for each in COLUMNS], rows), ""]
     return "\n".join(lines)
 
 

@@ -9,7 +9,7 @@ from mtlattack.evidence import Evidence
 from mtlattack.leaderboard.board import StoredRow
 from mtlattack.leaderboard.rows.building import check_belongs
 from mtlattack.leaderboard.rows.plan import check_evidence
-from mtlattack.models.checkpoints import file_hash
+from mtlattack.models.checkpoint_files import file_hash
 from mtlattack.tasks import Model
 
 
