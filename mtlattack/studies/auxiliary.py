@@ -131,9 +131,9 @@ _RULE = (
     "of each pair (main task, auxiliary task) the auxiliary weight λ whose clean skill of the main task is nearest to "
     "that of the networks trained without the auxiliary task (mean over seeds); pairs further than {matched} away are "
     "left out; gain = skill that the main task keeps under an {norm} attack on it alone, with minus without, same "
-    "seed, same images, mean over pairs; holds if the gain is above 0 at p < .05 under PGD and under APGD (hierarchical "
-    "bootstrap, seeds then images; Holm over both), fails if it is below 0 under one of them at the same level; else, "
-    "or with fewer than {seeds} seeds, undecided"
+    "seed, same images, mean over pairs; holds if the gain is above 0 at p < .05 under PGD and under APGD "
+    "(hierarchical bootstrap, seeds then images; Holm over both), fails if it is below 0 under one of them at the same "
+    "level; else, or with fewer than {seeds} seeds, undecided"
 )
 M3_LINF = Gain("M3-linf", "linf", "A task learnt with an auxiliary one keeps more skill under l_inf attacks.")
 M3_L2 = Gain("M3-l2", "l2", "A task learnt with an auxiliary one keeps more skill under l_2 attacks.")
@@ -153,7 +153,7 @@ class AuxiliaryStudy(Study):
     def cells(self, quick: bool) -> list[Cell]:
         """A cell a network: main task, auxiliary task or none, weight, seed."""
         if quick:
-            small = {"train_images": 16, "epochs": 1, "images": 2, "steps": 2}
+            small = {"train_images": 8, "epochs": 1, "images": 2, "steps": 2}
             return [_cell("segmentation", None, None, 0, small), _cell("segmentation", "normals", 0.1, 0, small)]
         size = {"train_images": 1024, "epochs": 5, "images": 32, "steps": 10}
         mains = dict.fromkeys(main for main, _ in PAIRS)
