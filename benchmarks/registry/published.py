@@ -1,9 +1,11 @@
 """DGBA as its authors released it beside ours, on one network; see README.md beside it.
 
 Attacks by the rows: the authors' step sizes and losses, then ours. Judged by the columns: by what is right, and by the
-authors' code with its faults. As many backward passes each.
+authors' code with its faults. As many backward passes each; a row that lies in --work is not made again.
 """
 
+import json
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -47,6 +49,8 @@ def main(
     limit: Annotated[int, typer.Option(min=1, help="Only the first so many images.")] = 32,
     passes: Annotated[int, typer.Option(min=1, help="Backward passes an image.")] = 100,
     eps: Annotated[float, typer.Option(min=0, help="ε · 255, l_inf.")] = 4,
+    work: Annotated[Path | None, typer.Option(help="Folder where every row is kept, and found again.")] = None,
+    only: Annotated[str, typer.Option(help="Glob over the rows; several processes may share --work.")] = "*",
     json_path: Annotated[Path | None, typer.Option("--json", help="Where to write every number.")] = None,
 ) -> None:
     """One table: official and ours."""
@@ -56,14 +60,22 @@ def main(
     size = in_image_units(eps, "linf")
     rows: list[dict[str, Any]] = []
     for label, source, name, compat in [
-        ("official I-FGSM-DGBA", published, "bim-dgba", COMPAT),
-        ("official APGD-DGBA", published, "apgd-dgba", COMPAT),
-        ("official I-FGSM-DGBA, right losses", network, "bim-dgba", COMPAT),
+        ("official-bim-dgba", published, "bim-dgba", COMPAT),
+        ("official-apgd-dgba", published, "apgd-dgba", COMPAT),
         *((name, network, name, None) for name in OURS),
     ]:
+        if not fnmatch(label, only):
+            continue
         attack = create_attack(name, eps=size, steps=passes, compat=compat)
-        rows.append({"attack": label, "config": attack.config(), **compared(source, attack, network, data)})
-        print(line(rows[-1]), flush=True)
+        kept = work / f"{model}-{limit}-{passes}-eps{eps:g}-{label}.json" if work else None
+        if kept is not None and kept.is_file():
+            row = json.loads(kept.read_text(encoding="utf-8"))
+        else:
+            row = {"attack": label, "config": attack.config(), **compared(source, attack, network, data)}
+            if kept is not None:
+                write_json(kept, row)
+        rows.append(row)
+        print(line(row), flush=True)
     if json_path:
         document = {
             "benchmark": "registry/published",
