@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 import mtlattack as mta
-from mtlattack.analysis.change import measure_change, resampling_weights, weighted_metrics
+from mtlattack.analysis.change import measure_change, weighted_metrics
 from mtlattack.analysis.report import BOOTSTRAP_SEED, RESAMPLES, interval
+from mtlattack.analysis.resampling import resampling_weights
 from mtlattack.analysis.skill import measure_skill
 from mtlattack.attacks import Attack
 from mtlattack.cli.script import run_script

@@ -7,7 +7,7 @@ import typer
 
 from mtlattack.errors import InputError
 from mtlattack.files import file_name
-from mtlattack.poisoning import Kind, Labels, Method, Mode, Omega, Solver, TaskSet
+from mtlattack.poisoning import Kind, Labels, Learner, Method, Mode, Omega, Patom, Solver, TaskSet
 from mtlattack.poisoning.audit import audit
 from mtlattack.poisoning.experiment import (
     RESULT,
@@ -31,7 +31,7 @@ def poison(
     source: Annotated[Path | None, typer.Option("--from", help="Folder with a table's published files.")] = None,
     option: Annotated[list[str] | None, typer.Option("--option", help="Of the table, KEY=VALUE.")] = None,
     model: Annotated[str | None, typer.Option(help="Whose frozen features of the images are the table.")] = None,
-    split: Annotated[str, typer.Option(help="Of the images.")] = "test",
+    split: Annotated[str, typer.Option(help="Of the images; several with commas.")] = "test",
     labels_of: Annotated[
         Kind, typer.Option("--scene", help="Labels of whole images: numbers or classes.")
     ] = Kind.REGRESSION,
@@ -47,17 +47,17 @@ def poison(
     budget: Annotated[
         str, typer.Option(help="Shares of an attacked task's points, or whole numbers of points.")
     ] = ".2",
-    omega: Annotated[Omega, typer.Option(help="Whether the gradient knows that Ω moves.")] = Omega.EXACT,
-    labels: Annotated[Labels, typer.Option(help="Of injected points.")] = Labels.FIXED,
-    iterations: Annotated[int, typer.Option(help="Of PATOM.")] = 100,
-    step: Annotated[float, typer.Option(help="The first, of the width of where points may lie.")] = 0.1,
-    batch: Annotated[int | None, typer.Option(help="Points moved at a time; default: all.")] = None,
-    restarts: Annotated[int, typer.Option(help="Of PATOM; the best is kept.")] = 1,
+    omega: Annotated[Omega, typer.Option(help="Whether the gradient knows that Ω moves.")] = Patom.omega,
+    labels: Annotated[Labels, typer.Option(help="Of injected points.")] = Patom.labels,
+    iterations: Annotated[int, typer.Option(help="Of PATOM.")] = Patom.iterations,
+    step: Annotated[float, typer.Option(help="The first, of the width of where points may lie.")] = Patom.step,
+    batch: Annotated[int | None, typer.Option(help="Points moved at a time; default: all.")] = Patom.batch,
+    restarts: Annotated[int, typer.Option(help="Of PATOM; the best is kept.")] = Patom.restarts,
     box: Annotated[float, typer.Option(help="Points lie in the box of all points, wider by this share.")] = 0.0,
     ball: Annotated[float | None, typer.Option(help="Instead within this of a clean point, in deviations.")] = None,
-    ridge: Annotated[float, typer.Option(help="λ₁.")] = 0.01,
-    relation: Annotated[float, typer.Option(help="λ₂.")] = 0.01,
-    smoothing: Annotated[float, typer.Option(help="ς.")] = 1e-3,
+    ridge: Annotated[float, typer.Option(help="λ₁.")] = Learner.ridge,
+    relation: Annotated[float, typer.Option(help="λ₂.")] = Learner.relation,
+    smoothing: Annotated[float, typer.Option(help="ς.")] = Learner.smoothing,
     victim: Annotated[Solver, typer.Option(help="How the victim learns, from nothing.")] = Solver.ALTERNATING,
     defence: Annotated[str, typer.Option(help="trimmed, consensus, range, alarm; none.")] = "none",
     seeds: Annotated[int, typer.Option(help="Splits into training and test points.", min=1)] = 5,

@@ -9,6 +9,7 @@ from mtlattack.poisoning.labels import Labels
 from mtlattack.poisoning.learner import Learner, Solver
 from mtlattack.poisoning.patom import Goal, Patom, Poison
 from mtlattack.poisoning.tasks import Kind, TaskSet, make_tasks
+from mtlattack.poisoning.toy import draw_tasks
 
 __all__ = [
     "Ball",
@@ -29,6 +30,7 @@ __all__ = [
     "Solver",
     "TaskSet",
     "check_mode",
+    "draw_tasks",
     "inject",
     "injected_counts",
     "make_tasks",

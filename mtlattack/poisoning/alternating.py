@@ -3,7 +3,7 @@
 import numpy as np
 
 from mtlattack.poisoning.losses import Array
-from mtlattack.poisoning.newton import Solution, minimise
+from mtlattack.poisoning.newton import Solution, minimise, scale_of
 from mtlattack.poisoning.objective import Objective
 from mtlattack.poisoning.relations import Fixed, Learned, LearnedAt
 
@@ -19,14 +19,15 @@ def alternate(objective: Objective, start: Array, tolerance: float, most: int = 
     assert isinstance(objective.penalty, Learned)
     strength = objective.penalty.strength
     count = start.shape[1]
-    scale = max(1.0, float(np.linalg.norm(objective.at(np.zeros_like(start)).gradient)))
+    scale = scale_of(objective, start)
     penalty = Fixed(strength, np.full(count, 1 / count), np.eye(count))
     parameters, stationarity = start, 1.0
     turns = 0
     while turns < most:
         turns += 1
         given = Objective(objective.data, penalty, objective.ridge, objective.dimension)
-        parameters = minimise(given, parameters, max(_INNER * min(stationarity, 1.0), tolerance) * _INNER).parameters
+        closer = max(_INNER * min(stationarity, 1.0), tolerance) * _INNER
+        parameters = minimise(given, parameters, closer, scale=scale).parameters
         here = objective.at(parameters)
         stationarity = float(np.linalg.norm(here.gradient)) / scale
         if stationarity <= tolerance:

@@ -25,12 +25,14 @@ class Solution:
         return self.at.parameters
 
 
-def minimise(objective: Objective, start: Array, tolerance: float, most: int = 200) -> Solution:
-    """The minimum, from `start` `[D, T]`, to a stationarity of `tolerance`.
+def minimise(
+    objective: Objective, start: Array, tolerance: float, most: int = 200, scale: float | None = None
+) -> Solution:
+    """The minimum, from `start` `[D, T]`, to a stationarity of `tolerance`; `scale` is `scale_of` it, where known.
 
     Ends before where rounding leaves nothing to gain, or after `most` steps: look at the stationarity.
     """
-    scale = max(1.0, float(np.linalg.norm(objective.at(np.zeros_like(start)).gradient)))
+    scale = scale or scale_of(objective, start)
     here = objective.at(start)
     for step in range(most):
         size = float(np.linalg.norm(here.gradient))
@@ -44,6 +46,11 @@ def minimise(objective: Objective, start: Array, tolerance: float, most: int = 2
             return Solution(here, size / scale, step)
         here = there
     return Solution(here, float(np.linalg.norm(here.gradient)) / scale, most)
+
+
+def scale_of(objective: Objective, like: Array) -> float:
+    """max(1, ‖∇F(0)‖): what stationarity is measured by; the same for all penalties, whose slope at 0 is none."""
+    return max(1.0, float(np.linalg.norm(objective.at(np.zeros_like(like)).gradient)))
 
 
 def _search(objective: Objective, here: ObjectiveAt, direction: Array) -> ObjectiveAt | None:

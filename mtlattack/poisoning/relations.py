@@ -51,15 +51,16 @@ class LearnedAt:
         dimension, count = weights.shape
         # Of WᵀW the small eigenvalues would be lost in the rounding of the large ones; W's singular values are not.
         left, sigma, right = np.linalg.svd(weights, full_matrices=dimension < count)
-        missing = count - len(sigma)
+        rank = len(sigma)
         self._basis = right.T
-        self._scaled = np.pad(left * sigma, ((0, 0), (0, missing)))  # W in this basis
-        self._roots = np.sqrt(np.pad(sigma, (0, missing)) ** 2 + penalty.smoothing)
+        self._scaled = left[:, :rank] * sigma  # W in this basis, whose further columns are zero
+        self._roots = np.sqrt(np.pad(sigma, (0, count - rank)) ** 2 + penalty.smoothing)
+        self._sums = self._roots[:rank, None] + self._roots
         self._trace = float(self._roots.sum())
         self._strength = penalty.strength
         self.value = 0.5 * penalty.strength * self._trace**2
-        self._unit = self._scaled / self._roots  # W S⁻¹
-        self.gradient = penalty.strength * self._trace * self._unit @ self._basis.T
+        self._unit = self._scaled / self._roots[:rank]  # W S⁻¹
+        self.gradient = penalty.strength * self._trace * self._unit @ self._basis[:, :rank].T
         self.metric = penalty.strength * self._trace / self._roots, self._basis
 
     @property
@@ -74,11 +75,15 @@ class LearnedAt:
     def product(self, direction: Array) -> Array:
         """λ₂[tr S·V S⁻¹ + tr(dS)·W S⁻¹ − tr S·W S⁻¹ dS S⁻¹], where S·dS + dS·S = VᵀW + WᵀV."""
         turned = direction @ self._basis
-        change = turned.T @ self._scaled
-        # Sylvester's equation, entry by entry where S is diagonal.
-        root_change = (change + change.T) / (self._roots[:, None] + self._roots)
-        result = self._trace * (turned - self._unit @ root_change) / self._roots
-        result += np.trace(root_change) * self._unit
+        rank = self._unit.shape[1]
+        # Sylvester's equation, entry by entry where S is diagonal: of dS the rows that W S⁻¹, with its zeros, reads.
+        change = self._scaled.T @ turned
+        change[:, :rank] += change[:, :rank].T.copy()
+        root_change = change / self._sums
+        result = self._trace * turned
+        result -= self._trace * (self._unit @ root_change)
+        result /= self._roots
+        result[:, :rank] += np.trace(root_change) * self._unit
         return self._strength * result @ self._basis.T
 
 

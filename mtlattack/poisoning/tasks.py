@@ -31,12 +31,14 @@ Points = tuple[Array, Array]
 class TaskSet:
     """T tasks over the same d features: of each, points `[n_i, d]` and labels `[n_i]` (0 or 1 for classification).
 
+    `rows` `[n_i]` says of each point which row of the source it is, where tasks share those; None: each is its own.
     `make_tasks` makes one of whatever there is, and says what is wrong with it.
     """
 
     kind: Kind
     names: tuple[str, ...]
     points: tuple[Points, ...]
+    rows: tuple[Rows, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.points)
@@ -52,17 +54,18 @@ class TaskSet:
         return [len(labels) for _, labels in self.points]
 
     def with_points(self, added: Mapping[int, Points]) -> "TaskSet":
-        """The tasks with more points, by the task's number."""
+        """The tasks with more points, by the task's number; these are rows of no source, so none is known any more."""
         points = list(self.points)
         for task, (features, labels) in added.items():
             old_features, old_labels = points[task]
             points[task] = np.concatenate([old_features, features]), np.concatenate([old_labels, labels])
-        return replace(self, points=tuple(points))
+        return replace(self, points=tuple(points), rows=None)
 
     def only(self, rows: Sequence[Mask | Rows]) -> "TaskSet":
         """The tasks with only these rows of each, numbers or a mask."""
         points = tuple((x[row], y[row]) for (x, y), row in zip(self.points, rows, strict=True))
-        return replace(self, points=points)
+        sources = None if self.rows is None else tuple(s[row] for s, row in zip(self.rows, rows, strict=True))
+        return replace(self, points=points, rows=sources)
 
     def numbers(self, names: Iterable[str], option: str) -> tuple[int, ...]:
         """The numbers of tasks by name; InputError for a name that is none, and for none at all."""
@@ -80,11 +83,13 @@ def make_tasks(
     kind: Kind | str,
     points: Sequence[tuple[ArrayLike, ArrayLike]],
     names: Sequence[str] | None = None,
+    rows: Sequence[ArrayLike] | None = None,
 ) -> TaskSet:
     """Tasks of features `[n_i, d]` and labels `[n_i]` each; labels of classification are 0 or 1.
 
-    InputError for no task, a name that is there twice, shapes that do not fit, an empty task, and values that are not
-    finite. Points that occur several times are as good as others: they count several times.
+    `rows` numbers `[n_i]` are needed where tasks share rows of their source: a row is then learned from or tested, in
+    all tasks alike. InputError for no task, a name that is there twice, shapes that do not fit, an empty task, and
+    values that are not finite. Points that occur several times are as good as others: they count several times.
     """
     kind = Kind(kind)
     names = [str(i) for i in range(len(points))] if names is None else list(names)
@@ -100,7 +105,17 @@ def make_tasks(
     for name, dimension in zip(names, dimensions, strict=True):
         if dimension != dimensions[0]:
             raise InputError(f"task {name!r} has {dimension} features, task {names[0]!r} has {dimensions[0]}")
-    return TaskSet(kind, tuple(names), tuple(checked))
+    return TaskSet(kind, tuple(names), tuple(checked), None if rows is None else _numbered(names, checked, rows))
+
+
+def _numbered(names: Sequence[str], points: Sequence[Points], rows: Sequence[ArrayLike]) -> tuple[Rows, ...]:
+    numbers = tuple(np.asarray(each, np.intp) for each in rows)
+    if len(numbers) != len(points):
+        raise InputError(f"row numbers of {len(numbers)} tasks for {len(points)} tasks, expected one each")
+    for name, (_, y), each in zip(names, points, numbers, strict=True):
+        if each.shape != y.shape:
+            raise InputError(f"task {name!r} has row numbers {each.shape} for {len(y)} points, expected one each")
+    return numbers
 
 
 def _checked(name: str, features: ArrayLike, labels: ArrayLike, kind: Kind) -> Points:

@@ -31,15 +31,20 @@ class Scenes:
     def tasks(self) -> TaskSet:
         """Every task over all images."""
         points = [(self.features, labels) for labels in self.labels.values()]
-        return make_tasks(self.kind, points, list(self.labels))
+        return make_tasks(self.kind, points, list(self.labels), [np.arange(len(self.features))] * len(points))
 
 
 def scene_tasks(data: str, model: str, split: str, kind: Kind, limit: int | None = None) -> TaskSet:
-    """Tasks of whole images, on a model's features: see `read_scenes`; data and model by name or path."""
+    """Tasks of whole images, on a model's features: see `read_scenes`; data and model by name or path, splits one or
+    several with commas: then the tasks that all of them have."""
     network = shared_network(model)
     labelled = {name: task for name, task in network.tasks.items() if isinstance(task, _LABELLED)}
-    dataset = load_dataset(data, split, tasks=labelled, limit=limit)
-    return read_scenes(network, dataset, kind).tasks()
+    parts = [
+        read_scenes(network, load_dataset(data, each, tasks=labelled, limit=limit), kind) for each in split.split(",")
+    ]
+    names = [name for name in parts[0].labels if all(name in part.labels for part in parts)]
+    labels = {name: np.concatenate([part.labels[name] for part in parts]) for name in names}
+    return Scenes(kind, np.concatenate([part.features for part in parts]), labels).tasks()
 
 
 def shared_network(model: str) -> MultiTaskNetwork:

@@ -27,9 +27,10 @@ def table(cli: CommandLine) -> Path:
 
 
 def test_it_prints_keeps_and_goes_on(cli: CommandLine, table: Path) -> None:
-    command = ("poison", table, *QUICK, "--targets", "one", "--defence", "trimmed,alarm", "--points", "--out", "out")
+    chosen = ("--targets", "one", "--method", "patom", "--defence", "trimmed,alarm")
+    command = ("poison", table, *QUICK, *chosen, "--points", "--out", "out")
     out = cli.good(*command)
-    assert all(text in out for text in ("mine (", "3 tasks of regression", "patom direct", "random indirect", "clean"))
+    assert all(text in out for text in ("mine (", "3 tasks of regression", "patom direct", "patom indirect", "clean"))
     kept = files(Path("out"))
     result = json.loads(kept["result.json"])
     assert kept["budgets.png"].startswith(b"\x89PNG") and result
@@ -71,7 +72,11 @@ def test_written_points_pass_an_audit_and_moved_ones_do_not(cli: CommandLine, ta
         (("mine.toml", "--mode", "sideways"), "sideways"),
         (("mine.toml", "--targets", "four"), "four"),
         (("mine.toml", "--targets", "one", "--attacked", "one", "--mode", "indirect"), "one"),
+        (("mine.toml", "--targets", "one,two,three", "--mode", "indirect"), "all tasks are targets"),
         (("mine.toml", "--relation", "-1"), "relation"),
+        (("mine.toml", "--relation", "0", "--ridge", "0"), "leave the weights open"),
+        (("mine.toml", "--smoothing", "0"), "0 makes Ω singular"),
+        (("mine.toml", "--box", "-0.6"), "box holds no point"),
         (("mine.toml", "--defence", "prayer"), "prayer"),
         (("rooms", "--model", "rooms-resnet10t.shared", "--from", "."), "--from and --option are for tables"),
     ],
@@ -79,6 +84,24 @@ def test_written_points_pass_an_audit_and_moved_ones_do_not(cli: CommandLine, ta
 def test_mistakes(arguments: tuple[str, ...], message: str, cli: CommandLine, table: Path) -> None:
     assert message in cli.bad("poison", *arguments, *QUICK)
     assert sorted(path.name for path in Path().iterdir()) == ["mine.csv", "mine.toml"]
+
+
+@pytest.mark.parametrize(
+    ("targets", "kind", "message"),
+    [
+        ({"y": [0, 1] * 5, "z": [1] * 10}, "classification", "all points of task 'z' have label 1"),
+        ({"y": [0, 1] * 5, "z": [1] + [0] * 9}, "classification", "task 'z' has 1 point of class 1, expected two"),
+        ({"y": range(10), "z": [3] * 10}, "regression", "all labels of target 'z' are 3: it has no error to be told"),
+    ],
+)
+def test_tasks_that_cannot_be_learned_leave_no_folder(
+    targets: dict[str, list[int]], kind: str, message: str, cli: CommandLine
+) -> None:
+    rows = zip(range(10), *targets.values(), strict=True)
+    Path("bad.csv").write_text("\n".join(["a,y,z", *(",".join(map(str, row)) for row in rows)]) + "\n")
+    Path("bad.toml").write_text(f'file = "bad.csv"\nkind = "{kind}"\ntargets = ["y", "z"]\n')
+    assert message in cli.bad("poison", "bad.toml", *QUICK, "--targets", "z" if kind == "regression" else "y")
+    assert sorted(path.name for path in Path().iterdir()) == ["bad.csv", "bad.toml"]
 
 
 def test_tasks_of_whole_images(cli: CommandLine) -> None:

@@ -114,6 +114,17 @@ def test_a_point_twice_counts_twice() -> None:
     assert Learner().fit(twice).parameters == pytest.approx(Learner().fit(tasks).parameters, abs=1e-8)
 
 
+def test_tasks_that_say_the_same_or_nothing_leave_omega_regular() -> None:
+    """W of low rank, without the smoothing a singular Ω."""
+    x, y = toy_tasks().points[0]
+    tasks = make_tasks("regression", [(x, y), (x, y), (x, np.zeros(len(y)))])
+    solution = Learner(relation=0.1, smoothing=1e-6).fit(tasks)
+    assert solution.stationarity <= 1e-10
+    assert solution.parameters[:, 0] == pytest.approx(solution.parameters[:, 1], abs=1e-6)
+    assert abs(solution.parameters[:, 2]).max() < 1e-8
+    assert np.linalg.eigvalsh(solution.at.penalty.covariance).min() > 0  # type: ignore[attr-defined]
+
+
 def test_a_task_with_one_class_needs_a_learner_without_intercept() -> None:
     tasks = toy_tasks("classification")
     x, _ = tasks.points[1]

@@ -11,7 +11,7 @@ from mtlattack.models import create_model
 from mtlattack.poisoning import Kind, Learner, make_tasks
 from mtlattack.poisoning.evasion import SceneModel, perturbed_features
 from mtlattack.poisoning.splitting import units_of
-from mtlattack.poisoning.vision import Scenes, pool, read_scenes, shared_network
+from mtlattack.poisoning.vision import Scenes, pool, read_scenes, scene_tasks, shared_network
 
 MODEL = "rooms-resnet10t.shared"
 
@@ -36,6 +36,13 @@ def test_labels_are_those_of_the_images(scenes: Scenes) -> None:
         with torch.no_grad():
             expected = network.shared_features(batch.images).mean((2, 3))[0]
         np.testing.assert_allclose(scenes.features[row], expected, rtol=1e-4, atol=1e-6)
+
+
+def test_splits_are_put_together_and_images_are_rows() -> None:
+    one, both = (scene_tasks("rooms", MODEL, split, Kind.REGRESSION, 6) for split in ("test", "test,test"))
+    assert both.sizes == [12] * len(both) and set(both.names) <= set(one.names)
+    np.testing.assert_array_equal(both.points[0][0], np.tile(one.points[0][0], (2, 1)))
+    assert both.rows is not None and all(rows.tolist() == list(range(12)) for rows in both.rows)
 
 
 def test_a_network_without_shared_features_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -98,7 +98,9 @@ def test_any_table_that_is_described(tmp_path: Path) -> None:
     assert tasks.names == ("y:ann", "y:bob", "z:ann", "z:bob")
     assert tasks.points[2][0].tolist() == [[1, 2], [9, 10]] and tasks.points[2][1].tolist() == [4, 12]
     described.write_text('file = "mine.csv"\nkind = "regression"\ntargets = ["y", "z"]\nfeatures = ["a"]\n')
-    assert read_described(described).names == ("y", "z") and read_described(described).dimension == 1
+    tasks = read_described(described)
+    assert tasks.names == ("y", "z") and tasks.dimension == 1
+    assert tasks.rows is not None and [each.tolist() for each in tasks.rows] == [[0, 1, 2]] * 2
 
 
 @pytest.mark.parametrize(
@@ -110,6 +112,7 @@ def test_any_table_that_is_described(tmp_path: Path) -> None:
         ("a,y\nx,2\n", 'targets = ["y"]', "mine.csv, column 'a': could not convert"),
         ("a,y\nnan,2\n", 'targets = ["y"]', "task 'y': a feature of point 0 is not finite"),
         ("a,y\n", 'targets = ["y"]', "mine.csv: no row"),
+        ("a,y\n1,2\n", 'targets = ["y", "a"]', "mine.csv has no column for features: all of a, y are targets"),
         ("", 'targets = ["y"]', "mine.csv is empty"),
         ("a,y\n1,2\n", "targets = []", "mine.toml: targets: List should have at least 1 item"),
         ("a,y\n1,2\n", 'targets = ["y"]\ncolour = 1', "mine.toml: colour: Extra inputs"),

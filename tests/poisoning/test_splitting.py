@@ -62,3 +62,32 @@ def test_the_best_constant_has_an_nmse_of_one() -> None:
     tasks = toy_tasks(tasks=1)
     constant = np.r_[np.zeros(5), tasks.points[0][1].mean()][:, None]
     assert errors(constant, tasks)["nmse"] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("kind", ["regression", "classification"])
+def test_a_row_that_tasks_share_is_on_one_side_in_all_of_them(kind: str) -> None:
+    """Also where a task has some of the rows alone, and where a class is rare."""
+    x = np.arange(60.0)[:, None]
+    some = np.flatnonzero(np.arange(60) % 3)
+    labels = [(np.arange(60) < 6).astype(float), (some % 2).astype(float)]
+    tasks = make_tasks(kind, [(x, labels[0]), (x[some], labels[1])], rows=[np.arange(60), some])
+    for seed in range(5):
+        split = split_tasks(tasks, seed)
+        sides = [{float(v) for points, _ in half.points for v in points[:, 0]} for half in (split.train, split.test)]
+        assert not sides[0] & sides[1] and len(sides[0] | sides[1]) == 60
+        assert split.test.sizes[0] == 18 and 10 <= split.test.sizes[1] <= 14
+        if kind == "classification":
+            assert all({0, 1} == set(y) for half in (split.train, split.test) for _, y in half.points)
+    assert split.train.rows is not None and split.train.with_points({}).rows is None
+
+
+def test_shared_rows_that_no_split_can_part_and_row_numbers_that_do_not_fit() -> None:
+    points = [(np.ones((2, 1)), [0, 1])]
+    with pytest.raises(InputError, match=r"task '0' has row numbers \(3,\) for 2 points, expected one each"):
+        make_tasks("regression", points, rows=[[0, 1, 2]])
+    with pytest.raises(InputError, match="row numbers of 2 tasks for 1 tasks"):
+        make_tasks("regression", points, rows=[[0, 1], [0, 1]])
+    # Every task's two points are the two of a row: one side would be empty.
+    same = make_tasks("regression", points * 2, rows=[[0, 0], [0, 0]])
+    with pytest.raises(InputError, match="no split of 1 rows that tasks share has points of each task and class"):
+        split_tasks(same, 0)

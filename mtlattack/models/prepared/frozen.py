@@ -16,9 +16,10 @@ _LARGE = 2**19
 def freeze_layers(model: nn.Module) -> None:
     """Make every plain convolution and ReLU of a model, in place, one that keeps no large map for its backward pass.
 
-    Not on CUDA, where it would cost time. Predictions and gradients stay the same to the last bit. Exact types only: a subclass may compute something else.
-    The modules stay the same objects, with their parameters, hooks and places. A convolution whose weights want a
-    gradient, and every layer under autocast, works as before. Not for the transforms of `torch.func`.
+    Not on CUDA, where it would cost time. Predictions and gradients stay the same to the last bit. Exact types only: a
+    subclass may compute something else. The modules stay the same objects, with their parameters, hooks and places. A
+    convolution whose weights want a gradient, and every layer under autocast, works as before. Not for the transforms
+    of `torch.func`.
     """
     for module in model.modules():
         if type(module) in _FROZEN:

@@ -39,15 +39,15 @@ class Plan(BaseModel):
     budgets: list[float | int] = Field([0.2], min_length=1, description="share of a task's points, or points in all")
     seeds: list[int] = Field(list(range(5)), min_length=1)
     test_share: float = 0.3
-    ridge: float = 0.01
-    relation: float = 0.01
-    smoothing: float = 1e-3
-    omega: Omega = Omega.EXACT
-    labels: Labels = Labels.FIXED
-    iterations: int = 100
-    step: float = 0.1
-    batch: int | None = None
-    restarts: int = 1
+    ridge: float = Learner.ridge
+    relation: float = Learner.relation
+    smoothing: float = Learner.smoothing
+    omega: Omega = Patom.omega
+    labels: Labels = Patom.labels
+    iterations: int = Patom.iterations
+    step: float = Patom.step
+    batch: int | None = Patom.batch
+    restarts: int = Patom.restarts
     box: float | None = Field(0.0, description="margin of the box around all points, in its width")
     ball: float | None = Field(None, description="radius around clean points instead, in standard deviations")
     victim: Solver = Field(Solver.ALTERNATING, description="how the victim learns, from nothing")
@@ -138,6 +138,12 @@ def sides_of(plan: Plan, tasks: TaskSet, seed: int) -> Sides:
         targets = tuple(sorted(free[: max(1, len(tasks) // 2)]))
     else:
         targets = tasks.numbers(matching(tasks, plan.targets, "--targets"), "--targets")
+    for task in targets:
+        labels = tasks.points[task][1]
+        if labels.min() == labels.max():
+            raise InputError(
+                f"all labels of target {tasks.names[task]!r} are {labels[0]:g}: it has no error to be told"
+            )
     if plan.attacked is not None:
         attacked = tasks.numbers(matching(tasks, plan.attacked, "--attacked"), "--attacked")
         mode = mode_of(targets, attacked)
@@ -160,11 +166,13 @@ def matching(tasks: TaskSet, globs: Sequence[str], option: str) -> list[str]:
 
 
 def digest_of(tasks: TaskSet) -> str:
-    """SHA-256 of names, shapes and numbers."""
+    """SHA-256 of names, shapes, numbers, and of which rows tasks share."""
     found = hashlib.sha256(repr((tasks.kind.value, tasks.names, tasks.sizes, tasks.dimension)).encode())
     for x, y in tasks.points:
         found.update(np.ascontiguousarray(x).tobytes())
         found.update(np.ascontiguousarray(y).tobytes())
+    for rows in tasks.rows or ():
+        found.update(rows.astype("<i8").tobytes())
     return found.hexdigest()
 
 

@@ -27,7 +27,8 @@ def plot_budgets(plan: Plan, tasks: TaskSet, rows: Sequence[Mapping[str, Any]], 
     axes = figure.subplots(1, len(filters), squeeze=False, sharey=True)[0]
     for axis, name in zip(axes, filters, strict=True):
         clean = _error(rows[0], name)
-        axis.axhline(clean.mean, color="black", linewidth=1, label="clean")
+        if clean.mean is not None:
+            axis.axhline(clean.mean, color="black", linewidth=1, label="clean")
         lines: dict[tuple[str, str], list[tuple[float, Any]]] = {}
         for row in rows[1:]:
             lines.setdefault((row["method"], row["mode"]), []).append((row["budget"], _error(row, name)))

@@ -7,6 +7,7 @@ from typing import Any
 
 from mtlattack.files import write_json
 from mtlattack.poisoning.baselines import Method
+from mtlattack.poisoning.budget import Mode, injected_counts
 from mtlattack.poisoning.experiment.folder import Folder, opened
 from mtlattack.poisoning.experiment.plan import Cell, Plan, cells, plan_document, sides_of
 from mtlattack.poisoning.experiment.plots import plot_budgets, plot_correlations
@@ -26,9 +27,7 @@ def run_experiment(plan: Plan, tasks: TaskSet, path: Path, fresh: bool = False, 
     Killed at any moment, the same call goes on after the last finished cell. `points` writes the injected points,
     of the cells that are run now, to `points/`. InputError for a folder that holds another experiment.
     """
-    # What does not fit the tasks is said before there is a folder.
-    sides = [sides_of(plan, tasks, seed) for seed in plan.seeds]
-    modes = list(sides[0].attacked)
+    modes = check_fits(plan, tasks)
     with opened(path, plan, fresh) as folder:
         every = list(cells(plan, modes))
         missing = [cell for cell in every if folder.numbers(cell) is None]
@@ -51,6 +50,18 @@ def run_experiment(plan: Plan, tasks: TaskSet, path: Path, fresh: bool = False, 
         for mode in modes:
             _draw_correlations(plan, tasks, folder, mode, path)
         return rows
+
+
+def check_fits(plan: Plan, tasks: TaskSet) -> list[Mode]:
+    """The modes that are run; InputError for what does not fit these tasks, before there is a folder."""
+    sides = [sides_of(plan, tasks, seed) for seed in plan.seeds]
+    trial = Trial(plan, tasks, plan.seeds[0])
+    plan.learner.data(trial.split.train)
+    for mode, attacked in sides[0].attacked.items():
+        for budget in plan.budgets:
+            injected_counts(trial.split.train, attacked, budget)
+            trial.goal(mode, budget)
+    return list(sides[0].attacked)
 
 
 def _draw_correlations(plan: Plan, tasks: TaskSet, folder: Folder, mode: Any, path: Path) -> None:

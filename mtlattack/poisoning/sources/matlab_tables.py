@@ -46,7 +46,8 @@ def read_sarcos(folder: Path) -> TaskSet:
     if rows.ndim != 2 or rows.shape[1] != _INPUTS + _TORQUES:
         raise InputError(f"{path}: {found[0]} is {rows.shape}, expected [n, {_INPUTS + _TORQUES}]")
     names = [f"torque{i}" for i in range(1, _TORQUES + 1)]
-    return make_tasks(Kind.REGRESSION, [(rows[:, :_INPUTS], torque) for torque in rows[:, _INPUTS:].T], names)
+    points = [(rows[:, :_INPUTS], torque) for torque in rows[:, _INPUTS:].T]
+    return make_tasks(Kind.REGRESSION, points, names, [np.arange(len(rows))] * _TORQUES)
 
 
 def _of_cells(path: Path, features: str, labels: str, kind: Kind, name: str) -> TaskSet:

@@ -31,11 +31,12 @@ def read_mnist(folder: Path, tasks: str = "rest", components: str = "128", limit
     x = principal_components(images, _whole(components, "components", 1))
     if tasks == "rest":
         points = [(x, (digits == digit).astype(float)) for digit in range(10)]
-        return make_tasks(Kind.CLASSIFICATION, points, [str(digit) for digit in range(10)])
+        return make_tasks(Kind.CLASSIFICATION, points, [str(d) for d in range(10)], [np.arange(len(x))] * 10)
     pairs = list(combinations(range(10), 2))
     either = [np.isin(digits, pair) for pair in pairs]
     points = [(x[mask], (digits[mask] == pair[1]).astype(float)) for pair, mask in zip(pairs, either, strict=True)]
-    return make_tasks(Kind.CLASSIFICATION, points, [f"{first}v{second}" for first, second in pairs])
+    rows = [np.flatnonzero(mask) for mask in either]
+    return make_tasks(Kind.CLASSIFICATION, points, [f"{first}v{second}" for first, second in pairs], rows)
 
 
 def principal_components(values: Array, count: int) -> Array:

@@ -80,16 +80,19 @@ def _assemble(
             raise InputError(
                 f"{path} has no column {name!r}; it has {', '.join(heading)}" if rows else f"{path}: no row"
             )
+    if not features:
+        raise InputError(f"{path} has no column for features: all of {', '.join(heading)} are targets or the task")
     x = np.column_stack([_numbers(path, name, columns[name]) for name in features])
     owners = np.array(columns[task]) if task else np.full(len(rows), "")
-    names, points = [], []
+    names, points, numbers = [], [], []
     for target in targets:
         y = _numbers(path, target, columns[target])
         for owner in dict.fromkeys(owners.tolist()):
             mine = owners == owner
             points.append((x[mine], y[mine]))
+            numbers.append(np.flatnonzero(mine))
             names.append(":".join(part for part in (target if len(targets) > 1 or not task else "", owner) if part))
-    return make_tasks(kind, points, names)
+    return make_tasks(kind, points, names, numbers if len(targets) > 1 else None)
 
 
 def _numbers(path: Path, name: str, values: Sequence[str]) -> Array:

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from mtlattack.studies.representation.reading import Sweep, listed, sweeps, together
+from mtlattack.studies.outcomes import listed, together
+from mtlattack.studies.representation.reading import Sweep, sweeps
 from mtlattack.studies.slopes import interval, resampled_means
 from mtlattack.studies.study import Claim, Measured, Outcome, Verdict
 

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mtlattack.studies.representation.reading import listed, sweeps, together
+from mtlattack.studies.outcomes import listed, together
+from mtlattack.studies.representation.reading import sweeps
 from mtlattack.studies.slopes import interval, resampled_means
 from mtlattack.studies.study import Claim, Measured, Outcome, Verdict
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from mtlattack.studies.representation.reading import Sweep, listed, sweeps, together
+from mtlattack.studies.outcomes import listed, together
+from mtlattack.studies.representation.reading import Sweep, sweeps
 from mtlattack.studies.slopes import interval, loglog_slope, resampled_means
 from mtlattack.studies.study import Claim, Measured, Outcome, Verdict
 

@@ -1,13 +1,13 @@
-"""Excesses of the linear study as arrays, and one verdict of several arms."""
+"""Excesses of the linear study as arrays."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mtlattack.studies.representation.sweeps import ARMS
-from mtlattack.studies.study import Measured, Outcome
+from mtlattack.studies.study import Measured
 
 Array = NDArray[np.float64]
 
@@ -47,22 +47,3 @@ def numbers_of(measured: Sequence[Measured], arm: str, axis: str, key: str) -> l
     cells = [cell for cell in measured if cell.settings["arm"] == arm and cell.settings["axis"] == axis]
     cells.sort(key=lambda cell: cell.settings["values"][0])
     return [np.asarray(cell.numbers[key], np.float64) for cell in cells if key in cell.numbers]
-
-
-def together(outcomes: Mapping[str, Outcome]) -> Outcome:
-    """Holds if all hold, fails if any fails."""
-    if not outcomes:
-        return "undecided"
-    if "fails" in outcomes.values():
-        return "fails"
-    return "holds" if set(outcomes.values()) == {"holds"} else "undecided"
-
-
-def listed(outcomes: Mapping[str, Outcome]) -> str:
-    """`holds in a, b; fails in c`."""
-    parts = []
-    for outcome in ("holds", "fails", "undecided"):
-        names = [name for name, found in outcomes.items() if found == outcome]
-        if names:
-            parts.append(f"{outcome}{' in' if outcome != 'undecided' else ':'} {', '.join(names)}")
-    return "; ".join(parts)
