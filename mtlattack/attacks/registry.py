@@ -9,6 +9,7 @@ from mtlattack.attacks.attack import Attack
 from mtlattack.attacks.composed import ComposedAttack
 from mtlattack.attacks.criteria import create_criterion, list_criteria
 from mtlattack.attacks.options import TargetError, check_known
+from mtlattack.attacks.published import published_options
 from mtlattack.attacks.standalone import ATTACKS, can_follow, follows_aggregator, standalone_options
 from mtlattack.attacks.steps import STEPS, create_step, list_steps, step_options
 from mtlattack.attacks.targets import Target
@@ -26,6 +27,7 @@ def create_attack(
     quantized: bool = False,
     seed: int = 0,
     target: Target | None = None,
+    compat: str | None = None,
     **options: Any,
 ) -> Attack:
     """The attack called `name`, e.g. `create_attack("apgd-dgba", eps=8/255, steps=20)`.
@@ -33,6 +35,7 @@ def create_attack(
     `eps` and the option `step_size` are in image units ([0, 1] for a pixel; see `Threat` for what `eps` counts in each
     `norm`); `quantized` keeps 8-bit images 8-bit. With a `target`, a text by task as `Task.goal` reads it
     (`target={"segmentation": "1->5", "depth": "x1.5"}`), the attack leads there and not merely away from the truth.
+    `compat` names a paper whose released code's step sizes are the defaults (`published_options`): "dgba".
     Options go to the step rule or the aggregator that has a field of this name; None means the default: 20 steps, one
     start, a step size of the rule's own. UnknownNameError with the nearest name for an unknown one, InputError for a
     value out of range, an option that neither takes, or what leads to no target.
@@ -46,8 +49,11 @@ def create_attack(
     of_aggregator = aggregator_options(aggregator.partition(":")[0]) if aggregator else ()
     given = {option: value for option, value in options.items() if value is not None}
     check_known(plain, given, (*own, *of_aggregator))
+    threat = Threat(norm, eps, quantized)
+    if compat is not None:
+        given = published_options(compat, kind, threat, given.get("steps")) | given
     mine = {option: value for option, value in given.items() if option in own}
-    parts: dict[str, Any] = {"threat": Threat(norm, eps, quantized), "seed": seed}
+    parts: dict[str, Any] = {"threat": threat, "seed": seed}
     if aggregator:
         parts["aggregator"] = create_aggregator(aggregator, **{o: v for o, v in given.items() if o in of_aggregator})
     if kind not in ATTACKS:

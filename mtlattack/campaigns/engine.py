@@ -51,6 +51,9 @@ class Runs(Protocol[J_contra]):
     def run(self, cell: J_contra, /) -> Result:
         """Run a cell and say what became of it; nothing is raised."""
 
+    def ready(self) -> bool:
+        """Whether it can take a cell: asked of one that is elsewhere, and answered once it has started."""
+
 
 class Engine(Protocol[J_contra]):
     """Workers that live on and take one cell after the other."""

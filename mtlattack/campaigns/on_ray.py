@@ -6,11 +6,11 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic
 
-from mtlattack.campaigns.cells import Cell
-from mtlattack.campaigns.engine import Circumstances, Lost, Result
+from mtlattack.campaigns.engine import Circumstances, J, Lost, Result, Runs
 from mtlattack.campaigns.worker import Worker
 from mtlattack.errors import InputError
 
@@ -31,10 +31,10 @@ class _Slot:
     cell: str | None = None
 
 
-class OnRay:
-    """An engine of so many actors, by default as many as the cluster has room for and at most as there are cells, each
-    with the CPUs and the share of a GPU of a cell. One that is lost, with its node or alone, is begun anew wherever
-    there is room."""
+class OnRay(Generic[J]):
+    """An engine of so many actors of a `kind`, by default as many as the cluster has room for and at most as there are
+    cells, each with the CPUs and the share of a GPU of a cell. One that is lost, with its node or alone, is begun anew
+    wherever there is room."""
 
     def __init__(
         self,
@@ -43,6 +43,7 @@ class OnRay:
         gpus_per_cell: float | None,
         address: str | None,
         cells: int,
+        kind: Callable[[Circumstances], Runs[J]] = Worker,  # type: ignore[assignment]
     ) -> None:
         self._ray = _import_ray()
         self._connect(workers, circumstances.threads, address)
@@ -54,7 +55,7 @@ class OnRay:
             self._needs = f"{circumstances.threads} CPUs" + (f" and {gpus_per_cell:g} GPUs" if gpus_per_cell else "")
             if not room:
                 raise InputError(f"no node of the Ray cluster has {self._needs} for a cell")
-            actor = self._ray.remote(num_cpus=circumstances.threads, num_gpus=gpus_per_cell, max_restarts=0)(Worker)
+            actor = self._ray.remote(num_cpus=circumstances.threads, num_gpus=gpus_per_cell, max_restarts=0)(kind)
             self._begin = lambda: actor.remote(circumstances)
             self._false_starts, self._idle_since = 0, time.monotonic()
             self._slots = [self._slot() for _ in range(min(workers or room, cells))]
@@ -66,7 +67,7 @@ class OnRay:
         """How many workers are up and have no cell."""
         return sum(slot.busy is None for slot in self._slots)
 
-    def start(self, cell: Cell) -> None:
+    def start(self, cell: J) -> None:
         """Give a cell to a free worker."""
         slot = next(slot for slot in self._slots if slot.busy is None)
         slot.cell, slot.busy = cell.name, slot.actor.run.remote(cell)

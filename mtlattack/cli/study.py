@@ -14,7 +14,11 @@ from mtlattack.printing import print_parts
 def study(
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Default: list what there is.")] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A small version, to see that it runs.")] = False,
-    workers: Annotated[int, typer.Option(help="Processes that measure cells.")] = 1,
+    on: Annotated[str, typer.Option(help="here: processes of this machine; ray: a Ray cluster.")] = "here",
+    workers: Annotated[int | None, typer.Option(help="Cells at a time; default: 1, on Ray as there are CPUs.")] = None,
+    address: Annotated[
+        str | None, typer.Option(help="Of a running Ray cluster, or auto; default: one is started here.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder; default: studies/<name>, with -quick if it is.")] = None,
 ) -> None:
     """Test a paper's claims: a table, a picture and a verdict for each. Without a name, list the studies.
@@ -29,6 +33,6 @@ def study(
     chosen = [studies.find_study(name) for name in names]
     for each in chosen:
         folder = out or Path("studies") / (f"{each.name}-quick" if quick else each.name)
-        finished = studies.run_study(each, folder, quick=quick, workers=workers)
+        finished = studies.run_study(each, folder, quick=quick, on=on, workers=workers, address=address)
         print_parts(studies.render(each, finished.verdicts, finished.tables))
         print(f"{finished.out}/")

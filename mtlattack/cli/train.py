@@ -29,7 +29,7 @@ def train_recipe(
     data: Annotated[str | None, typer.Option(help="Data set instead of the recipe's, by name or path.")] = None,
     adversarial: Annotated[str | None, typer.Option(help="Train against this attack, e.g. pgd-dgba.")] = None,
     eps: Annotated[float | None, typer.Option(help="Of adversarial training: levels of 255, or l_2.")] = None,
-    start: Annotated[str | None, typer.Option(help="Model to start from: zoo name or checkpoint.")] = None,
+    start: Annotated[str | None, typer.Option(help="Start from: zoo name, checkpoint, imagenet.")] = None,
     seed: Annotated[int | None, typer.Option(help="Instead of the recipe's; the name then says so.")] = None,
     device: Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps; default: the best there is.")] = None,
     limit: Annotated[int | None, typer.Option(help="Only the first so many training and test images.")] = None,

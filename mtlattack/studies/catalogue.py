@@ -11,6 +11,7 @@ STUDIES = {
     "sharing": "mtlattack.studies.sharing:SharingStudy",
     "pixel-tasks": "mtlattack.studies.pixel_tasks:PixelTasksStudy",
     "joint-attack": "mtlattack.studies.joint_attack:JointAttackStudy",
+    "auxiliary": "mtlattack.studies.auxiliary:AuxiliaryStudy",
     "representation": "mtlattack.studies.representation:RepresentationStudy",
     "poisoning": "mtlattack.studies.poisoning:PoisoningStudy",
 }

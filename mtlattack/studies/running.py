@@ -8,11 +8,12 @@ from typing import Any
 
 import torch
 
+from mtlattack.campaigns.campaign import ENGINES
 from mtlattack.campaigns.engine import Circumstances, Engine
 from mtlattack.campaigns.here import Here
 from mtlattack.campaigns.queue import longest_first, work_off
 from mtlattack.campaigns.watching import watching
-from mtlattack.errors import InputError
+from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.evaluation.environment import circumstances as when_and_where
 from mtlattack.evaluation.environment import numeric_environment
 from mtlattack.files import write_json, write_whole
@@ -40,29 +41,43 @@ class Finished:
     record: dict[str, Any]
 
 
-def run_study(study: Study, out: Path, *, quick: bool = False, workers: int = 1) -> Finished:
-    """Measure all cells that are not measured yet, in so many processes (1: in this one), and judge the claims.
+def run_study(
+    study: Study,
+    out: Path,
+    *,
+    quick: bool = False,
+    on: str = "here",
+    workers: int | None = None,
+    address: str | None = None,
+) -> Finished:
+    """Measure all cells that are not measured yet, and judge the claims.
 
+    `here` measures in so many processes of this machine (1, the default: in this one); `ray` on the cluster at
+    `address`, or on one that is started here, by default with as many workers as there is room for.
     Every cell is kept when it is done: a study that was stopped goes on with the same call. What comes of it lies in
     `out`: `plan.json` with the rules, `study.json`, `study.md` and pictures. InputError for cells that failed, naming
     the first, for rules that are not those the folder began with, and while somebody else is at it.
     """
-    if workers < 1:
+    if on not in ENGINES:
+        raise UnknownNameError("engine", on, ENGINES)
+    if workers is not None and workers < 1:
         raise InputError(f"{workers} workers, expected at least 1")
+    if address is not None and on != "ray":
+        raise InputError(f"address {address!r} goes with --on ray")
     cells = study.cells(quick)
     check_names(cells)
     with held(out):
         keep_rules(out, study)
         left = [cell for cell in cells if read_result(out, cell) is None]
         if left:
-            _measure(left, len(cells), out, workers)
+            _measure(left, len(cells), out, on, workers, address)
         return _conclude(study, cells, out, quick)
 
 
-def _measure(left: list[Cell], cells: int, out: Path, workers: int) -> None:
+def _measure(left: list[Cell], cells: int, out: Path, on: str, workers: int | None, address: str | None) -> None:
     work = {cell.name: cell.work for cell in left}
     where = Circumstances(str(cells_folder(out).resolve()), os.getcwd(), 1, list(sys.argv))
-    engine: Engine[Cell] = Alone(where) if workers == 1 else Here(min(workers, len(left)), where, kind=StudyWorker)
+    engine = _engine(on, workers, address, where, len(left))
     try:
         with watching(cells, work) as watcher:
             results = work_off(engine, longest_first(left, work), _RETRIES, watcher)
@@ -72,6 +87,18 @@ def _measure(left: list[Cell], cells: int, out: Path, workers: int) -> None:
     if failed:
         more = f" (and {len(failed) - 1} cells more)" if len(failed) > 1 else ""
         raise InputError(f"cell {failed[0].name} failed: {failed[0].error}{more}; the same command tries again")
+
+
+def _engine(
+    on: str, workers: int | None, address: str | None, where: Circumstances, cells: int
+) -> Engine[Cell]:  # fmt: skip
+    if on == "ray":
+        from mtlattack.campaigns.on_ray import OnRay
+
+        return OnRay(workers, where, 0, address, cells, kind=StudyWorker)
+    if workers is None or workers == 1:
+        return Alone(where)
+    return Here(min(workers, cells), where, kind=StudyWorker)
 
 
 def _conclude(study: Study, cells: list[Cell], out: Path, quick: bool) -> Finished:

@@ -28,6 +28,10 @@ class StudyWorker:
 
         return guarded(cell.name, folder, work)
 
+    def ready(self) -> bool:
+        """Whether it can take a cell: it can."""
+        return True
+
 
 class Alone:
     """An engine of this process alone, which works while it is waited for; its threads are as before afterwards."""

@@ -84,7 +84,7 @@ class Recipe(_Part):
     data: str = Field(description="data set by name or path; its `train` split is used")
     tasks: list[str] = Field(min_length=1, description="labels of the data to train on")
     network: dict[str, Any] = Field(description="backbone, layout, head…")
-    start: str | None = Field(None, description="model whose weights training starts from: zoo name or checkpoint")
+    start: str | None = Field(None, description="weights to start from: zoo name, checkpoint, or imagenet")
     task_weights: dict[str, Weight] = Field(default_factory=dict, description="factor on a task's loss, default 1")
     main_tasks: list[str] | None = Field(None, description="the other tasks are auxiliary; default: all are main tasks")
     auxiliary_weight: float = Field(0.1, ge=0, description="λ: all auxiliary tasks together, where there are some")

@@ -12,6 +12,7 @@ from mtlattack.data import Batch, PreparedDataset, load_dataset, loader
 from mtlattack.devices import choose_device
 from mtlattack.errors import InputError
 from mtlattack.models import MultiTaskNetwork, create_network, resolve_model
+from mtlattack.models.pretrained import IMAGENET, load_imagenet
 from mtlattack.progress import progress_bar
 from mtlattack.training.augmentation import Augmentation, AugmentedDataset
 from mtlattack.training.finite import DivergedError, not_finite_gradient, not_finite_loss, not_finite_weights
@@ -117,7 +118,10 @@ def _fresh_state(recipe: Recipe, dataset: PreparedDataset, device: torch.device)
 
 
 def _start_from(network: MultiTaskNetwork, start: str) -> None:
-    """Take over the weights of another network of the same description."""
+    """Take over the weights of another network of the same description, or in its stages those of ImageNet."""
+    if start == IMAGENET:
+        load_imagenet(network)
+        return
     other, name = resolve_model(start)
     if not isinstance(other, MultiTaskNetwork) or other.config != network.config:
         raise InputError(f"training cannot start from {name!r}: its network is not the recipe's")

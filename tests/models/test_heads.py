@@ -45,8 +45,8 @@ def create_head(head: str, backbone: str = "resnet10t", size: tuple[int, int] = 
     return HEADS.get(head)(channels, strides, 16, outputs), features
 
 
-def test_there_are_four_heads():
-    assert HEADS.names() == ["aspp", "atrous", "deconv", "light"]
+def test_there_are_five_heads():
+    assert HEADS.names() == ["aspp", "atrous", "deconv", "light", "pyramid"]
 
 
 @pytest.mark.sampled(3)
@@ -138,3 +138,17 @@ def test_the_decoder_grows_to_the_image_by_itself(backbone):
     assert module.predict(module.grow(module.reduce(features[-1]))).shape[-2:] == SIZE
     steps = [m for m in module.modules() if isinstance(m, nn.ConvTranspose2d)]
     assert 2 ** len(steps) == features_of(backbone, SIZE)[2][-1]
+
+
+def test_pyramid_adds_features_from_the_top():
+    """Kernels that copy one channel: the sum of all features of stride 4 and more, blown up."""
+    module = HEADS.get("pyramid")([5, 1, 1, 1], [2, 4, 8, 16], 1, 1).eval()
+    for lateral in module.laterals:
+        nn.init.ones_(lateral.weight), nn.init.zeros_(lateral.bias)
+    seen = []
+    module.mix.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    features = [torch.rand(1, c, *size) for c, size in ((5, (16, 16)), (1, (8, 8)), (1, (4, 4)), (1, (2, 2)))]
+    with torch.no_grad():
+        assert module(features, (32, 32)).shape == (1, 1, 32, 32)
+    up = lambda x, n: F.interpolate(x, (n, n), mode="bilinear", align_corners=False)  # noqa: E731
+    torch.testing.assert_close(seen[0], features[1] + up(features[2] + up(features[3], 4), 8))

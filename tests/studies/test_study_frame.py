@@ -11,6 +11,7 @@ from mtlattack.cli import main
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.studies import Cell, Claim, Measured, Study, Table, Verdict, find_study, list_studies, run_study
 from mtlattack.studies import catalogue as catalogue_module
+from mtlattack.studies.working import Alone, StudyWorker
 
 
 class Grows(Claim):
@@ -101,6 +102,32 @@ def test_names_and_numbers_that_do_not_fit_are_refused(tmp_path: Path, monkeypat
     monkeypatch.setattr(Toy, "cells", lambda self, quick: [Cell("toy", "same", {})] * 2)
     with pytest.raises(ValueError, match="two cells of study toy are called 'same'"):
         run_study(Toy(), tmp_path)
+
+
+def test_on_ray_a_study_takes_workers_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[object, ...]] = []
+
+    class NoCluster(Alone):
+        def __init__(self, workers, circumstances, gpus_per_cell, address, cells, kind) -> None:  # type: ignore[no-untyped-def]
+            asked.append((workers, gpus_per_cell, address, cells, kind))
+            super().__init__(circumstances)
+
+    monkeypatch.setattr("mtlattack.campaigns.on_ray.OnRay", NoCluster)
+    finished = run_study(Toy(), tmp_path, on="ray", address="auto")
+    assert asked == [(None, 0, "auto", 4, StudyWorker)] and finished.verdicts["A"].outcome == "holds"
+    with pytest.raises(InputError, match="address 'auto' goes with --on ray"):
+        run_study(Toy(), tmp_path, address="auto")
+    with pytest.raises(UnknownNameError, match="unknown engine 'rays'; did you mean 'ray'"):
+        run_study(Toy(), tmp_path, on="rays")
+
+
+@pytest.mark.slow
+def test_a_study_on_a_cluster_that_is_started_here(tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    study = find_study("joint-attack")
+    there = run_study(study, tmp_path / "ray", quick=True, on="ray", workers=1)
+    here = run_study(study, tmp_path / "here", quick=True)
+    assert there.record["cells"] == here.record["cells"]
 
 
 def test_the_command_lists_and_runs(
