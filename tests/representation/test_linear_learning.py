@@ -185,3 +185,16 @@ def test_an_eps_that_leaves_nothing_is_refused_from_where_the_best_predictor_is_
     with pytest.raises(InputError, match=rf"in {norm} leaves nothing to learn: .* of seed 4 is 0"):
         linear.check_sensible(tasks, 1.01 * limit, norm)
     assert linear.least_risk(loss, tasks, everything, 1.01 * limit, norm) > nothing - 1e-4
+
+
+def test_stage_one_says_which_seeds_ended_by_themselves() -> None:
+    sources = linear.draw_sources(linear.draw_tasks(SMALL, [5, 6]), 30)
+    ended, stopped = (linear.learn_representation(Squared(), sources, 2, 0.1, "l2", steps=n) for n in (1500, 3))
+    assert ended.converged is not None and ended.converged.all()
+    assert stopped.converged is not None and not stopped.converged.any()
+
+
+def test_a_row_that_is_hard_does_not_hold_up_the_others() -> None:
+    scales = torch.tensor([1.0, 1e4]).double()
+    found = linear.minimise(lambda x: (scales[:, None] * (x - 1).abs() ** 1.5).sum(1), torch.zeros(2, 5).double())
+    assert found.converged.all() and (found.point - 1).abs().max() < 1e-3

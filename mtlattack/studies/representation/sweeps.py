@@ -49,8 +49,8 @@ ARMS = {
 }
 BASE = {"t": 16, "n": 40, "m": 1000, "weakest": 1.0}
 FULL: dict[str, tuple[float, ...]] = {
-    "t": (4, 8, 16, 32, 64),
-    "n": (20, 40, 80, 160, 320),
+    "t": (4, 8, 16, 32),
+    "n": (20, 40, 80, 160),
     "m": (10, 20, 40, 80, 160, 320, 640, 1280),
     "weakest": (1.0, 0.5, 0.25, 0.1),
     "eps": (0.5, 1.0, 2.0),
@@ -64,7 +64,7 @@ QUICK: dict[str, tuple[float, ...]] = {
 # In the sweep over m the representation is the one of these sizes.
 SWEPT_TARGET = {"t": 16, "n": 80}
 DIMENSION, RANK = 40, 3
-SEEDS, FIRST_SEED, QUICK_SEEDS = 16, 100, 8
+SEEDS, FIRST_SEED, QUICK_SEEDS = 12, 100, 8
 
 
 def cells(study: str, quick: bool) -> list[Cell]:
@@ -112,8 +112,11 @@ def measure(settings: Mapping[str, Any]) -> dict[str, Any]:
     sources = draw_sources(tasks, int(settings["n"]))
     best = best_representation(loss, tasks, eps, norm).basis
     least = least_risk(loss, tasks, best, eps, norm)
-    robust = learn_representation(loss, sources, RANK, eps, norm, arm.bound).basis
-    clean = learn_representation(loss, sources, RANK, 0.0, norm, arm.bound).basis
+    stage_one = {
+        name: learn_representation(loss, sources, RANK, attack, norm, arm.bound)
+        for name, attack in (("robust", eps), ("clean", 0.0))
+    }
+    robust, clean = stage_one["robust"].basis, stage_one["clean"].basis
     sizes = [int(value) for value in settings["values"]] if settings["axis"] == "m" else [int(settings["m"])]
     excess: dict[str, list[list[float]]] = {"robust": [], "clean": [], "alone": [], "true": []}
     for size in sizes:
@@ -134,6 +137,9 @@ def measure(settings: Mapping[str, Any]) -> dict[str, Any]:
         for name, basis in (("robust", robust), ("clean", clean))
     }
     numbers: dict[str, Any] = {"excess": excess, "floor": floors, "least": least.tolist(), "eps": eps}
+    numbers["converged"] = {
+        name: found.converged.tolist() for name, found in stage_one.items() if found.converged is not None
+    }
     if settings["arm"] == "squared-l2" and settings["axis"] == "weakest":
         numbers["nu"] = estimate_nu(loss, tasks, eps, tries=2).tolist()
         numbers["clean_nu"] = clean_nu(tasks).tolist()
