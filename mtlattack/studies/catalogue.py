@@ -12,6 +12,7 @@ STUDIES = {
     "pixel-tasks": "mtlattack.studies.pixel_tasks:PixelTasksStudy",
     "joint-attack": "mtlattack.studies.joint_attack:JointAttackStudy",
     "representation": "mtlattack.studies.representation:RepresentationStudy",
+    "representation-vision": "mtlattack.studies.representation_vision:RepresentationVisionStudy",
 }
 
 

@@ -108,5 +108,5 @@ def test_a_tiny_study_from_cells_to_picture(tmp_path: Path, monkeypatch: pytest.
 
 def test_the_full_study_has_the_seeds_and_axes_it_says() -> None:
     cells = RepresentationStudy().cells(quick=False)
-    assert len({each.name for each in cells}) == len(cells) == 4 * (4 + 4 + 1 + 4 + 3)
+    assert len({each.name for each in cells}) == len(cells) == 4 * (4 + 4 + 1 + 4 + 3) + 1
     assert all(len(each.settings["seeds"]) >= 8 for each in cells)

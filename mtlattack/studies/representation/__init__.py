@@ -15,12 +15,12 @@ from mtlattack.studies.study import Cell, Measured, Study, Table
 
 
 class RepresentationStudy(Study):
-    """W1–W4 on linear tasks: squared and logistic losses, l_2 and l_inf."""
+    """W1–W4 on linear tasks: squared and logistic losses, l_2 and l_inf, and over m three classes."""
 
     name = "representation"
     paper = "Watkins, Nguyen-Tang, Ullah, Arora: Adversarially robust multi-task representation learning (NeurIPS 2024)"
     summary = "a representation learned robustly on many source tasks gives a robust target task from few labels"
-    cost = "quick: 11 cells, 35 s of processor time; full: 64 cells"
+    cost = "quick: 11 cells, 35 s of processor time; full: 65 cells"
     version = 2
     claims = (MoreData(), Diversity(), AdversarialStage(), Crossover())
 

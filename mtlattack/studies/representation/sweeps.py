@@ -6,11 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mtlattack.representation.linear import (
-    LinearLoss,
-    Margin,
     Norm,
     Problem,
-    Squared,
     best_representation,
     check_new,
     check_sensible,
@@ -31,21 +28,25 @@ from mtlattack.studies.study import Cell
 
 @dataclass(frozen=True)
 class Arm:
-    """A loss and a threat; heads are drawn with `scale`, weights have an l_2 norm of at most `bound`."""
+    """A kind of problem, whose loss is learned, and a threat.
+
+    Heads are drawn with `scale`, weights have an l_2 norm of at most `bound`, and `axes` are swept.
+    """
 
     kind: str
-    loss: str
     norm: Norm
     eps: float
     scale: float
     bound: float
+    axes: tuple[str, ...] = ("t", "n", "m", "weakest", "eps")
 
 
 ARMS = {
-    "squared-l2": Arm("regression", "squared", "l2", 0.2, 0.7, math.inf),
-    "squared-linf": Arm("regression", "squared", "linf", 0.05, 0.7, math.inf),
-    "logistic-l2": Arm("mixture", "logistic", "l2", 0.2, 1.0, 8.0),
-    "logistic-linf": Arm("mixture", "logistic", "linf", 0.05, 1.0, 8.0),
+    "squared-l2": Arm("regression", "l2", 0.2, 0.7, math.inf),
+    "squared-linf": Arm("regression", "linf", 0.05, 0.7, math.inf),
+    "logistic-l2": Arm("mixture", "l2", 0.2, 1.0, 8.0),
+    "logistic-linf": Arm("mixture", "linf", 0.05, 1.0, 8.0),
+    "multiclass-l2": Arm("classes", "l2", 0.2, 1.0, 8.0, axes=("m",)),
 }
 BASE = {"t": 16, "n": 40, "m": 1000, "weakest": 1.0}
 FULL: dict[str, tuple[float, ...]] = {
@@ -74,7 +75,9 @@ def cells(study: str, quick: bool) -> list[Cell]:
     return [
         Cell(study, f"linear-{arm}-{name}", {"arm": arm, "seeds": seeds, **settings}, work)
         for arm in arms
-        for name, settings, work in _points(QUICK if quick else FULL)
+        for name, settings, work in _points(
+            {axis: values for axis, values in (QUICK if quick else FULL).items() if axis in ARMS[arm].axes}
+        )
     ]
 
 
@@ -97,7 +100,6 @@ def measure(settings: Mapping[str, Any]) -> dict[str, Any]:
     sources' adversarial risk over the distribution.
     """
     arm = ARMS[settings["arm"]]
-    loss: LinearLoss = Squared() if arm.loss == "squared" else Margin("logistic")
     eps, norm = arm.eps * settings.get("factor", 1.0), arm.norm
     problem = Problem(
         kind=arm.kind,  # type: ignore[arg-type]
@@ -107,7 +109,7 @@ def measure(settings: Mapping[str, Any]) -> dict[str, Any]:
         weakest=settings["weakest"],
         scale=arm.scale,
     )
-    tasks = draw_tasks(problem, settings["seeds"])
+    loss, tasks = problem.loss, draw_tasks(problem, settings["seeds"])
     check_sensible(tasks, eps, norm)
     sources = draw_sources(tasks, int(settings["n"]))
     best = best_representation(loss, tasks, eps, norm).basis
