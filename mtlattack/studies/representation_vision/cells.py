@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mtlattack.attacks import create_attack
+from mtlattack.analysis.report import analyse
+from mtlattack.attacks import Attack, create_attack
 from mtlattack.data import PreparedDataset, load_dataset
+from mtlattack.evaluation import evaluate
 from mtlattack.models import MultiTaskNetwork
 from mtlattack.representation.vision import HeadTraining, few_images, learn_head, source_recipe, with_new_head
 from mtlattack.studies.representation_vision.smaller import smaller_rooms
-from mtlattack.studies.strength import attacked
+from mtlattack.studies.strength import RESAMPLES, rounded
 from mtlattack.studies.study import Cell
 from mtlattack.training import Adversarial, train
 
@@ -88,9 +90,8 @@ def measure(settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:
             few_images(train_images, count, settings["seed"]),
             HeadTraining(steps=steps, attack=attack, seed=settings["seed"]),
         )
-        judge = {"apgd": _attack("apgd", settings, settings["attack_steps"])}
-        found = attacked(network, test_images, judge, folder / name, name)
-        heads[name] = {"clean": found["clean_skill"], "robust": found["attacks"]["apgd"]["skill"]}
+        judge = _attack("apgd", settings, settings["attack_steps"])
+        heads[name] = _skills(network, test_images, judge, folder / name / "evidence.h5")
     data.unlink()
     return {"heads": heads}
 
@@ -125,9 +126,18 @@ def _backbone(settings: Mapping[str, Any], data: Path, folder: Path) -> MultiTas
     return state.result
 
 
+def _skills(network: MultiTaskNetwork, data: PreparedDataset, attack: Attack, path: Path) -> dict[str, list[float]]:
+    """Skill on clean and attacked images, below 0 where a constant answer is better."""
+    analysis = analyse(evaluate(network, data, [attack], path=path, device="cpu"), RESAMPLES)
+    metrics = {"clean": analysis.clean_metrics, "robust": analysis.jobs[0].change.metrics}
+    skills = {kind: analysis.skill(each) for kind, each in metrics.items()}
+    (target,) = network.tasks
+    return {kind: rounded(skill.tasks[target]) for kind, skill in skills.items() if skill is not None}
+
+
 def _labelled(data: Path, split: str, target: str) -> PreparedDataset:
     return load_dataset(str(data), split, tasks={target: load_dataset(str(data), split).tasks[target]})
 
 
-def _attack(step: str, settings: Mapping[str, Any], steps: int) -> Any:
+def _attack(step: str, settings: Mapping[str, Any], steps: int) -> Attack:
     return create_attack(f"{step}-single:{settings['target']}", eps=settings["eps"] / 255, steps=steps)

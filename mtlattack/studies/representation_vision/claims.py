@@ -52,12 +52,15 @@ class Compared(Claim):
     def rule(self) -> str:  # type: ignore[override]
         """The same for all but what is compared."""
         return (
-            f"Difference of robust skill: {self.what} Holds if every difference that has to be above 0 is and none is "
+            "Difference of robust skill, which is below 0 where a constant answer is better: "
+            f"{self.what} Holds if every difference that has to be above 0 is and none is "
             f"below, fails if one is below 0 ({LEVEL}); else, or with fewer than 3 seeds, undecided."
         )
 
     def judge(self, measured: Sequence[Measured]) -> Verdict:
         """Apply the rule."""
+        if not measured:
+            return Verdict("undecided", "nothing was measured")
         needed, others = ({k: v for k, v in part.items() if v} for part in self.comparisons(Skills(measured)))
         found = effects({**needed, **others}) if needed else {}
         outcome: Outcome = "undecided"
