@@ -3,9 +3,17 @@
 import difflib
 from collections.abc import Iterable
 
+# Characters of a message, and of its end where it is longer.
+_MOST, _END = 1500, 200
+
 
 class InputError(ValueError):
     """A mistake in what the user gave: the command line prints it in one line and exits with code 2."""
+
+    def __str__(self) -> str:
+        """The message; of one that repeats something endless, its beginning and its end."""
+        text = super().__str__()
+        return text if len(text) <= _MOST else f"{text[: _MOST - _END]} … {text[-_END:]}"
 
 
 # Of more names than this the nearest few are told.

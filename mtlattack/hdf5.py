@@ -1,11 +1,22 @@
-"""Opening the project's HDF5 files: each says its format and version, and neither is taken on trust."""
+"""Opening and reading the project's HDF5 files: each says its format and version, and nothing in it is taken on
+trust."""
 
-from collections.abc import Collection
+import json
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import h5py
 
 from mtlattack.errors import InputError
+
+# Of more strings than these bytes and texts are not in memory at once.
+_STRINGS = 20_000
+
+
+class DamagedError(Exception):
+    """What is in a file is not what belongs there; see `reading`."""
 
 
 def open_hdf5(path: Path, kind: str, *, format: str, versions: Collection[int], mode: str = "r") -> h5py.File:
@@ -20,11 +31,93 @@ def open_hdf5(path: Path, kind: str, *, format: str, versions: Collection[int], 
         file = h5py.File(path, mode, locking=False if mode == "r" else None)
     except BlockingIOError:
         raise InputError(f"{path} is being written by another run") from None
-    except OSError as error:
-        raise InputError(f"{path} is truncated or no HDF5 file ({error})") from None
-    found = file.attrs.get("format"), file.attrs.get("format_version")
+    except (OSError, RuntimeError) as error:
+        raise InputError(f"{path} is truncated or no HDF5 file ({_line(error)})") from None
+    try:
+        found = tuple(_plain(file.attrs.get(name)) for name in ("format", "format_version"))
+    except (KeyError, OSError, RuntimeError, TypeError) as error:
+        file.close()
+        raise InputError(f"{path} is damaged ({_line(error)})") from None
     if found[0] != format or found[1] not in versions:
         file.close()
         expected = " or ".join(map(str, versions))
         raise InputError(f"{path} has format {found[0]!r} version {found[1]}, expected {format!r} {expected}")
     return file
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Inside, a DamagedError, and what h5py raises over a damaged file, become an InputError that names the file."""
+    try:
+        yield
+    except InputError:
+        raise
+    except DamagedError as error:
+        raise InputError(f"{path} is damaged: {error}") from None
+    except (KeyError, ValueError, OSError, RuntimeError, MemoryError) as error:
+        # The system's own, a full disk for one, is not the file's.
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise InputError(f"{path} is damaged ({_line(error)})") from None
+
+
+def array_of(group: h5py.Group, name: str, shape: tuple[int, ...], kinds: str) -> h5py.Dataset:
+    """The array of that name; DamagedError unless it has this shape and a NumPy dtype of one of the `kinds` ("f")."""
+    found = group.get(name)
+    if not isinstance(found, h5py.Dataset):
+        raise DamagedError(f"{_place(group, name)} is missing, or no array")
+    if found.shape != shape or found.dtype.kind not in kinds:
+        expected = {"f": "floats", "u": "unsigned integers", "fu": "floats or unsigned integers"}[kinds]
+        raise DamagedError(f"{_place(group, name)} is {found.dtype} {found.shape}, expected {expected} {shape}")
+    return found
+
+
+def group_of(group: h5py.Group, name: str) -> h5py.Group:
+    """The group of that name; DamagedError where there is none."""
+    found = group.get(name)
+    if not isinstance(found, h5py.Group):
+        raise DamagedError(f"{_place(group, name)} is missing, or no group")
+    return found
+
+
+def strings_of(group: h5py.Group, name: str) -> list[str]:
+    """A list of texts; DamagedError unless it is one."""
+    found = group.get(name)
+    if not isinstance(found, h5py.Dataset) or found.ndim != 1 or h5py.check_string_dtype(found.dtype) is None:
+        raise DamagedError(f"{_place(group, name)} is missing, or no list of texts")
+    try:
+        blocks = (found[begin : begin + _STRINGS] for begin in range(0, len(found), _STRINGS))
+        return [x.decode() for block in blocks for x in block]
+    except UnicodeDecodeError as error:
+        raise DamagedError(f"{_place(group, name)} is no UTF-8 ({error})") from None
+
+
+def document_of(item: h5py.Group | h5py.Dataset, name: str) -> dict[str, Any]:
+    """The JSON object that an attribute holds; DamagedError where it holds none."""
+    text = _plain(item.attrs.get(name))
+    if not isinstance(text, str):
+        raise DamagedError(f"attribute {name} is missing, or no text")
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise DamagedError(f"attribute {name} is no JSON ({_line(error)})") from None
+    if not isinstance(document, dict):
+        raise DamagedError(f"attribute {name} is no JSON object")
+    return document
+
+
+def _plain(value: Any) -> Any:
+    """A text or number of an attribute; None for what is neither."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, str | int | float):
+        return value
+    return value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else None
+
+
+def _place(group: h5py.Group, name: str) -> str:
+    return f"{group.name}/{name}".lstrip("/")
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:300]

@@ -33,10 +33,17 @@ def read_named(kind: str, name: str, folder: Path) -> dict[str, Any]:
         if name.endswith(".toml"):
             raise InputError(f"no {kind} file {path}")
         raise UnknownNameError(kind, name, list_named(folder))
+    return read_toml(path)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The content of a TOML file; InputError where it cannot be read, and says where it is wrong."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError) as error:  # tomllib's own error and that of a decoder are of this kind
         raise InputError(f"{path}: {error}") from None
+    except RecursionError:
+        raise InputError(f"{path}: it is nested too deeply") from None
 
 
 def named_path(name: str, folder: Path) -> Path:

@@ -114,6 +114,7 @@ def test_no_more_bytes_are_read_than_allowed() -> None:
         read('"' + "x" * 1000 + '"', most_bytes=1001)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize(
     "text",
     [

@@ -1,13 +1,12 @@
 """The TOML file of a campaign: which models meet which suites, with which seeds, and how."""
 
-import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from mtlattack.errors import InputError
-from mtlattack.schemas import validate
+from mtlattack.schemas import read_toml, validate
 
 
 class ModelEntry(BaseModel):
@@ -57,10 +56,6 @@ class Campaign(BaseModel):
 
 def load_campaign(path: Path) -> Campaign:
     """The campaign that a TOML file describes; InputError names the field that is wrong."""
-    try:
-        content: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(f"no campaign file {path}") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{path}: {error}") from None
-    return validate(Campaign, content, f"{path}: ")
+    if not path.exists():
+        raise InputError(f"no campaign file {path}")
+    return validate(Campaign, read_toml(path), f"{path}: ")

@@ -18,7 +18,7 @@ from mtlattack.data.faults import Faults
 from mtlattack.data.identity import Identifier, Identity
 from mtlattack.data.labels import stored_task
 from mtlattack.errors import InputError, UnknownNameError
-from mtlattack.hdf5 import open_hdf5
+from mtlattack.hdf5 import DamagedError, open_hdf5, reading, strings_of
 from mtlattack.tasks import Task, TaskMap, alone
 
 FORMAT = "mtlattack-dataset"
@@ -80,15 +80,15 @@ class PreparedDataset(TorchDataset[Batch]):
         self.path, self.split = Path(path), split
         self._file: h5py.File | None = None
         self._identity: Identity | None = None
-        with open_prepared(self.path) as file:
+        with open_prepared(self.path) as file, reading(self.path):
             splits = [name for name, item in file.items() if isinstance(item, h5py.Group)]
             if split not in splits:
                 raise UnknownNameError(f"split in {self.path}:", split, splits)
             group = file[split]
             self.name = str(file.attrs["name"])
-            self.size = (int(file.attrs["height"]), int(file.attrs["width"]))
+            self.size = (_pixels(file, "height"), _pixels(file, "width"))
             _check_counts(self.path, group)
-            all_ids = [x.decode() if isinstance(x, bytes) else str(x) for x in group["id"][:]]
+            all_ids = strings_of(group, "id")
             self._labels = _choose_labels(self.path, group, tasks)
             _check_shapes(self.path, group, self.size, dict(self._labels.values()))
             self.labels = [name for name in group if name not in ("image", "id")]
@@ -224,12 +224,22 @@ def join_batches(batches: Sequence[Batch]) -> Batch:
     return Batch(ids, images, {name: torch.cat([b.targets[name] for b in batches]) for name in batches[0].targets})
 
 
+def _pixels(file: h5py.File, side: str) -> int:
+    value = file.attrs[side]
+    if not isinstance(value, np.integer) or value < 1:
+        raise DamagedError(f"attribute {side} is {str(value)[:60]!r}, expected a number of pixels")
+    return int(value)
+
+
 def _check_counts(path: Path, group: h5py.Group) -> None:
     for required in ("image", "id"):
         if required not in group:
             raise InputError(f"{path}: split {group.name} has no data set {required!r}")
-    count = len(group["id"])
-    for label in group.values():
+    count = len(strings_of(group, "id"))
+    for name in group:
+        label = group[name]
+        if not isinstance(label, h5py.Dataset):
+            raise DamagedError(f"{label.name} is no array")
         if label.shape[:1] != (count,):
             raise InputError(f"{path}: {label.name} has shape {label.shape}, expected {count} rows as there are images")
 

@@ -15,6 +15,7 @@ from mtlattack.data.labels import task_of, valid_places
 from mtlattack.data.prepared import open_prepared
 from mtlattack.data.provenance import SOURCES, compare_sources, read_sources
 from mtlattack.errors import InputError, UnknownNameError
+from mtlattack.hdf5 import reading
 from mtlattack.progress import progress_bar
 from mtlattack.tasks import Task, list_tasks
 
@@ -69,7 +70,7 @@ def verify(path: str | Path, source: str | Path | None = None) -> Verification:
     Raises InputError where there is nothing to read: no such file, a truncated one, no HDF5, another format or version.
     """
     path = Path(path)
-    with open_prepared(path) as file:
+    with open_prepared(path) as file, reading(path):
         attributes = file.attrs
         problems = [Problem("", "", "", f"no attribute {name!r}") for name in _ATTRIBUTES if name not in attributes]
         size = _size(file)

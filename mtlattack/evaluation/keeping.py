@@ -30,7 +30,7 @@ from mtlattack.epsilon import LEVELS
 from mtlattack.errors import InputError
 from mtlattack.evidence import DIAGNOSTICS
 from mtlattack.files import whole_file
-from mtlattack.hdf5 import open_hdf5
+from mtlattack.hdf5 import array_of, document_of, group_of, open_hdf5, reading, strings_of
 from mtlattack.schemas import validate
 
 FORMAT = "mtlattack-images"
@@ -62,16 +62,13 @@ class ImageFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         with self._open("r") as file:
-            if "id" not in file or "attacks" not in file:
-                raise InputError(f"{path} has no {'id' if 'id' not in file else 'attacks'}")
-            self.ids = [x.decode() if isinstance(x, bytes) else str(x) for x in file["id"][:]]
-            self.plan: dict[str, Any] | None = json.loads(file.attrs["plan"]) if "plan" in file.attrs else None
-            self.claims = {
-                f"attacks/{name}": validate(Claim, json.loads(group.attrs["config"]), f"{path}: attacks/{name}: ")
-                for name, group in sorted(file["attacks"].items())
-            }
-            for name in self.claims:
-                _check_images(path, name, file[name], len(self.ids))
+            self.ids = strings_of(file, "id")
+            self.plan = document_of(file, "plan") if "plan" in file.attrs else None
+            self.claims = {}
+            for name in sorted(group_of(file, "attacks")):
+                group, place = group_of(file, f"attacks/{name}"), f"attacks/{name}"
+                self.claims[place] = validate(Claim, document_of(group, "config"), f"{path}: {place}: ")
+                _check_arrays(path, place, group, len(self.ids))
         if not self.claims:
             raise InputError(f"{path} holds no attack")
 
@@ -153,10 +150,11 @@ class ImageFile:
     @contextmanager
     def _open(self, mode: str) -> Iterator[h5py.File]:
         with open_hdf5(self.path, "images", format=FORMAT, versions=[FORMAT_VERSION], mode=mode) as file:
-            try:
+            if mode != "r":
                 yield file
-            except (KeyError, json.JSONDecodeError) as error:
-                raise InputError(f"{self.path} is damaged ({error})") from None
+                return
+            with reading(self.path):
+                yield file
 
 
 def _layout(images: Tensor) -> torch.memory_format:
@@ -175,9 +173,18 @@ def _lay_out(group: h5py.Group, attack: Attack, shape: tuple[int, ...]) -> None:
     group.create_dataset("done", data=np.zeros(shape[0], np.uint8))
 
 
-def _check_images(path: Path, name: str, group: h5py.Group, count: int) -> None:
-    images = group["images"]
-    if images.ndim != 4 or images.shape[:2] != (count, 3) or images.dtype not in (np.float32, np.uint8):
-        raise InputError(
-            f"{path}: {name}/images is {images.dtype} {images.shape}, expected float32 or uint8 ({count}, 3, H, W)"
-        )
+def _check_arrays(path: Path, name: str, group: h5py.Group, count: int) -> None:
+    images = group.get("images")
+    if (
+        not isinstance(images, h5py.Dataset)
+        or images.ndim != 4
+        or images.shape[:2] != (count, 3)
+        or images.dtype not in (np.float32, np.uint8)
+    ):
+        found = f"{images.dtype} {images.shape}" if isinstance(images, h5py.Dataset) else "missing, or no array"
+        raise InputError(f"{path}: {name}/images is {found}, expected float32 or uint8 ({count}, 3, H, W)")
+    if "noted" in group:
+        noted = group["noted"]
+        array_of(group, "noted", (count, noted.shape[1] if getattr(noted, "ndim", 0) == 2 else len(DIAGNOSTICS)), "f")
+    if "done" in group:
+        array_of(group, "done", (count,), "u")

@@ -19,6 +19,7 @@ from mtlattack.evidence.parts import differing, parts_of
 from mtlattack.evidence.shard import WHOLE, Shard
 from mtlattack.evidence.store import EvidenceFile, open_evidence
 from mtlattack.files import check_same_plan, set_aside, whole_file
+from mtlattack.hdf5 import document_of, strings_of
 from mtlattack.locking import held
 
 # Images whose rows are in memory at a time.
@@ -91,8 +92,8 @@ def _write(parts: Sequence[Part], path: Path) -> None:
 def _read(path: Path) -> Part:
     """A shard; InputError for what is none, or is not finished."""
     with open_evidence(path) as file:
-        plan, environment = json.loads(file.attrs["plan"]), json.loads(file.attrs["environment"])
-        ids = [x.decode() for x in file["id"][:]]
+        plan, environment = document_of(file, "plan"), document_of(file, "environment")
+        ids = strings_of(file, "id")
         part = Part(path, Shard.parse(environment.get("shard", str(WHOLE))), plan, environment, ids)
         for job in job_names(plan):
             missing = int((file[job]["done"][:] == 0).sum())

@@ -31,9 +31,10 @@ from mtlattack.evidence.outcome import (
     targets_of,
     tasks_of_plan,
 )
+from mtlattack.evidence.plans import check_ids, check_plan
 from mtlattack.files import check_room, whole_file
-from mtlattack.hdf5 import open_hdf5
-from mtlattack.tasks import TaskMap
+from mtlattack.hdf5 import DamagedError, array_of, document_of, group_of, open_hdf5, reading, strings_of
+from mtlattack.tasks import Task, TaskMap
 
 FORMAT = "mtlattack-evidence"
 FORMAT_VERSION = 3
@@ -68,14 +69,12 @@ class EvidenceFile:
     def plan(self) -> dict[str, Any]:
         """The plan that the file was laid out for."""
         with open_evidence(self.path) as file:
-            plan: dict[str, Any] = json.loads(file.attrs["plan"])
-            return plan
+            return document_of(file, "plan")
 
     def environment(self) -> dict[str, Any]:
         """What it was made on; a shard says here which it is."""
         with open_evidence(self.path) as file:
-            environment: dict[str, Any] = json.loads(file.attrs["environment"])
-            return environment
+            return document_of(file, "environment")
 
     def change_environment(self, environment: Mapping[str, Any]) -> None:
         """Say otherwise what it was made on (whole or not at all: the file is copied); InputError where it cannot be
@@ -91,7 +90,8 @@ class EvidenceFile:
     def done(self) -> dict[str, NDArray[np.bool_]]:
         """For each job which images are finished, `[N]`."""
         with open_evidence(self.path) as file:
-            return {name: file[name]["done"][:].astype(bool) for name in job_names(json.loads(file.attrs["plan"]))}
+            images = len(strings_of(file, "id"))
+            return {name: _done(group_of(file, name), images) for name in job_names(document_of(file, "plan"))}
 
     def write(
         self, job: str, rows: slice, measured: Measurement, seconds: float, arrival: NDArray[Any] | None = None
@@ -129,18 +129,18 @@ class EvidenceFile:
         and `Outcome.part` read some rows of them without keeping any.
         """
         with open_evidence(self.path) as file:
-            plan, environment = json.loads(file.attrs["plan"]), json.loads(file.attrs["environment"])
-            tasks = tasks_of_plan(plan)
-            outcomes = []
+            plan, environment = document_of(file, "plan"), document_of(file, "environment")
+            tasks, ids = _checked(plan, strings_of(file, "id"))
+            targets, outcomes = targets_of(plan), []
             for name in job_names(plan):
-                missing = int((file[name]["done"][:] == 0).sum())
+                group = group_of(file, name)
+                missing = int((~_done(group, len(ids))).sum())
                 if missing:
                     raise InputError(
                         f"{self.path} is not finished: {name} lacks {missing} images; run it again to go on"
                     )
-                outcomes.append(_read_outcome(file[name], tasks))
-            ids = _read_ids(file["id"])
-            constant = _read_statistics(file[CONSTANT], tasks) if CONSTANT in file else None
+                outcomes.append(_read_outcome(group, tasks, len(ids), name in targets))
+            constant = _read_statistics(group_of(file, CONSTANT), tasks, len(ids)) if CONSTANT in file else None
         return Evidence(plan, environment, ids, tasks, outcomes[0], outcomes[1:], constant)
 
 
@@ -191,28 +191,43 @@ def _zeros(group: h5py.Group, name: str, shape: tuple[int, ...], dtype: type[np.
         array[begin : begin + rows] = np.zeros((rows, *shape[1:]), dtype)  # h5py would broadcast a 0 row by row
 
 
-def _read_ids(array: h5py.Dataset) -> list[str]:
-    """Block by block: bytes and texts of all of them at once are twice the memory."""
-    return [x.decode() for begin in range(0, len(array), IN_MEMORY) for x in array[begin : begin + IN_MEMORY]]
+def _checked(plan: dict[str, Any], ids: list[str]) -> tuple[dict[str, Task], list[str]]:
+    try:
+        return check_plan(plan), check_ids(ids)
+    except InputError as error:
+        raise DamagedError(str(error)) from None
 
 
-def _read_outcome(group: h5py.Group, tasks: TaskMap) -> Outcome:
+def _done(group: h5py.Group, images: int) -> NDArray[np.bool_]:
+    return array_of(group, "done", (images,), "u")[:].astype(bool)  # type: ignore[no-any-return]
+
+
+def _read_outcome(group: h5py.Group, tasks: TaskMap, images: int, is_led: bool) -> Outcome:
     return Outcome(
-        _values(group["losses"]),
-        _read_statistics(group["statistics"], tasks),
-        _values(group["perturbation"]),
-        _values(group["diagnostics"]),
-        _values(group["seconds"]),
-        _values(group[_ARRIVAL]) if _ARRIVAL in group else None,
+        _finite(group, "losses", (images, len(tasks))),
+        _read_statistics(group_of(group, "statistics"), tasks, images),
+        _finite(group, "perturbation", (images, len(NORMS))),
+        _values(group, "diagnostics", (images, len(DIAGNOSTICS))),
+        _finite(group, "seconds", (images,)),
+        _finite(group, _ARRIVAL, (images, len(tasks), len(ARRIVAL))) if is_led else None,
     )
 
 
-def _read_statistics(group: h5py.Group, tasks: TaskMap) -> dict[str, NDArray[np.float64]]:
-    return {name: _values(group[name]) for name in tasks}
+def _read_statistics(group: h5py.Group, tasks: TaskMap, images: int) -> dict[str, NDArray[np.float64]]:
+    return {name: _finite(group, name, (images, len(task.statistics_names))) for name, task in tasks.items()}
 
 
-def _values(array: h5py.Dataset) -> NDArray[Any]:
+def _finite(group: h5py.Group, name: str, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Values of which a run stores none that is not finite; of very many images they are not looked at."""
+    values = _values(group, name, shape)
+    if len(values) <= IN_MEMORY and not np.isfinite(values).all():
+        raise DamagedError(f"{group.name}/{name} holds values that are not finite")
+    return values
+
+
+def _values(group: h5py.Group, name: str, shape: tuple[int, ...]) -> NDArray[Any]:
     """What an array holds: float64 in memory, or of very many images a view of the file, as it is stored."""
+    array = array_of(group, name, shape, "f")
     offset = array.id.get_offset()
     if len(array) <= IN_MEMORY or offset is None:
         return array[:].astype(np.float64)  # type: ignore[no-any-return]
@@ -223,7 +238,8 @@ def _values(array: h5py.Dataset) -> NDArray[Any]:
 def open_evidence(path: Path, mode: str = "r") -> Iterator[h5py.File]:
     """The HDF5 file; InputError for what is no evidence, and where something that belongs into it is missing."""
     with open_hdf5(path, "evidence", format=FORMAT, versions=_READABLE, mode=mode) as file:
-        try:
+        if mode != "r":
             yield file
-        except (KeyError, json.JSONDecodeError) as error:
-            raise InputError(f"{path} is damaged ({error})") from None
+            return
+        with reading(path):
+            yield file

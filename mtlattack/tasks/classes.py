@@ -117,7 +117,11 @@ class Classes(Task):
         classes = attributes.get("classes")
         if classes is None:
             raise InputError("no attribute 'classes'")
-        return cls(len(classes) if np.ndim(classes) else int(classes), cls.stored_ignore)
+        if np.ndim(classes):
+            return cls(len(classes), cls.stored_ignore)
+        if not isinstance(classes, int | np.integer):
+            raise InputError(f"attribute 'classes' is {str(classes)[:60]!r}, expected names or their number")
+        return cls(int(classes), cls.stored_ignore)
 
     def decode(self, raw: NDArray[Any], attributes: Mapping[str, Any]) -> Tensor:
         wrong = self._unknown(raw, self.ignore)

@@ -98,6 +98,7 @@ def test_an_integer_program_for_a_number_of_pixels() -> None:
     run(made("pgd-sparse", "l0", steps=1))
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("norm", sorted(BALLS))
 def test_8_bit_images(norm: str) -> None:
     run(made("apgd-dgba", norm, steps=3, quantized=True))
@@ -110,11 +111,13 @@ def test_every_criterion(criterion: str, attack: str) -> None:
     run(made(f"{attack}+{criterion}", steps=2))
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", ["pgd-dgba", "apgd-dgba", "apgd-minmax", "decay-relative", "pgd-feature", "dim-dgba"])
 def test_a_search_model(name: str) -> None:
     run(made(name, steps=3), search=True)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("kind", ATTACKS.names("*"))
 def test_every_attack_with_a_loop_of_its_own(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     short = tuple(replace(member, options=dict(member.options) | {"steps": 2}) for member in Standard.composition)

@@ -58,6 +58,7 @@ def test_two_linear_tasks_count_by_their_relative_change() -> None:
     assert (found >= expected * (1 - 1e-5)).all() and (found <= expected * 1.05).all()
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("aggregator", ["dgba", "total", "signsum", "single:depth"])
 def test_what_is_found_passes_inside_the_ball_and_does_not_depend_on_the_batch(aggregator: str) -> None:
     images, targets = toy_batch(8)

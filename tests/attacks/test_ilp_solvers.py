@@ -139,6 +139,7 @@ def test_the_scale_of_the_gains_is_common_and_does_not_matter(kind: str, factor:
     torch.testing.assert_close(scaled.bound / factor, plain.bound, rtol=1e-6, atol=0)
 
 
+@pytest.mark.sampled(3)
 @every_kind
 def test_an_image_does_not_feel_its_batch(kind: str) -> None:
     values = gains(9)

@@ -55,8 +55,8 @@ def test_formats(cli: CommandLine, runs: list[Path]) -> None:
 
 
 def test_parts_of_one_experiment_are_one(cli: CommandLine, rooms: Path, checkpoint: Path) -> None:
-    attacks = "fgsm-single:*,fgsm-signsum,fgsm-dgba"
-    command = ("run", "--model", checkpoint, "--data", rooms, "--limit", 2, "--device", "cpu", "--attacks", attacks)
+    attacks = "fgsm-single:depth,fgsm-dgba"
+    command = ("run", "--model", checkpoint, "--data", rooms, "--limit", 1, "--device", "cpu", "--attacks", attacks)
     for eps in (8, 4):
         cli.good(*command, "--eps", eps, "--out", f"eps{eps}")
     cli.good(*command, "--eps", "4,8", "--out", "both")

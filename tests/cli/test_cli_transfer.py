@@ -60,6 +60,7 @@ def test_victims_are_judged_on_images_of_the_sources(
     assert matrix["white_box_log"][1]["value"] > 0
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

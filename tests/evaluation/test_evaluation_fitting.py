@@ -56,6 +56,7 @@ def test_without_other_images_those_that_are_attacked_are_fitted_on(
     np.testing.assert_array_equal(whole.attacked[0].perturbation, evidence.attacked[0].perturbation)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("calls", [1, 5])
 def test_a_resumed_run_fits_again_and_ends_with_the_same_numbers(
     network: MultiTaskNetwork, data: PreparedDataset, tmp_path: Path, calls: int

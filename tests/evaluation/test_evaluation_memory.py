@@ -194,6 +194,7 @@ def test_wrapped_model_that_has_no_memory(depths: PreparedDataset) -> None:
 # --- one image that does not fit
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("error", ERRORS)
 def test_one_image_that_does_not_fit_raises_and_what_was_done_is_kept(
     error: str, depths: PreparedDataset, tmp_path: Path

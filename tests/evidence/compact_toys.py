@@ -46,7 +46,9 @@ def evidence_of(
     ]
     plan = {
         "tasks": [task.config() for task in tasks],
-        "attacks": [{"config": {"eps": 0.1 * j}} for j in range(jobs - 1)],
+        "attacks": [{"config": {"name": f"attack-{j}", "norm": "linf", "eps": 0.1 * (j + 1)}} for j in range(jobs - 1)],
+        "model": {"name": "net", "sha256": "0" * 64, "parameters": 1},
+        "data": {"name": "bilder"},
         "ε": [1.0, 5e-324, None],
     }
     ids = [f"bild-{i:03d}ß" for i in range(images)]

@@ -19,9 +19,10 @@ IMAGES = 7
 IDS = [f"image-{number}" for number in range(IMAGES)]
 TASK = Depth()
 PLAN: dict[str, Any] = {
+    "model": {"name": "net", "sha256": "0" * 64, "parameters": 1},
     "data": {"images": IMAGES, "sha256": {"id": hashlib.sha256(json.dumps(IDS).encode()).hexdigest()}},
     "tasks": [TASK.config()],
-    "attacks": [{"config": {"name": "fgsm-total"}}],
+    "attacks": [{"config": {"name": "fgsm-total", "norm": "linf", "eps": 0.1}}],
     "seed": 0,
 }
 COLUMNS = len(TASK.statistics_names)

@@ -70,6 +70,7 @@ def test_what_a_run_left_is_the_best_there_is(stored: StoredRow, tiny_evidence: 
         assert np.allclose((again.constant or {})[name], values, rtol=1e-6)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     "change, message",
     [

@@ -58,6 +58,7 @@ def test_models_are_cast_on_the_device(prepared: PreparedModel) -> None:
     check(low)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("prepared", ["shared", "mtan", "wrapped"], indirect=True)
 def test_shared_features_stay_on_the_device(prepared: PreparedModel) -> None:
     images = random_images().to(META).requires_grad_()

@@ -94,6 +94,7 @@ def test_two_images_are_learnt(network):
     assert losses[-1] < 0.4 * losses[0]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(
     ("backbone", "options"),
     [

@@ -56,6 +56,7 @@ def test_one_cycle_rises_linearly_and_falls_as_a_cosine():
     assert one_cycle(0, warmup=0) == 1 and one_cycle(0.25, warmup=0.5) == pytest.approx(0.5)
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_training_lowers_every_tasks_loss(tmp_path, data, precision):
     lines: list[str] = []

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mtlattack.errors import InputError
-from mtlattack.evidence import ARRIVAL, Evidence, job_names, targets_of, tasks_of_plan
+from mtlattack.evidence import ARRIVAL, Evidence, job_names, targets_of
 from mtlattack.evidence.packing.sealed import seal, unseal
 from mtlattack.evidence.packing.stacking import (
     ARRIVALS,
@@ -29,8 +29,8 @@ from mtlattack.evidence.packing.stacking import (
     unstack_constant,
     values_of,
 )
+from mtlattack.evidence.plans import check_ids, check_plan
 from mtlattack.reading.hostile import read_regular
-from mtlattack.tasks import Task
 
 FORMAT = "mtlattack-evidence-compact"
 # Version 1 knew no constant answer; it is still what evidence without one is packed as.
@@ -39,8 +39,6 @@ MOST_BYTES = 4 * 2**20
 # 4 MiB hold some 7 million numbers of a real run; they become float64.
 MOST_VALUES = 2**24
 MOST_IMAGES = 100_000
-MOST_JOBS = 10_000
-MOST_TASKS = 64
 
 
 def pack(evidence: Evidence) -> bytes:
@@ -75,7 +73,7 @@ def unpack(data: bytes, place: str) -> Evidence:
 
     Nothing in `data` is trusted: its sizes are bounded before memory is spent on them (some 400 MiB at most), plan,
     environment and ids are strict JSON, and the arrays are just those that plan and ids ask for, finite but for the
-    diagnostics. What the plan says beyond its tasks and the number of its attacks is not looked at.
+    diagnostics. Of the plan only what `check_plan` needs is looked at.
     """
     try:
         return _unpack(data)
@@ -104,10 +102,11 @@ def _unpack(data: bytes) -> Evidence:
         )
     has_constant = found[1] == FORMAT_VERSION
     _check_keys("its metadata", document, ["format", "format_version", "plan", "environment", "ids"])
-    plan, ids = _checked_plan(document["plan"]), _checked_ids(document["ids"])
+    plan, ids = document["plan"], check_ids(document["ids"], MOST_IMAGES)
+    tasks = check_plan(plan)
     if not isinstance(document["environment"], dict):
         raise InputError("environment is no object")
-    tasks, jobs = _tasks(plan), 1 + len(plan["attacks"])
+    jobs = 1 + len(plan["attacks"])
     targets = targets_of(plan)
     values = values_of(tasks, jobs + has_constant, len(ids)) + len(targets) * len(ids) * len(tasks) * len(ARRIVAL)
     if values > MOST_VALUES:
@@ -120,38 +119,6 @@ def _unpack(data: bytes) -> Evidence:
         attacked[place] = replace(attacked[place], arrival=arrival)
     constant = unstack_constant(arrays, tasks, len(ids)) if has_constant else None
     return Evidence(plan, document["environment"], ids, tasks, clean, attacked, constant)
-
-
-def _checked_plan(plan: Any) -> dict[str, Any]:
-    if not isinstance(plan, dict):
-        raise InputError("plan is no object")
-    for name, least, most in (("tasks", 1, MOST_TASKS), ("attacks", 0, MOST_JOBS - 1)):
-        entries = plan.get(name)
-        if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-            raise InputError(f"plan.{name} is no list of objects")
-        if not least <= len(entries) <= most:
-            raise InputError(f"plan.{name} has {len(entries):,} entries, expected {least} to {most:,}")
-    return plan
-
-
-def _checked_ids(ids: Any) -> list[str]:
-    if not isinstance(ids, list) or not all(isinstance(x, str) for x in ids):
-        raise InputError("ids is no list of strings")
-    if not 1 <= len(ids) <= MOST_IMAGES:
-        raise InputError(f"ids has {len(ids):,} entries, expected 1 to {MOST_IMAGES:,}")
-    if len(set(ids)) < len(ids):
-        raise InputError("ids has an id twice")
-    return ids
-
-
-def _tasks(plan: dict[str, Any]) -> dict[str, Task]:
-    try:
-        tasks = tasks_of_plan(plan)
-    except InputError as error:
-        raise InputError(f"plan.tasks: {str(error)[:300]}") from None
-    if len(tasks) < len(plan["tasks"]):
-        raise InputError("plan.tasks has a task twice")
-    return tasks
 
 
 def _check_keys(what: str, found: dict[str, Any], wanted: list[str]) -> None:

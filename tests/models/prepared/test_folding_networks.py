@@ -27,6 +27,7 @@ def assert_folds_wholly(network: nn.Module, size: tuple[int, int] = (32, 48)) ->
     assert_folds(network, x, folded=norms_left(network))
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", architectures())
 def test_every_architecture_of_the_zoo_folds_wholly(name: str) -> None:
     assert_folds_wholly(create_model(name))

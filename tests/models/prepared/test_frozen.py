@@ -205,6 +205,7 @@ def test_layers_stay_the_same_objects_with_their_hooks() -> None:
     assert calls == ["forward", "backward"]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("fields", [{}, {"head": "deconv"}, {"head": "atrous"}, {"sharing": "mtan"}])
 def test_a_prepared_network_gives_the_same_bits_from_less(fields: dict[str, Any], monkeypatch: Any) -> None:
     images = random_images(2, 48, 64)

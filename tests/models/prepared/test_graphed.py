@@ -202,6 +202,7 @@ def test_in_bfloat16(device: str) -> None:
             assert_same(gradient(found, image), gradient(value, image))
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("fields", [{"layout": "separate"}, {"sharing": "mtan"}, {"head": "deconv"}])
 def test_other_networks(fields: dict[str, str], device: str) -> None:
     prepared = prepare_for_attack(tiny_network(**fields), random_images().to(device))

@@ -25,6 +25,7 @@ def mtan_copy() -> PreparedModel:
     return prepare_for_attack(tiny_network(sharing="mtan"), random_images())
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("make", [zoo_copy, wrapped_copy, mtan_copy])
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
 def test_weights_are_cast_once_but_not_the_normalisation(make: Callable[[], PreparedModel], dtype: torch.dtype) -> None:

@@ -26,6 +26,7 @@ def silence() -> Iterator[None]:
 # --- the copy
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("fields", [{}, {"layout": "separate"}, {"sharing": "mtan"}, {"head": "deconv"}])
 def test_copy_predicts_the_same_without_batch_norm(fields: dict[str, str]) -> None:
     network = tiny_network(**fields)

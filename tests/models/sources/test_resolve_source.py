@@ -44,6 +44,7 @@ def test_an_unknown_kind_of_source_gets_the_nearest() -> None:
         resolve_source(f"smg:{A}")
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", [f"sgm:{A}", f"ghost@0.1:{A}", f"ens:{A}+{B}"])
 def test_a_source_is_crafted_on_and_never_judged(name: str) -> None:
     source, _ = resolve_source(name)

@@ -1,0 +1,141 @@
+"""HDF5 files from strangers: what is in them is looked at before it is believed. Each case was found by fuzzing."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from test_merging import write
+
+from mtlattack.campaigns.description import load_campaign
+from mtlattack.data import load_dataset, write_rooms
+from mtlattack.errors import InputError
+from mtlattack.evaluation import load_suite
+from mtlattack.evaluation.keeping import ImageFile
+from mtlattack.evidence import read_evidence
+from mtlattack.training import load_recipe
+
+Spoil = Callable[[h5py.File], object]
+
+
+def as_another(name: str, **made: object) -> Spoil:
+    """An array of another type or shape in the place of one."""
+
+    def spoil(file: h5py.File) -> None:
+        del file[name]
+        file.create_dataset(name, **made)
+
+    return spoil
+
+
+def link(name: str, to: h5py.SoftLink | h5py.ExternalLink) -> Spoil:
+    def spoil(file: h5py.File) -> None:
+        del file[name]
+        file[name] = to
+
+    return spoil
+
+
+def planned(**changes: object) -> Spoil:
+    return lambda file: file.attrs.modify("plan", json.dumps(json.loads(file.attrs["plan"]) | changes))
+
+
+def as_a_group(file: h5py.File) -> None:
+    del file["clean/losses"]
+    file.create_group("clean/losses")
+
+
+bomb = as_another("clean/done", shape=(2**30, 2**20), dtype="u1", chunks=True, compression="gzip")
+
+
+def spoiled_value(file: h5py.File) -> None:
+    file["attacks/0000/perturbation"][0, 0] = np.inf
+
+
+SPOILED: dict[str, tuple[Spoil, str]] = {
+    "a group": (as_a_group, "losses is missing, or no array"),
+    "texts": (as_another("clean/losses", data=["x"] * 4), "clean/losses is object"),
+    "no image": (as_another("clean/losses", data=np.zeros((0, 1), "f4")), "expected floats"),
+    "a bomb": (bomb, "expected unsigned"),
+    "a link to itself": (link("clean/done", h5py.SoftLink("/clean/done")), "is damaged"),
+    "a link elsewhere": (link("clean", h5py.ExternalLink("/etc/passwd", "/")), "is damaged"),
+    "not finite": (spoiled_value, "attacks/0000/perturbation holds values that are not finite"),
+    "no plan": (lambda f: f.attrs.modify("plan", "[" * 100_000), "attribute plan is no JSON"),
+    "plan of another kind": (lambda f: f.attrs.modify("plan", "3"), "attribute plan is no JSON object"),
+    "an attack without a threat": (planned(attacks=[{"config": {"name": "x"}}]), "config.norm: Field required"),
+    "no model": (planned(model=None), "plan.model: Input should be"),
+    "members that are not": (
+        planned(ensembles=[{"name": "e", "norm": "l2", "eps": 0.1, "members": [7]}]),
+        "e has members that are no",
+    ),
+    "version": (lambda f: f.attrs.create("format_version", h5py.Empty("f")), "version None, expected"),
+    "an id that is no text": (as_another("id", data=np.arange(4)), "id is missing, or no list of texts"),
+}
+
+
+@pytest.mark.parametrize("case", SPOILED)
+def test_what_is_wrong_is_said(case: str, tmp_path: Path) -> None:
+    spoil, message = SPOILED[case]
+    path = write(tmp_path, "1/1")
+    with h5py.File(path, "r+") as file:
+        spoil(file)
+    with pytest.raises(InputError, match=message) as caught:
+        read_evidence(path)
+    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_message_that_repeats_something_endless_is_short() -> None:
+    text = str(InputError(f"classes is {'x' * 100_000}, expected a number"))
+    assert len(text) < 2000 and text.startswith("classes is xxx") and text.endswith("xxx, expected a number")
+
+
+@pytest.mark.parametrize("load", [load_suite, load_recipe, lambda name: load_campaign(Path(name))])
+def test_a_description_nested_without_end_is_refused(load: Callable[[str], object], tmp_path: Path) -> None:
+    path = tmp_path / "deep.toml"
+    path.write_text("a = " + "[" * 100_000)
+    with pytest.raises(InputError, match="deep.toml: it is nested too deeply"):
+        load(str(path))
+
+
+def test_links_and_strangers_in_prepared_data(tmp_path: Path) -> None:
+    path = write_rooms(tmp_path / "rooms.h5", "test", 1)
+    spoils: list[tuple[Spoil, str]] = [
+        (link("test/depth", h5py.SoftLink("/test/depth")), "is damaged"),
+        (link("test/normals", h5py.ExternalLink("/etc/passwd", "/")), "is damaged"),
+        (lambda file: file["test"].create_group("depth2"), "is damaged: /test/depth2 is no array"),
+        (lambda file: file.attrs.create("height", np.inf), "attribute height is 'inf', expected a number of pixels"),
+        (lambda file: file["test/segmentation"].attrs.create("classes", np.inf), "attribute 'classes' is 'inf', exp"),
+    ]
+    for number, (spoil, message) in enumerate(spoils):
+        copy = Path(shutil.copy(path, tmp_path / f"{number}.h5"))
+        with h5py.File(copy, "r+") as file:
+            spoil(file)
+        with pytest.raises(InputError, match=message):
+            load_dataset(copy)
+
+
+def test_what_is_wrong_with_images_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "images.h5"
+    with h5py.File(path, "w") as file:
+        file.attrs.update(format="mtlattack-images", format_version=1)
+        file["id"] = ["a"]
+        group = file.create_group("attacks/0000")
+        group.attrs["config"] = json.dumps({"name": "mine", "norm": "linf", "eps": 0.1})
+        group["images"] = np.zeros((1, 3, 4, 4), "f4")
+    assert ImageFile(path).ids == ["a"]
+    spoils: list[tuple[Spoil, str]] = [
+        (lambda file: file.attrs.create("plan", "{"), "attribute plan is no JSON"),
+        (lambda file: file["attacks/0000"].create_group("noted"), "noted is missing, or no array"),
+        (lambda file: file["attacks/0000"].create_dataset("done", data=["x"]), "done is object"),
+        (link("attacks/0000/images", h5py.SoftLink("/nowhere")), "images is missing, or no array"),
+        (lambda file: file["attacks"].create_dataset("0001", data=1), "attacks/0001 is missing, or no group"),
+    ]
+    for number, (spoil, message) in enumerate(spoils):
+        copy = Path(shutil.copy(path, tmp_path / f"{number}.h5"))
+        with h5py.File(copy, "r+") as file:
+            spoil(file)
+        with pytest.raises(InputError, match=message):
+            ImageFile(copy)
