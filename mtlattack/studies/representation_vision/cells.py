@@ -106,7 +106,8 @@ def _backbone(settings: Mapping[str, Any], data: Path, folder: Path) -> MultiTas
     sources = sources_of(settings["target"], settings["t"])
     adversarial = None
     if settings["stage1"] == "robust":
-        adversarial = Adversarial(method="adversarial", attack="pgd-total", eps=settings["eps"], steps=2)
+        how = {"method": "adversarial", "attack": "pgd-total", "eps": settings["eps"], "steps": 2}
+        adversarial = Adversarial.model_validate(how)
     recipe = source_recipe(
         str(data),
         sources,
