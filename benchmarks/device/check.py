@@ -83,7 +83,7 @@ def run(command: list[str], limit: int, out: Path) -> subprocess.CompletedProces
 
 def tests(out: Path, device: torch.device, limit: int) -> tuple[str, bool]:
     """The tests that look at devices; those of CUDA skip where there is none."""
-    command = [sys.executable, "-m", "pytest", "-q", "-rs", *TESTS]
+    command = [sys.executable, "-m", "pytest", "-rs", *TESTS]
     done = run(command, limit, out)
     (out / "tests.log").write_text(done.stdout + done.stderr)
     last = done.stdout.strip().splitlines()[-1] if done.stdout.strip() else done.stderr[-300:]

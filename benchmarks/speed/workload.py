@@ -18,10 +18,10 @@ from mtlattack.models import (
     MultiTaskNetwork,
     PreparedModel,
     create_network,
-    frozen,
     lower_precision,
     prepare_for_attack,
 )
+from mtlattack.models.prepared import frozen
 from mtlattack.tasks import EdgeTexture, Task, create_task, list_tasks
 from mtlattack.tasks.registry import TASKS
 from mtlattack.training.recipes import load_recipe
