@@ -19,8 +19,8 @@ from mtlattack.representation.linear.solver import minimise
 
 # Each solve begins where the one before ended.
 SMOOTHINGS = (1e-1, 1e-2)
-# Stage 1 is slow where examples are separable: a tenth of this takes about twice the evaluations there, for a value that
-# is less than 1 % lower.
+# Stage 1 is slow where examples are separable: a tenth of this takes about twice the evaluations there, for a value
+# that is less than 1 % lower.
 _STATIONARY = 1e-5
 _PENALTY = 10.0
 Risk = Callable[[Tensor, float], Tensor]
