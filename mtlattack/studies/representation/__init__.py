@@ -20,7 +20,7 @@ class RepresentationStudy(Study):
     name = "representation"
     paper = "Watkins, Nguyen-Tang, Ullah, Arora: Adversarially robust multi-task representation learning (NeurIPS 2024)"
     summary = "a representation learned robustly on many source tasks gives a robust target task from few labels"
-    cost = "quick: 11 cells, 35 s of processor time; full: 65 cells"
+    cost = "quick: 11 cells, 20 s of processor time; full: 65 cells, 6 min"
     version = 2
     claims = (MoreData(), Diversity(), AdversarialStage(), Crossover())
 
