@@ -13,6 +13,7 @@ STUDIES = {
     "joint-attack": "mtlattack.studies.joint_attack:JointAttackStudy",
     "auxiliary": "mtlattack.studies.auxiliary:AuxiliaryStudy",
     "representation": "mtlattack.studies.representation:RepresentationStudy",
+    "representation-vision": "mtlattack.studies.representation_vision:RepresentationVisionStudy",
     "poisoning": "mtlattack.studies.poisoning:PoisoningStudy",
 }
 

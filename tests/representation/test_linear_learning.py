@@ -164,7 +164,7 @@ def test_what_has_no_answer_is_refused() -> None:
     with pytest.raises(InputError, match="the target is source task 2"):
         linear.check_new(sources, Examples(sources.inputs[:, 2:3, :5], sources.labels[:, 2:3, :5]))
     linear.check_new(sources, target)
-    with pytest.raises(InputError, match="Margin on a regression problem"):
+    with pytest.raises(InputError, match="Margin of 1 outputs on a regression problem"):
         linear.least_risk(Margin(), tasks, tasks.basis, 0.1, "l2")
     with pytest.raises(InputError, match="bound 0 on the norm"):
         linear.learn_head(Squared(), tasks.basis, target, 0.1, "l2", bound=0)
@@ -185,3 +185,60 @@ def test_an_eps_that_leaves_nothing_is_refused_from_where_the_best_predictor_is_
     with pytest.raises(InputError, match=rf"in {norm} leaves nothing to learn: .* of seed 4 is 0"):
         linear.check_sensible(tasks, 1.01 * limit, norm)
     assert linear.least_risk(loss, tasks, everything, 1.01 * limit, norm) > nothing - 1e-4
+
+
+def test_stage_one_says_which_seeds_ended_by_themselves() -> None:
+    sources = linear.draw_sources(linear.draw_tasks(SMALL, [5, 6]), 30)
+    ended, stopped = (linear.learn_representation(Squared(), sources, 2, 0.1, "l2", steps=n) for n in (1500, 3))
+    assert ended.converged is not None and ended.converged.all()
+    assert stopped.converged is not None and not stopped.converged.any()
+
+
+def test_a_row_that_is_hard_does_not_hold_up_the_others() -> None:
+    scales = torch.tensor([1.0, 1e4]).double()
+    found = linear.minimise(lambda x: (scales[:, None] * (x - 1).abs() ** 1.5).sum(1), torch.zeros(2, 5).double())
+    assert found.converged.all() and (found.point - 1).abs().max() < 1e-3
+
+
+CLASSES = replace(SMALL, kind="classes")
+
+
+@pytest.mark.parametrize("kind", ["logistic", "hinge", "exponential"])
+def test_the_risk_of_three_classes_is_what_many_examples_say(kind: str) -> None:
+    tasks = linear.draw_tasks(CLASSES, [2])
+    target = linear.draw_target(tasks, 40_000)
+    loss = MulticlassMargin(3, kind)  # type: ignore[arg-type]
+    weights = 0.4 * tasks.target[:, :, :, :] + 0.1
+    weights[..., 0, :] *= 1.5
+    for norm, eps in (("l2", 0.2), ("linf", 0.05)):
+        sampled = loss.worst(weights, target.inputs, target.labels, eps, norm)
+        risk = float(linear.target_risk(loss, tasks, weights, eps, norm))
+        assert abs(float(sampled.mean()) - risk) < 5 * float(sampled.std()) / 200
+    nothing = torch.zeros_like(weights)
+    phi_of_zero = {"logistic": np.log(2), "hinge": 1.0, "exponential": 1.0}[kind]
+    assert float(linear.target_risk(loss, tasks, nothing, 0.2, "l2")) == pytest.approx(phi_of_zero, abs=1e-6)
+
+
+def test_three_classes_have_a_gradient_and_a_least_risk() -> None:
+    tasks, loss = linear.draw_tasks(replace(CLASSES, dimension=4), [0]), MulticlassMargin(3)
+    everything = torch.eye(4).double()[None]
+    here, there = (linear.least_risk(loss, tasks, basis, 0.2, "l2") for basis in (tasks.basis, everything))
+    torch.testing.assert_close(here, there, rtol=1e-3, atol=1e-4)
+    weights = torch.randn(1, 1, 3, 4).double().requires_grad_()
+    risk = linear.population(loss, tasks, tasks.target, 0.1, "linf")
+    assert torch.autograd.gradcheck(lambda w: risk(w, 1e-2), (weights,))
+    learned = linear.learn_head(loss, tasks.basis, linear.draw_target(tasks, 60), 0.2, "l2", bound=8.0)
+    assert (linear.target_risk(loss, tasks, learned, 0.2, "l2") > here - 1e-6).all()
+
+
+def test_classes_that_cannot_be_are_refused() -> None:
+    tasks = linear.draw_tasks(CLASSES, [0])
+    linear.check_sensible(tasks, 0.1, "l2")
+    with pytest.raises(InputError, match="eps 9 in l2 swaps classes 0 and 1 of the target of seed 0"):
+        linear.check_sensible(tasks, 9, "l2")
+    with pytest.raises(InputError, match="MulticlassMargin of 4 outputs on a classes problem"):
+        linear.least_risk(MulticlassMargin(4), tasks, tasks.basis, 0.1, "l2")
+    for known in (linear.clean_nu, lambda tasks: linear.estimate_nu(MulticlassMargin(3), tasks, 0.1)):
+        with pytest.raises(InputError, match="got classes, expected another kind"):
+            known(tasks)
+    assert (linear.smallest_singular(tasks) > 0).all()

@@ -101,12 +101,12 @@ def test_a_tiny_study_from_cells_to_picture(tmp_path: Path, monkeypatch: pytest.
     ]
     assert all((np.asarray(each.numbers["excess"]["true"]) > -1e-6).all() for each in measured)
     assert {claim.judge(measured).outcome for claim in study.claims} <= {"holds", "fails", "undecided"}
-    assert len(study.tables(measured)) == 3
+    assert len(study.tables(measured)) == 4
     (picture,) = study.plot(measured, tmp_path)
     assert picture.stat().st_size > 10_000
 
 
 def test_the_full_study_has_the_seeds_and_axes_it_says() -> None:
     cells = RepresentationStudy().cells(quick=False)
-    assert len({each.name for each in cells}) == len(cells) == 4 * (5 + 5 + 1 + 4 + 3)
+    assert len({each.name for each in cells}) == len(cells) == 4 * (4 + 4 + 1 + 4 + 3) + 1
     assert all(len(each.settings["seeds"]) >= 8 for each in cells)

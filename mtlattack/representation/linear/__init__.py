@@ -15,6 +15,7 @@ from mtlattack.representation.linear.problem import Examples, Problem, Tasks, dr
 from mtlattack.representation.linear.risks import (
     least_robust_error,
     margin_risk,
+    multiclass_margin_risk,
     multiclass_robust_error,
     robust_error,
     squared_risk,
@@ -63,6 +64,7 @@ __all__ = [
     "margin_risk",
     "minimise",
     "minimise_head",
+    "multiclass_margin_risk",
     "multiclass_robust_error",
     "optimistic",
     "population",

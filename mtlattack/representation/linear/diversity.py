@@ -21,7 +21,7 @@ _GOLDEN = (5**0.5 - 1) / 2
 
 
 def smallest_singular(tasks: Tasks) -> Tensor:
-    """The proxy of diversity in use: σ_min² of the sources' heads, divided by t; `[S]`."""
+    """The proxy of diversity in use: σ_min² of the sources' heads, divided by their number; `[S]`."""
     return torch.linalg.eigvalsh(_second_moment(tasks))[:, 0]
 
 
@@ -30,6 +30,7 @@ def clean_nu(tasks: Tasks) -> Tensor:
 
     The gaps are tr(GC) and a₀ᵀGa₀ for some 0 ≤ G ≤ I, whose ratio is least for a G of rank one.
     """
+    _check_one_head(tasks)
     moment, head = _second_moment(tasks), tasks.target_head
     inverse = torch.linalg.pinv(moment, hermitian=True)
     within = (moment @ inverse @ head[..., None])[..., 0]
@@ -46,6 +47,7 @@ def estimate_nu(loss: LinearLoss, tasks: Tasks, eps: float, slack: float = 0.0, 
     """
     if slack < 0:
         raise InputError(f"slack {slack:g}, expected at least 0")
+    _check_one_head(tasks)
     rank = tasks.problem.rank
     # What lies outside the span of B matters only by how much of it there is: k directions more are all there can be.
     size = min(tasks.problem.dimension, 2 * rank)
@@ -75,8 +77,14 @@ def estimate_nu(loss: LinearLoss, tasks: Tasks, eps: float, slack: float = 0.0, 
     return best
 
 
+def _check_one_head(tasks: Tasks) -> None:
+    if tasks.problem.kind == "classes":
+        raise InputError("ν is known here for tasks of one weight vector each; got classes, expected another kind")
+
+
 def _second_moment(tasks: Tasks) -> Tensor:
-    return tasks.source_heads.mT @ tasks.source_heads / tasks.source_heads.shape[1]
+    heads = tasks.source_heads.flatten(1, -2)
+    return heads.mT @ heads / heads.shape[1]
 
 
 def _least(loss: LinearLoss, tasks: Tasks, reach: Tensor, heads: Tensor, eps: float) -> Tensor:

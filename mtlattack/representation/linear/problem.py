@@ -9,18 +9,20 @@ import torch
 from torch import Tensor
 
 from mtlattack.errors import InputError
-from mtlattack.representation.linear.losses import LinearLoss, Margin, Squared
+from mtlattack.representation.linear.losses import LinearLoss, Margin, MulticlassMargin, Squared
 
-Kind = Literal["regression", "mixture"]
+Kind = Literal["regression", "mixture", "classes"]
+# Of `classes`: two rivals of each are as many as have a closed risk.
+CLASSES = 3
 
 
 @dataclass(frozen=True)
 class Problem:
     """t source tasks and a target whose weights w = Bᵀa come from one k × d matrix B with orthonormal rows.
 
-    `regression`: x ~ N(0, I), y = wᵀx + σz. `mixture`: y = ±1 alike often, x ~ N(yw, I). Source heads a are normal with
-    standard deviation `weakest` along the last of the k directions and 1 along the others, times `scale`; the
-    target's are normal with `scale` along all of them.
+    `regression`: x ~ N(0, I), y = wᵀx + σz. `mixture`: y = ±1 alike often, x ~ N(yw, I). `classes`: a w for each of
+    three classes alike often, x ~ N(w_y, I). Source heads a are normal with standard deviation `weakest` along the last
+    of the k directions and 1 along the others, times `scale`; the target's are normal with `scale` along all of them.
     """
 
     kind: Kind = "regression"
@@ -43,12 +45,20 @@ class Problem:
     @property
     def loss(self) -> LinearLoss:
         """The loss that is learned with unless another one is named."""
-        return Squared() if self.kind == "regression" else Margin()
+        return {"regression": Squared(), "mixture": Margin(), "classes": MulticlassMargin(CLASSES)}[self.kind]
+
+    @property
+    def head_shape(self) -> tuple[int, ...]:
+        """`(k,)`, of three classes `(3, k)`."""
+        return (CLASSES, self.rank) if self.kind == "classes" else (self.rank,)
 
 
 @dataclass(frozen=True)
 class Tasks:
-    """The truth for S seeds: `basis` `[S, k, d]`, `source_heads` `[S, t, k]`, `target_head` `[S, k]`."""
+    """The truth for S seeds: `basis` `[S, k, d]`, `source_heads` `[S, t, k]`, `target_head` `[S, k]`.
+
+    Of three classes heads have `[3, k]` in the place of `[k]`, and weights `[3, d]` in that of `[d]`.
+    """
 
     problem: Problem
     seeds: tuple[int, ...]
@@ -59,12 +69,15 @@ class Tasks:
     @property
     def sources(self) -> Tensor:
         """Weights, or means, of the source tasks, `[S, t, d]`."""
-        return self.source_heads @ self.basis
+        return self._weights(self.source_heads)
 
     @property
     def target(self) -> Tensor:
         """Weights, or mean, of the target task, `[S, 1, d]`."""
-        return self.target_head[:, None] @ self.basis
+        return self._weights(self.target_head[:, None])
+
+    def _weights(self, heads: Tensor) -> Tensor:
+        return heads @ (self.basis[:, None] if self.problem.kind == "classes" else self.basis)
 
 
 @dataclass(frozen=True)
@@ -84,9 +97,10 @@ def draw_tasks(problem: Problem, seeds: Sequence[int]) -> Tasks:
         draw = np.random.default_rng([seed, 0])
         rows, _ = np.linalg.qr(draw.standard_normal((problem.dimension, problem.rank)))
         basis.append(rows.T)
-        target.append(draw.standard_normal(problem.rank) * problem.scale)
-        heads = np.random.default_rng([seed, 1]).standard_normal((problem.sources, problem.rank)) * problem.scale
-        heads[:, -1] *= problem.weakest
+        target.append(draw.standard_normal(problem.head_shape) * problem.scale)
+        shape = (problem.sources, *problem.head_shape)
+        heads = np.random.default_rng([seed, 1]).standard_normal(shape) * problem.scale
+        heads[..., -1] *= problem.weakest
         sources.append(heads)
     return Tasks(problem, tuple(seeds), *(torch.from_numpy(np.stack(part)) for part in (basis, sources, target)))
 
@@ -119,6 +133,9 @@ def _draw(tasks: Tasks, weights: Tensor, count: int, first: int) -> Examples:
     inputs, chance = torch.from_numpy(normal[..., :size]), torch.from_numpy(normal[..., size])
     if tasks.problem.kind == "regression":
         labels = (inputs @ weights[..., None])[..., 0] + tasks.problem.noise * chance
+    elif tasks.problem.kind == "classes":
+        labels = (CLASSES * torch.special.ndtr(chance)).long().clamp_max(CLASSES - 1)
+        inputs = inputs + weights.gather(-2, labels[..., None].expand(*labels.shape, size))
     else:
         labels = torch.where(chance > 0, 1.0, -1.0).to(inputs.dtype)
         inputs = inputs + labels[..., None] * weights[:, :, None]

@@ -2,6 +2,7 @@
 
 import math
 from functools import cache
+from itertools import permutations
 
 import numpy as np
 import torch
@@ -42,6 +43,29 @@ def margin_risk(weights: Tensor, mean: Tensor, eps: float, norm: Norm, kind: Phi
         return gap * torch.special.ndtr(ratio) + spread * density
     nodes, shares = _hermite()
     return (phi(centre[..., None] + spread[..., None] * nodes, kind) * shares).sum(-1)
+
+
+def multiclass_margin_risk(
+    weights: Tensor, means: Tensor, eps: float, norm: Norm, kind: Phi, smoothing: float = 0.0
+) -> Tensor:
+    """E max φ(margin) for three classes alike often, x | y ~ N(μ_y, I), by 64 Gauss–Hermite nodes a pair of classes.
+
+    The margins of a class over its two rivals are jointly normal: their lesser one is the first with probability
+    Φ((E[other | first = u] − u)/sd[other | first]) where the first is u. `[…, 3, d]`, `[…, 3, d]` → `[…]`.
+    """
+    nodes, shares = _hermite()
+    total = torch.zeros(weights.shape[:-2], dtype=weights.dtype)
+    for own, one, other in permutations(range(3)):
+        first, second = (weights[..., own, :] - weights[..., rival, :] for rival in (one, other))
+        mean = means[..., own, :]
+        centre, rest = ((w * mean).sum(-1) - eps * dual_norm(w, norm, smoothing) for w in (first, second))
+        spread, width = (dual_norm(w, "l2", max(smoothing, 1e-12)) for w in (first, second))
+        pull = (first * second).sum(-1) / spread
+        left = (width.square() - pull.square()).clamp_min(1e-24).sqrt()
+        at = centre[..., None] + spread[..., None] * nodes
+        is_least = torch.special.ndtr((rest[..., None] + pull[..., None] * nodes - at) / left[..., None])
+        total = total + (phi(at, kind, smoothing) * is_least * shares).sum(-1) / 3
+    return total
 
 
 def robust_error(weights: Tensor, mean: Tensor, eps: float, norm: Norm) -> Tensor:

@@ -7,14 +7,14 @@ import torch
 from torch import Tensor
 
 _ARMIJO = 1e-4
-_HALVINGS = 25
+_SHORTENINGS = 25
 # A row has ended after so many steps in a row that gain less than the tolerance.
 _PATIENCE = 3
 
 
 @dataclass(frozen=True)
 class Minimum:
-    """Where `[S, P]` each row ended, its value `[S]`, whether it `converged` `[S]`, and the steps that were taken."""
+    """Where `[S, P]` each row ended, its value `[S]`, whether it `converged` `[S]`, and the evaluations of all rows."""
 
     point: Tensor
     value: Tensor
@@ -32,93 +32,103 @@ def minimise(
 ) -> Minimum:
     """Minimise `objective` `[S, P]` → `[S]`, row by row, from `start` (Nocedal and Wright 2006, algorithm 7.5).
 
-    Steps are halved until they descend enough (Armijo); curvature that is not positive is not learned from. A row has
-    converged when it gains less than `tolerance`, relative to its value, three steps in a row.
+    Each of at most `steps` evaluations tries one step of every row: a row whose step descends enough (Armijo) takes it
+    and turns to its next direction, another one shortens it, so that no row waits for a harder one. Curvature that is
+    not positive is not learned from. A row has converged when it gains less than `tolerance`, relative to its value,
+    three steps in a row.
     """
     point = start.detach().clone()
     value, gradient = _evaluate(objective, point)
-    history = _History(memory)
-    idle = torch.zeros(len(point), dtype=torch.long)
+    history = _History(memory, point)
+    direction, slope, size = history.propose(gradient)
+    idle, shortened = (torch.zeros(len(point), dtype=torch.long) for _ in range(2))
     taken = 0
     while taken < steps and bool((idle < _PATIENCE).any()):
         active = idle < _PATIENCE
-        direction = -history.apply(gradient)
-        slope = (direction * gradient).sum(1)
-        uphill = slope >= 0
-        direction[uphill] = -gradient[uphill]
-        slope = (direction * gradient).sum(1)
-        moved, new_value, new_gradient, descended = _search(
-            objective, point, value, gradient, direction, slope, active, first=taken == 0
-        )
-        history.add(moved - point, new_gradient - gradient, reset=active & ~descended)
-        gained = value - new_value
-        small = gained <= tolerance * new_value.abs().clamp_min(1e-12)
-        idle = torch.where(active, torch.where(small, idle + 1, 0), idle)
-        point, value, gradient = moved, new_value, new_gradient
+        trial = point + (size * active)[:, None] * direction
+        trial_value, trial_gradient = _evaluate(objective, trial)
         taken += 1
+        good = active & (trial_value <= value + _ARMIJO * size * slope) & trial_gradient.isfinite().all(1)
+        scale = tolerance * value.abs().clamp_min(1e-12)
+        small = value - trial_value <= scale
+        # A step that is expected to gain next to nothing is not shortened any more.
+        hopeless = active & ~good & ((shortened >= _SHORTENINGS) | (-size * slope <= 0.1 * scale))
+        idle = torch.where(good, torch.where(small, idle + 1, 0), idle + hopeless.long())
+        history.add(trial - point, trial_gradient - gradient, good)
+        history.forget(hopeless)
+        shorter = _shorter(size, slope, trial_value - value)
+        point, gradient = (torch.where(good[:, None], *pair) for pair in ((trial, point), (trial_gradient, gradient)))
+        value = torch.where(good, trial_value, value)
+        turns = good | hopeless
+        next_direction, next_slope, next_size = history.propose(gradient)
+        direction = torch.where(turns[:, None], next_direction, direction)
+        slope, size = torch.where(turns, next_slope, slope), torch.where(turns, next_size, shorter)
+        shortened = torch.where(turns, 0, shortened + 1)
     return Minimum(point, value, idle >= _PATIENCE, taken)
 
 
-def _search(
-    objective: Callable[[Tensor], Tensor],
-    point: Tensor,
-    value: Tensor,
-    gradient: Tensor,
-    direction: Tensor,
-    slope: Tensor,
-    active: Tensor,
-    first: bool,
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Point, value and gradient after a step that descends, and which rows have taken one; the others stay."""
-    size = torch.ones_like(value)
-    if first:
-        size = (1 / torch.linalg.vector_norm(gradient, dim=1).clamp_min(1e-12)).clamp_max(1.0)
-    best, best_value, best_gradient = point.clone(), value.clone(), gradient.clone()
-    waiting = active.clone()
-    for _ in range(_HALVINGS):
-        trial = point + (size * waiting)[:, None] * direction
-        trial_value, trial_gradient = _evaluate(objective, trial)
-        good = waiting & (trial_value <= value + _ARMIJO * size * slope) & trial_gradient.isfinite().all(1)
-        best[good], best_value[good], best_gradient[good] = trial[good], trial_value[good], trial_gradient[good]
-        waiting &= ~good
-        if not bool(waiting.any()):
-            break
-        size = torch.where(waiting, size / 2, size)
-    return best, best_value, best_gradient, active & ~waiting
+def _shorter(size: Tensor, slope: Tensor, rise: Tensor) -> Tensor:
+    """Where a parabola through value, slope and the `rise` has its minimum, a tenth to a half of the size."""
+    found = -slope * size.square() / (2 * (rise - slope * size))
+    return torch.where(found.isfinite(), found, 0.0).clamp(0.1 * size, 0.5 * size)
 
 
 class _History:
-    """The last steps and changes of the gradient, and what they say of the inverse Hessian."""
+    """Each row's last steps and changes of the gradient, `[memory, S, P]`, and what they say of the inverse Hessian."""
 
-    def __init__(self, memory: int) -> None:
-        self._memory = memory
-        self._pairs: list[tuple[Tensor, Tensor, Tensor]] = []
-        self._scale: Tensor | None = None
+    def __init__(self, memory: int, like: Tensor) -> None:
+        self._steps, self._changes = (like.new_zeros(memory, *like.shape) for _ in range(2))
+        self._inverses = like.new_zeros(memory, len(like))
+        self._scale = like.new_ones(len(like))
+        self._empty = torch.ones(len(like), dtype=torch.bool)
 
-    def add(self, step: Tensor, change: Tensor, reset: Tensor) -> None:
-        """Learn from a step; rows in `reset` forget everything."""
+    def add(self, step: Tensor, change: Tensor, rows: Tensor) -> None:
+        """Let some `rows` learn from a step."""
         curvature, length = (step * change).sum(1), change.square().sum(1)
-        sound = curvature > 1e-10 * length
-        inverse = torch.where(sound, 1 / torch.where(sound, curvature, 1.0), 0.0)
-        scale = torch.where(sound, curvature / torch.where(sound, length, 1.0), 1.0)
-        self._scale = scale if self._scale is None else torch.where(sound, scale, self._scale)
-        self._scale = torch.where(reset, 1.0, self._scale)
-        self._pairs = [(s, y, torch.where(reset, 0.0, rho)) for s, y, rho in self._pairs]
-        self._pairs = [*self._pairs, (step, change, inverse)][-self._memory :]
+        sound = rows & (curvature > 1e-10 * length)
+        if not bool(sound.any()):
+            return
+        inverse = 1 / torch.where(sound, curvature, 1.0)
+        self._steps = _pushed(self._steps, step, sound)
+        self._changes = _pushed(self._changes, change, sound)
+        self._inverses = _pushed(self._inverses, inverse, sound)
+        self._scale = torch.where(sound, curvature / torch.where(sound, length, 1.0), self._scale)
+        self._empty &= ~sound
 
-    def apply(self, gradient: Tensor) -> Tensor:
+    def forget(self, rows: Tensor) -> None:
+        """Let some rows forget everything."""
+        self._inverses[:, rows] = 0.0
+        self._scale[rows] = 1.0
+        self._empty |= rows
+
+    def propose(self, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Directions, slopes along them, and the sizes to be tried first: at most 1 in length for a row that knows
+        nothing."""
+        direction = -self._apply(gradient)
+        uphill = (direction * gradient).sum(1) >= 0
+        direction = torch.where(uphill[:, None], -gradient, direction)
+        short = (1 / torch.linalg.vector_norm(gradient, dim=1).clamp_min(1e-12)).clamp_max(1.0)
+        size = torch.where(self._empty | uphill, short, 1.0)
+        return direction, (direction * gradient).sum(1), size
+
+    def _apply(self, gradient: Tensor) -> Tensor:
         """The inverse Hessian times the gradient (algorithm 7.4)."""
-        if self._scale is None:
-            return gradient.clone()
         result, weights = gradient.clone(), []
-        for step, change, inverse in reversed(self._pairs):
+        pairs = list(zip(self._steps, self._changes, self._inverses, strict=True))
+        for step, change, inverse in reversed(pairs):
             weight = inverse * (step * result).sum(1)
             result -= weight[:, None] * change
             weights.append(weight)
         result *= self._scale[:, None]
-        for (step, change, inverse), weight in zip(self._pairs, reversed(weights), strict=True):
+        for (step, change, inverse), weight in zip(pairs, reversed(weights), strict=True):
             result += (weight - inverse * (change * result).sum(1))[:, None] * step
         return result
+
+
+def _pushed(kept: Tensor, new: Tensor, rows: Tensor) -> Tensor:
+    """`kept` `[M, S, …]` without its oldest and with `new` `[S, …]` at its end, in some rows."""
+    shape = (1, len(rows), *[1] * (new.ndim - 1))
+    return torch.where(rows.view(shape), torch.cat([kept[1:], new[None]]), kept)
 
 
 def _evaluate(objective: Callable[[Tensor], Tensor], point: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,6 +1,7 @@
 """What a learned representation is worth: excess adversarial risk on the target, without sampling error."""
 
 import math
+from itertools import combinations
 
 import torch
 from torch import Tensor
@@ -13,15 +14,17 @@ from mtlattack.representation.linear.learning import (
     minimise_head,
     minimise_representation,
 )
-from mtlattack.representation.linear.losses import LinearLoss, Margin, Squared
-from mtlattack.representation.linear.problem import Examples, Tasks
-from mtlattack.representation.linear.risks import margin_risk, squared_risk
+from mtlattack.representation.linear.losses import LinearLoss, Margin, MulticlassMargin, Squared
+from mtlattack.representation.linear.problem import CLASSES, Examples, Tasks
+from mtlattack.representation.linear.risks import margin_risk, multiclass_margin_risk, squared_risk
 
 
 def population(loss: LinearLoss, tasks: Tasks, truth: Tensor, eps: float, norm: Norm) -> Risk:
-    """The adversarial risk over the distribution of tasks with weights or means `truth` `[S, t, d]`.
+    """The adversarial risk over the distribution of tasks with weights or means `truth` `[S, t, d]`, `[S, t, 3, d]` of
+    classes.
 
-    InputError for a loss of another kind of problem: regression has the squared loss, a mixture margin losses.
+    InputError for a loss of another kind of problem: regression has the squared loss, a mixture margin losses, classes
+    the multiclass margin of three.
     """
     check_threat(norm, eps)
     kind, noise = tasks.problem.kind, tasks.problem.noise
@@ -29,13 +32,19 @@ def population(loss: LinearLoss, tasks: Tasks, truth: Tensor, eps: float, norm: 
         return lambda weights, smoothing: squared_risk(weights[:, :, 0], truth, noise, eps, norm, smoothing)
     if kind == "mixture" and isinstance(loss, Margin):
         return lambda weights, smoothing: margin_risk(weights[:, :, 0], truth, eps, norm, loss.phi, smoothing)
-    raise InputError(f"{type(loss).__name__} on a {kind} problem; expected Squared on regression, Margin on mixture")
+    if kind == "classes" and isinstance(loss, MulticlassMargin) and loss.outputs == CLASSES:
+        return lambda weights, smoothing: multiclass_margin_risk(weights, truth, eps, norm, loss.phi, smoothing)
+    raise InputError(
+        f"{type(loss).__name__} of {loss.outputs} outputs on a {kind} problem; expected Squared on regression, "
+        f"Margin on mixture, MulticlassMargin of {CLASSES} outputs on classes"
+    )
 
 
 def best_representation(loss: LinearLoss, tasks: Tasks, eps: float, norm: Norm) -> Representation:
     """h*: the minimiser of the sources' adversarial risk over the distribution, sought from the basis that the tasks
     were made with. For l_2 it is that basis: a shrunk truth is the best predictor."""
-    start = Representation(tasks.basis, tasks.source_heads[:, :, None])
+    heads = tasks.source_heads if tasks.problem.kind == "classes" else tasks.source_heads[:, :, None]
+    start = Representation(tasks.basis, heads)
     if norm == "l2":
         return start
     return minimise_representation(population(loss, tasks, tasks.sources, eps, norm), start)
@@ -44,11 +53,11 @@ def best_representation(loss: LinearLoss, tasks: Tasks, eps: float, norm: Norm) 
 def least_risk(loss: LinearLoss, tasks: Tasks, basis: Tensor, eps: float, norm: Norm) -> Tensor:
     """The least adversarial risk of the target over heads on a basis `[S, k, d]`, `[S]`."""
     risk = population(loss, tasks, tasks.target, eps, norm)
-    return risk(minimise_head(risk, basis, 1, smoothings=(1e-1, 1e-2, 1e-4)), 0.0)[:, 0]
+    return risk(minimise_head(risk, basis, loss.outputs, smoothings=(1e-1, 1e-2, 1e-4)), 0.0)[:, 0]
 
 
 def target_risk(loss: LinearLoss, tasks: Tasks, weights: Tensor, eps: float, norm: Norm) -> Tensor:
-    """The adversarial risk of weights `[S, 1, 1, d]` on the target, `[S]`."""
+    """The adversarial risk of weights `[S, 1, o, d]` on the target, `[S]`."""
     return population(loss, tasks, tasks.target, eps, norm)(weights, 0.0)[:, 0]
 
 
@@ -56,9 +65,13 @@ def check_sensible(tasks: Tasks, eps: float, norm: Norm) -> None:
     """InputError for an ε at which the best predictor of a seed's target is 0, whatever is learned.
 
     That is so from ‖w*‖ ≤ ε √(2/π) √(σ² + ‖w*‖₂²) on for regression, in the norm of the attack, where the derivative of
-    the risk at 0 has no descent; and from ‖μ‖ ≤ ε on for a mixture, whose classes the attack then swaps.
+    the risk at 0 has no descent; and from ‖μ‖ ≤ ε on for a mixture, whose classes the attack then swaps. Of three
+    classes none may be within 2ε of another, or the attack swaps these two.
     """
     check_threat(norm, eps)
+    if tasks.problem.kind == "classes":
+        _check_apart(tasks, eps, norm)
+        return
     target = tasks.target[:, 0]
     reach = torch.full((len(target),), eps, dtype=target.dtype)
     if tasks.problem.kind == "regression":
@@ -71,6 +84,18 @@ def check_sensible(tasks: Tasks, eps: float, norm: Norm) -> None:
             f"eps {eps:g} in {norm} leaves nothing to learn: the best predictor of the target of seed {seed} is 0; "
             "expected a smaller eps"
         )
+
+
+def _check_apart(tasks: Tasks, eps: float, norm: Norm) -> None:
+    means = tasks.target[:, 0]
+    for one, other in combinations(range(CLASSES), 2):
+        swapped = attack_norm(means[:, one] - means[:, other], norm) <= 2 * eps
+        if bool(swapped.any()):
+            seed = tasks.seeds[int(swapped.nonzero()[0])]
+            raise InputError(
+                f"eps {eps:g} in {norm} swaps classes {one} and {other} of the target of seed {seed}; "
+                "expected a smaller eps"
+            )
 
 
 def check_new(sources: Examples, target: Examples) -> None:

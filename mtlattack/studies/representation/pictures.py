@@ -35,9 +35,12 @@ def plot_curves(measured: Sequence[Measured], path: Path) -> Path:
     panels = figure.subplots(len(arms), len(axes), squeeze=False)
     for row, arm in zip(panels, arms, strict=True):
         for panel, axis in zip(row, axes, strict=True):
+            if (arm, axis) not in grid:
+                panel.set_axis_off()
+                continue
             _draw(panel, grid[arm, axis], _least_risk(measured, arm))
             panel.set(xlabel=TITLES[axis])
-        row[0].set(ylabel=f"{arm}\nexcess adversarial risk")
+        next(panel for panel in row if panel.axison).set(ylabel=f"{arm}\nexcess adversarial risk")
     handles: dict[str, Any] = {}
     for panel in panels.ravel():
         handles |= {label: handle for handle, label in zip(*panel.get_legend_handles_labels(), strict=True)}

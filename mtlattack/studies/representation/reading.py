@@ -47,3 +47,10 @@ def numbers_of(measured: Sequence[Measured], arm: str, axis: str, key: str) -> l
     cells = [cell for cell in measured if cell.settings["arm"] == arm and cell.settings["axis"] == axis]
     cells.sort(key=lambda cell: cell.settings["values"][0])
     return [np.asarray(cell.numbers[key], np.float64) for cell in cells if key in cell.numbers]
+
+
+def seeds_converged(measured: Sequence[Measured], arm: str, axis: str, stage: str) -> list[list[bool]]:
+    """By cell of a sweep, which seeds' stage 1 (`robust` or `clean`) ended by itself; nothing for a cell that says
+    nothing."""
+    cells = [cell for cell in measured if cell.settings["arm"] == arm and cell.settings["axis"] == axis]
+    return [cell.numbers["converged"][stage] for cell in cells if "converged" in cell.numbers]

@@ -6,11 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mtlattack.representation.linear import (
-    LinearLoss,
-    Margin,
     Norm,
     Problem,
-    Squared,
     best_representation,
     check_new,
     check_sensible,
@@ -31,26 +28,30 @@ from mtlattack.studies.study import Cell
 
 @dataclass(frozen=True)
 class Arm:
-    """A loss and a threat; heads are drawn with `scale`, weights have an l_2 norm of at most `bound`."""
+    """A kind of problem, whose loss is learned, and a threat.
+
+    Heads are drawn with `scale`, weights have an l_2 norm of at most `bound`, and `axes` are swept.
+    """
 
     kind: str
-    loss: str
     norm: Norm
     eps: float
     scale: float
     bound: float
+    axes: tuple[str, ...] = ("t", "n", "m", "weakest", "eps")
 
 
 ARMS = {
-    "squared-l2": Arm("regression", "squared", "l2", 0.2, 0.7, math.inf),
-    "squared-linf": Arm("regression", "squared", "linf", 0.05, 0.7, math.inf),
-    "logistic-l2": Arm("mixture", "logistic", "l2", 0.2, 1.0, 8.0),
-    "logistic-linf": Arm("mixture", "logistic", "linf", 0.05, 1.0, 8.0),
+    "squared-l2": Arm("regression", "l2", 0.2, 0.7, math.inf),
+    "squared-linf": Arm("regression", "linf", 0.05, 0.7, math.inf),
+    "logistic-l2": Arm("mixture", "l2", 0.2, 1.0, 8.0),
+    "logistic-linf": Arm("mixture", "linf", 0.05, 1.0, 8.0),
+    "multiclass-l2": Arm("classes", "l2", 0.2, 1.0, 8.0, axes=("m",)),
 }
 BASE = {"t": 16, "n": 40, "m": 1000, "weakest": 1.0}
 FULL: dict[str, tuple[float, ...]] = {
-    "t": (4, 8, 16, 32, 64),
-    "n": (20, 40, 80, 160, 320),
+    "t": (4, 8, 16, 32),
+    "n": (20, 40, 80, 160),
     "m": (10, 20, 40, 80, 160, 320, 640, 1280),
     "weakest": (1.0, 0.5, 0.25, 0.1),
     "eps": (0.5, 1.0, 2.0),
@@ -64,7 +65,7 @@ QUICK: dict[str, tuple[float, ...]] = {
 # In the sweep over m the representation is the one of these sizes.
 SWEPT_TARGET = {"t": 16, "n": 80}
 DIMENSION, RANK = 40, 3
-SEEDS, FIRST_SEED, QUICK_SEEDS = 16, 100, 8
+SEEDS, FIRST_SEED, QUICK_SEEDS = 12, 100, 8
 
 
 def cells(study: str, quick: bool) -> list[Cell]:
@@ -74,7 +75,9 @@ def cells(study: str, quick: bool) -> list[Cell]:
     return [
         Cell(study, f"linear-{arm}-{name}", {"arm": arm, "seeds": seeds, **settings}, work)
         for arm in arms
-        for name, settings, work in _points(QUICK if quick else FULL)
+        for name, settings, work in _points(
+            {axis: values for axis, values in (QUICK if quick else FULL).items() if axis in ARMS[arm].axes}
+        )
     ]
 
 
@@ -97,7 +100,6 @@ def measure(settings: Mapping[str, Any]) -> dict[str, Any]:
     sources' adversarial risk over the distribution.
     """
     arm = ARMS[settings["arm"]]
-    loss: LinearLoss = Squared() if arm.loss == "squared" else Margin("logistic")
     eps, norm = arm.eps * settings.get("factor", 1.0), arm.norm
     problem = Problem(
         kind=arm.kind,  # type: ignore[arg-type]
@@ -107,13 +109,16 @@ def measure(settings: Mapping[str, Any]) -> dict[str, Any]:
         weakest=settings["weakest"],
         scale=arm.scale,
     )
-    tasks = draw_tasks(problem, settings["seeds"])
+    loss, tasks = problem.loss, draw_tasks(problem, settings["seeds"])
     check_sensible(tasks, eps, norm)
     sources = draw_sources(tasks, int(settings["n"]))
     best = best_representation(loss, tasks, eps, norm).basis
     least = least_risk(loss, tasks, best, eps, norm)
-    robust = learn_representation(loss, sources, RANK, eps, norm, arm.bound).basis
-    clean = learn_representation(loss, sources, RANK, 0.0, norm, arm.bound).basis
+    stage_one = {
+        name: learn_representation(loss, sources, RANK, attack, norm, arm.bound)
+        for name, attack in (("robust", eps), ("clean", 0.0))
+    }
+    robust, clean = stage_one["robust"].basis, stage_one["clean"].basis
     sizes = [int(value) for value in settings["values"]] if settings["axis"] == "m" else [int(settings["m"])]
     excess: dict[str, list[list[float]]] = {"robust": [], "clean": [], "alone": [], "true": []}
     for size in sizes:
@@ -134,6 +139,9 @@ def measure(settings: Mapping[str, Any]) -> dict[str, Any]:
         for name, basis in (("robust", robust), ("clean", clean))
     }
     numbers: dict[str, Any] = {"excess": excess, "floor": floors, "least": least.tolist(), "eps": eps}
+    numbers["converged"] = {
+        name: found.converged.tolist() for name, found in stage_one.items() if found.converged is not None
+    }
     if settings["arm"] == "squared-l2" and settings["axis"] == "weakest":
         numbers["nu"] = estimate_nu(loss, tasks, eps, tries=2).tolist()
         numbers["clean_nu"] = clean_nu(tasks).tolist()

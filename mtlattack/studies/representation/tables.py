@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mtlattack.studies.representation.reading import Sweep, numbers_of, sweeps
+from mtlattack.studies.representation.reading import Sweep, numbers_of, seeds_converged, sweeps
 from mtlattack.studies.slopes import interval, loglog_slope, resampled_means
 from mtlattack.studies.study import Measured, Table
 
@@ -61,6 +61,18 @@ def pilot_table(measured: Sequence[Measured]) -> Table:
                 pilot = PILOT_SLOPES[axis, learner]
                 rows.append(_row(f"slope in {axis}", slope.low, slope.high, slope.text(), pilot, 2))
     return Table("The pilot's excess risks beside these", ["what", "here", "pilot", "inside"], rows)
+
+
+def convergence_table(measured: Sequence[Measured]) -> Table:
+    """In how many seeds of how many stage 1 ended by itself, and not at its limit of steps, by arm and axis."""
+    rows = []
+    for arm, axis in dict.fromkeys((cell.settings["arm"], cell.settings["axis"]) for cell in measured):
+        row = [f"{arm}, {TITLES[axis]}"]
+        for stage in ("robust", "clean"):
+            ended = [ok for found in seeds_converged(measured, arm, axis, stage) for ok in found]
+            row.append(f"{sum(ended)} of {len(ended)}")
+        rows.append(row)
+    return Table("Seeds whose stage 1 converged", ["sweep", "adversarial stage 1", "clean stage 1"], rows)
 
 
 def _row(what: str, low: float, high: float, text: str, pilot: float, digits: int) -> list[str]:
