@@ -46,23 +46,19 @@ def when(condition: Callable[[], bool], do: Callable[[], object]) -> threading.T
     return thread
 
 
-def test_a_worker_is_killed_on_a_cluster(here: Path, cluster: Any) -> None:
-    # One cell: each worker takes seconds to begin.
-    campaign = toy_campaign(models=["toy_models:dying"], seeds=[0])
+@pytest.mark.parametrize(
+    ("models", "seeds"),
+    [
+        (["toy_models:dying"], [0]),  # One cell: each worker takes seconds to begin.
+        pytest.param(["toy_models:toy", "toy_models:dying"], [0, 1], marks=pytest.mark.slow),
+    ],
+)
+def test_workers_are_killed_on_a_cluster(models: list[str], seeds: list[int], here: Path, cluster: Any) -> None:
+    campaign = toy_campaign(models=models, seeds=seeds)
     cells = run_undisturbed(campaign, here / "whole")
     (here / "die-0").touch()
     ended = run_campaign(campaign, here / "out", on="ray", address=cluster.address)
-    assert not list(here.glob("die-*")) and not ended.failed and len(ended.results) == 1
-    assert_same(cells, here / "out", here / "whole")
-
-
-@pytest.mark.slow
-def test_workers_are_killed_on_a_cluster(here: Path, cluster: Any) -> None:
-    campaign = toy_campaign(models=["toy_models:toy", "toy_models:dying"])
-    cells = run_undisturbed(campaign, here / "whole")
-    (here / "die-0").touch()
-    ended = run_campaign(campaign, here / "out", on="ray", address=cluster.address)
-    assert not list(here.glob("die-*")) and not ended.failed and len(ended.results) == 4
+    assert not list(here.glob("die-*")) and not ended.failed and len(ended.results) == len(models) * len(seeds)
     assert_same(cells, here / "out", here / "whole")
 
 

@@ -100,6 +100,16 @@ def test_a_description_nested_without_end_is_refused(load: Callable[[str], objec
         load(str(path))
 
 
+def refused(path: Path, load: Callable[[Path], object], spoils: list[tuple[Spoil, str]]) -> None:
+    """A copy of the file, spoiled, is refused with the message; each spoil by itself."""
+    for number, (spoil, message) in enumerate(spoils):
+        copy = Path(shutil.copy(path, path.with_name(f"{number}.h5")))
+        with h5py.File(copy, "r+") as file:
+            spoil(file)
+        with pytest.raises(InputError, match=message):
+            load(copy)
+
+
 def test_links_and_strangers_in_prepared_data(tmp_path: Path) -> None:
     path = write_rooms(tmp_path / "rooms.h5", "test", 1)
     spoils: list[tuple[Spoil, str]] = [
@@ -109,12 +119,7 @@ def test_links_and_strangers_in_prepared_data(tmp_path: Path) -> None:
         (lambda file: file.attrs.create("height", np.inf), "attribute height is 'inf', expected a number of pixels"),
         (lambda file: file["test/segmentation"].attrs.create("classes", np.inf), "attribute 'classes' is 'inf', exp"),
     ]
-    for number, (spoil, message) in enumerate(spoils):
-        copy = Path(shutil.copy(path, tmp_path / f"{number}.h5"))
-        with h5py.File(copy, "r+") as file:
-            spoil(file)
-        with pytest.raises(InputError, match=message):
-            load_dataset(copy)
+    refused(path, load_dataset, spoils)
 
 
 def test_what_is_wrong_with_images_is_said(tmp_path: Path) -> None:
@@ -133,9 +138,4 @@ def test_what_is_wrong_with_images_is_said(tmp_path: Path) -> None:
         (link("attacks/0000/images", h5py.SoftLink("/nowhere")), "images is missing, or no array"),
         (lambda file: file["attacks"].create_dataset("0001", data=1), "attacks/0001 is missing, or no group"),
     ]
-    for number, (spoil, message) in enumerate(spoils):
-        copy = Path(shutil.copy(path, tmp_path / f"{number}.h5"))
-        with h5py.File(copy, "r+") as file:
-            spoil(file)
-        with pytest.raises(InputError, match=message):
-            ImageFile(copy)
+    refused(path, ImageFile, spoils)

@@ -21,7 +21,7 @@ class RepresentationVisionStudy(Study):
     name = "representation-vision"
     paper = "Watkins, Nguyen-Tang, Ullah, Arora: Adversarially robust multi-task representation learning (NeurIPS 2024)"
     summary = "a backbone trained robustly on other tasks gives a robust new task from few labelled images"
-    cost = "full: 12 backbones, 7 heads each, on rooms of 48x64 pixels; quick: 2 backbones, 5 heads each"
+    cost = "full: 12 backbones, 7 heads each, on rooms of 48x64 pixels, some 15 minutes; quick: 2 backbones, 5 heads each"
     claims = (V1, V2, V3, V4)
 
     def cells(self, quick: bool) -> list[Cell]:
@@ -86,7 +86,7 @@ def _plot(skills: Skills, path: Path) -> Path:
         for stage, colour in (("robust", "C0"), ("clean", "C1")):
             oracle = list(skills.of((target, count, stage), cells.ORACLE).values())
             axis.axhline(effect(oracle).value, color=colour, linestyle=":", label=f"{stage} stage 1, all labels")
-        axis.set(xscale="log", xlabel="labelled images m", title=f"{target} held out, {count} source tasks")
+        axis.set(xscale="log", xlabel="labelled images m", title=f"{target} held out, t = {count}")
         axis.grid(alpha=0.3)
     axes[0].set(ylabel="robust skill")
     handles, labels = axes[0].get_legend_handles_labels()
