@@ -61,5 +61,9 @@ def first_problem(error: ValidationError) -> str:
     first = error.errors()[0]
     if first["type"] == "value_error":  # one of ours, which says it all
         return str(first["ctx"]["error"])
-    got = repr(first["input"])
-    return f"{'.'.join(map(str, first['loc']))}: {first['msg']} (got {got if len(got) <= 200 else got[:197] + '...'})"
+    place = _short(".".join(map(str, first["loc"])))
+    return f"{place}: {first['msg']} (got {_short(repr(first['input']))})"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 200 else text[:197] + "..."

@@ -14,6 +14,7 @@ from mtlattack.epsilon import epsilon_text, in_image_units
 from mtlattack.errors import InputError
 from mtlattack.evaluation import evaluate
 from mtlattack.files import set_aside, write_whole
+from mtlattack.markdown import code, escape
 from mtlattack.models import MultiTaskNetwork, layout_name, load_checkpoint, save_checkpoint
 from mtlattack.models.tree import TreeNetwork
 from mtlattack.schemas import validate
@@ -76,19 +77,19 @@ def train_recipe(
     record = evidence.report().record
     write_whole(path.with_suffix(".record.json"), record.model_dump_json(indent=1) + "\n")
     facts = {
-        "recipe": f"`{_command(recipe, data, adversarial, eps, start, seed, limit)}`",
-        "training": _describe(chosen),
-        "sharing": _describe_sharing(network),
+        "recipe": code(_command(recipe, data, adversarial, eps, start, seed, limit)),
+        "training": escape(_describe(chosen)),
+        "sharing": escape(_describe_sharing(network)),
         "parameters": record.model["parameters"],
-        "training data": f"{dataset.name} train, {len(dataset)} images, fingerprint `{fingerprint[:16]}`",
-        "test data": f"{test.name} test, {len(test)} images, fingerprint `{record.data['fingerprint'][:16]}`",
+        "training data": f"{escape(dataset.name)} train, {len(dataset)} images, fingerprint `{fingerprint[:16]}`",
+        "test data": f"{escape(test.name)} test, {len(test)} images, fingerprint `{record.data['fingerprint'][:16]}`",
         "epochs": state.epoch,
         "seed": chosen.seed,
         "training time": f"{state.seconds / 60:.0f} min",
         "attack": f"{CARD_ATTACK.name}, l_inf, ε = {_CARD_EPS}, {CARD_ATTACK.config()['steps']} steps, seed 0",
-        "code": describe_commit(),
+        "code": escape(describe_commit()),
         "versions": ", ".join(f"{name} {version}" for name, version in record.environment["versions"].items()),
-        "license": chosen.license,
+        "license": escape(chosen.license),
     }
     card_path = out / f"{chosen.name}.md"
     write_whole(card_path, card(chosen, network, path, record.clean, record.attacks[0].metrics, facts))

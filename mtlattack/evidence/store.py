@@ -209,7 +209,8 @@ def _read_outcome(group: h5py.Group, tasks: TaskMap, images: int, is_led: bool) 
         _finite(group, "perturbation", (images, len(NORMS))),
         _values(group, "diagnostics", (images, len(DIAGNOSTICS))),
         _finite(group, "seconds", (images,)),
-        _finite(group, _ARRIVAL, (images, len(tasks), len(ARRIVAL))) if is_led else None,
+        # Of a task without a goal nothing arrives.
+        _values(group, _ARRIVAL, (images, len(tasks), len(ARRIVAL))) if is_led else None,
     )
 
 

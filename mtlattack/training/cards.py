@@ -14,7 +14,10 @@ Metrics = Mapping[str, Mapping[str, float | None]]
 def card(
     recipe: Recipe, network: MultiTaskNetwork, path: Path, clean: Metrics, attacked: Metrics, facts: dict[str, Any]
 ) -> str:
-    """The card of the checkpoint at `path` as Markdown; metrics by task, of the stored weights, on the test split."""
+    """The card of the checkpoint at `path` as Markdown; metrics by task, of the stored weights, on the test split.
+
+    `facts` are Markdown already.
+    """
     lines = [
         f"# {escape(recipe.name)}",
         "",
@@ -28,7 +31,7 @@ def card(
             values = [_value(metrics[task.name][metric.name], metric.unit) for metrics in (clean, attacked)]
             rows.append([escape(task.name), escape(f"{metric.name} {arrow}"), *values])
     lines += table_lines(["task", "metric", "clean", "attacked"], rows)
-    lines += ["", *table_lines(["fact", "value"], [[name, escape(str(value))] for name, value in facts.items()])]
+    lines += ["", *table_lines(["fact", "value"], [[name, str(value)] for name, value in facts.items()])]
     return "\n".join(lines) + "\n"
 
 

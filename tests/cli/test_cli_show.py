@@ -47,7 +47,7 @@ def test_formats(cli: CommandLine, runs: list[Path]) -> None:
     assert [Record.model_validate(content) for content in listed] == stored
 
     markdown = cli.good("show", two, "--format", "markdown")
-    assert "| fgsm-dgba | " in markdown and "|---|" in markdown
+    assert "| `fgsm-dgba` | " in markdown and "|---|" in markdown
 
     lines = list(csv.DictReader(io.StringIO(cli.good("show", one, two, "--format", "csv"))))
     arps = [float(line["value"]) for line in lines if line["quantity"] == "arp"]

@@ -144,9 +144,9 @@ def test_a_run_that_the_suite_does_not_make_is_refused(
     ("arrays", "message"),
     [
         ({"done": 0}, "is not finished: attacks/0001 lacks 1 images; run it again to go on"),
-        ({"losses": np.nan}, "losses has values that are not finite"),
-        ({"statistics/depth": np.inf}, "statistics/depth/sums has values that are not finite"),
-        ({"perturbation": np.nan}, "perturbation has values that are not finite"),
+        ({"losses": np.nan}, "losses holds values that are not finite"),
+        ({"statistics/depth": np.inf}, "statistics/depth holds values that are not finite"),
+        ({"perturbation": np.nan}, "perturbation holds values that are not finite"),
     ],
 )
 def test_evidence_that_no_row_can_hold_is_refused(
