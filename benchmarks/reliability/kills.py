@@ -57,6 +57,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     warnings.simplefilter("ignore")
+    written = options.json and options.json.resolve()
     torch.set_num_threads(1)
     chance, begun, found = random.Random(options.seed), time.perf_counter(), {}
     with tempfile.TemporaryDirectory() as place:
@@ -70,13 +71,13 @@ def main() -> None:
     print("| operation | kills | ended | as undisturbed | seconds undisturbed |\n|---|---|---|---|---|")
     for name, numbers in found.items():
         print(f"| {name} | {numbers['kills']} | {numbers['ended']} | {numbers['same']} | {numbers['seconds']:.2f} |")
-    if options.json:
+    if written:
         said = {
             "command": "python benchmarks/reliability/kills.py " + " ".join(sys.argv[1:]), "seed": options.seed,
             "mtlattack": mta.__version__, "torch": torch.__version__, "python": sys.version.split()[0],
             "seconds": round(time.perf_counter() - begun), "operations": found,
         }  # fmt: skip
-        options.json.write_text(json.dumps(said, indent=1) + "\n")
+        written.write_text(json.dumps(said, indent=1) + "\n")
     if any(numbers["ended"] != numbers["same"] for numbers in found.values()):
         raise SystemExit("not everything ended as if it had not been killed")
 
