@@ -110,10 +110,9 @@ def test_a_tiny_study_from_cells_to_pictures(tmp_path: Path, monkeypatch: pytest
 
 
 @pytest.mark.slow
-def test_the_quick_study_decides_something(tmp_path: Path) -> None:
-    assert "holds" in {
-        verdict.outcome for verdict in run_study(PoisoningStudy(), tmp_path, quick=True).verdicts.values()
-    }
+def test_the_quick_study_judges_every_claim(tmp_path: Path) -> None:
+    verdicts = run_study(PoisoningStudy(), tmp_path, quick=True).verdicts
+    assert list(verdicts) == ["P1", "P2", "P3", "P4"] and all(verdict.because for verdict in verdicts.values())
 
 
 def test_the_full_study_takes_the_tables_at_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
