@@ -21,9 +21,7 @@ class RepresentationVisionStudy(Study):
     name = "representation-vision"
     paper = "Watkins, Nguyen-Tang, Ullah, Arora: Adversarially robust multi-task representation learning (NeurIPS 2024)"
     summary = "a backbone trained robustly on other tasks gives a robust new task from few labelled images"
-    cost = (
-        "full: 12 backbones, 7 heads each, on 48x64 rooms, some 15 minutes; quick: 2 backbones, 5 heads each"
-    )
+    cost = "full: 12 backbones, 7 heads each, on 48x64 rooms, some 15 minutes; quick: 2 backbones, 5 heads each"
     claims = (V1, V2, V3, V4)
 
     def cells(self, quick: bool) -> list[Cell]:
