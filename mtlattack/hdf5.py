@@ -3,7 +3,7 @@ trust."""
 
 import json
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,16 @@ def open_hdf5(path: Path, kind: str, *, format: str, versions: Collection[int], 
 
 
 @contextmanager
+def opened_hdf5(
+    path: Path, kind: str, *, format: str, versions: Collection[int], mode: str = "r"
+) -> Iterator[h5py.File]:
+    """The file of `open_hdf5`, closed at the end; where it is only read, what is damaged in it is an InputError."""
+    with open_hdf5(path, kind, format=format, versions=versions, mode=mode) as file:
+        with reading(path) if mode == "r" else nullcontext():
+            yield file
+
+
+@contextmanager
 def reading(path: Path) -> Iterator[None]:
     """Inside, a DamagedError, and what h5py raises over a damaged file, become an InputError that names the file."""
     try:
@@ -82,14 +92,24 @@ def group_of(group: h5py.Group, name: str) -> h5py.Group:
 
 def strings_of(group: h5py.Group, name: str) -> list[str]:
     """A list of texts; DamagedError unless it is one."""
-    found = group.get(name)
-    if not isinstance(found, h5py.Dataset) or found.ndim != 1 or h5py.check_string_dtype(found.dtype) is None:
-        raise DamagedError(f"{_place(group, name)} is missing, or no list of texts")
+    found = _strings(group, name)
     try:
         blocks = (found[begin : begin + _STRINGS] for begin in range(0, len(found), _STRINGS))
         return [x.decode() for block in blocks for x in block]
     except UnicodeDecodeError as error:
         raise DamagedError(f"{_place(group, name)} is no UTF-8 ({error})") from None
+
+
+def count_of(group: h5py.Group, name: str) -> int:
+    """How many texts a list holds, which are not read; DamagedError unless it is one."""
+    return len(_strings(group, name))
+
+
+def _strings(group: h5py.Group, name: str) -> h5py.Dataset:
+    found = group.get(name)
+    if not isinstance(found, h5py.Dataset) or found.ndim != 1 or h5py.check_string_dtype(found.dtype) is None:
+        raise DamagedError(f"{_place(group, name)} is missing, or no list of texts")
+    return found
 
 
 def document_of(item: h5py.Group | h5py.Dataset, name: str) -> dict[str, Any]:

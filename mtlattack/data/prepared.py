@@ -18,7 +18,7 @@ from mtlattack.data.faults import Faults
 from mtlattack.data.identity import Identifier, Identity
 from mtlattack.data.labels import stored_task
 from mtlattack.errors import InputError, UnknownNameError
-from mtlattack.hdf5 import DamagedError, open_hdf5, reading, strings_of
+from mtlattack.hdf5 import DamagedError, count_of, open_hdf5, reading, strings_of
 from mtlattack.tasks import Task, TaskMap, alone
 
 FORMAT = "mtlattack-dataset"
@@ -235,7 +235,7 @@ def _check_counts(path: Path, group: h5py.Group) -> None:
     for required in ("image", "id"):
         if required not in group:
             raise InputError(f"{path}: split {group.name} has no data set {required!r}")
-    count = len(strings_of(group, "id"))
+    count = count_of(group, "id")
     for name in group:
         label = group[name]
         if not isinstance(label, h5py.Dataset):

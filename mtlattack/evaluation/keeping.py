@@ -13,8 +13,8 @@ Images of 8-bit attacks are kept as uint8, all others as they are: nothing is ro
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ from mtlattack.epsilon import LEVELS
 from mtlattack.errors import InputError
 from mtlattack.evidence import DIAGNOSTICS
 from mtlattack.files import whole_file
-from mtlattack.hdf5 import array_of, document_of, group_of, open_hdf5, reading, strings_of
+from mtlattack.hdf5 import array_of, document_of, group_of, opened_hdf5, strings_of
 from mtlattack.schemas import validate
 
 FORMAT = "mtlattack-images"
@@ -147,14 +147,8 @@ class ImageFile:
             )
         threat.check(images)
 
-    @contextmanager
-    def _open(self, mode: str) -> Iterator[h5py.File]:
-        with open_hdf5(self.path, "images", format=FORMAT, versions=[FORMAT_VERSION], mode=mode) as file:
-            if mode != "r":
-                yield file
-                return
-            with reading(self.path):
-                yield file
+    def _open(self, mode: str) -> AbstractContextManager[h5py.File]:
+        return opened_hdf5(self.path, "images", format=FORMAT, versions=[FORMAT_VERSION], mode=mode)
 
 
 def _layout(images: Tensor) -> torch.memory_format:

@@ -4,6 +4,7 @@ Laid out in full before the first image, as evidence is: later writes overwrite 
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from mtlattack.errors import InputError
 from mtlattack.files import whole_file
-from mtlattack.hdf5 import open_hdf5
+from mtlattack.hdf5 import opened_hdf5
 
 FORMAT = "mtlattack-agreement"
 FORMAT_VERSION = 1
@@ -76,5 +77,5 @@ class AgreementFile:
                 raise InputError(f"{self.path} is not finished: it lacks {missing} images; run it again to go on")
             return [Agreement(*(group[name][:].astype(np.float64) for name in ("cosine", "signs"))) for group in groups]
 
-    def _open(self, mode: str) -> h5py.File:
-        return open_hdf5(self.path, "agreement", format=FORMAT, versions=[FORMAT_VERSION], mode=mode)
+    def _open(self, mode: str) -> AbstractContextManager[h5py.File]:
+        return opened_hdf5(self.path, "agreement", format=FORMAT, versions=[FORMAT_VERSION], mode=mode)

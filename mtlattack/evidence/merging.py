@@ -14,7 +14,6 @@ import h5py
 import numpy as np
 
 from mtlattack.errors import InputError
-from mtlattack.evidence.outcome import job_names
 from mtlattack.evidence.parts import differing, parts_of
 from mtlattack.evidence.shard import WHOLE, Shard
 from mtlattack.evidence.store import EvidenceFile, open_evidence
@@ -94,11 +93,10 @@ def _read(path: Path) -> Part:
     with open_evidence(path) as file:
         plan, environment = document_of(file, "plan"), document_of(file, "environment")
         ids = strings_of(file, "id")
-        part = Part(path, Shard.parse(environment.get("shard", str(WHOLE))), plan, environment, ids)
-        for job in job_names(plan):
-            missing = int((file[job]["done"][:] == 0).sum())
-            if missing:
-                raise InputError(f"{part} is not finished: {job} lacks {missing} images; run it again to go on")
+    part = Part(path, Shard.parse(environment.get("shard", str(WHOLE))), plan, environment, ids)
+    for job, done in EvidenceFile(path).done().items():
+        if missing := int((~done).sum()):
+            raise InputError(f"{part} is not finished: {job} lacks {missing} images; run it again to go on")
     if len(part.ids) != len(part.positions):
         raise InputError(f"{part} is damaged: it has {len(part.ids)} images, expected {len(part.positions)}")
     return part

@@ -9,8 +9,8 @@ The evidence of a shard has the plan of the whole run and its own images alone; 
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ from mtlattack.evidence.outcome import (
 )
 from mtlattack.evidence.plans import check_ids, check_plan
 from mtlattack.files import check_room, whole_file
-from mtlattack.hdf5 import DamagedError, array_of, document_of, group_of, open_hdf5, reading, strings_of
+from mtlattack.hdf5 import DamagedError, array_of, count_of, document_of, group_of, opened_hdf5, strings_of
 from mtlattack.tasks import Task, TaskMap
 
 FORMAT = "mtlattack-evidence"
@@ -90,7 +90,7 @@ class EvidenceFile:
     def done(self) -> dict[str, NDArray[np.bool_]]:
         """For each job which images are finished, `[N]`."""
         with open_evidence(self.path) as file:
-            images = len(strings_of(file, "id"))
+            images = count_of(file, "id")
             return {name: _done(group_of(file, name), images) for name in job_names(document_of(file, "plan"))}
 
     def write(
@@ -235,12 +235,6 @@ def _values(group: h5py.Group, name: str, shape: tuple[int, ...]) -> NDArray[Any
     return mapped(array.file.filename, array.dtype, offset, array.shape)
 
 
-@contextmanager
-def open_evidence(path: Path, mode: str = "r") -> Iterator[h5py.File]:
+def open_evidence(path: Path, mode: str = "r") -> AbstractContextManager[h5py.File]:
     """The HDF5 file; InputError for what is no evidence, and where something that belongs into it is missing."""
-    with open_hdf5(path, "evidence", format=FORMAT, versions=_READABLE, mode=mode) as file:
-        if mode != "r":
-            yield file
-            return
-        with reading(path):
-            yield file
+    return opened_hdf5(path, "evidence", format=FORMAT, versions=_READABLE, mode=mode)

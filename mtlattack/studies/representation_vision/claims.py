@@ -76,32 +76,29 @@ def _groups(skills: Skills) -> list[tuple[str, int]]:
     return [(target, count) for target in skills.targets for count in skills.sources]
 
 
-def stage_one(skills: Skills) -> tuple[Comparisons, Comparisons]:
-    """Adversarial minus clean backbone, by t and m; the smallest m is needed."""
-    found = {
+def _by_labels(skills: Skills, one: tuple[str, str], other: tuple[str, str]) -> dict[int, Comparisons]:
+    """For each m, by target and t, a backbone's head (stage 1 and 2) minus another's."""
+    return {
         m: {
             f"{target} t={t} m={m}": skills.difference(
-                ((target, t, "robust"), head_name("robust", m)), ((target, t, "clean"), head_name("robust", m))
+                ((target, t, one[0]), head_name(one[1], m)), ((target, t, other[0]), head_name(other[1], m))
             )
             for target, t in _groups(skills)
         }
         for m in skills.labels
     }
+
+
+def stage_one(skills: Skills) -> tuple[Comparisons, Comparisons]:
+    """Adversarial minus clean backbone, by t and m; the smallest m is needed."""
+    found = _by_labels(skills, ("robust", "robust"), ("clean", "robust"))
     few, *more = skills.labels
     return found[few], {name: each for m in more for name, each in found[m].items()}
 
 
 def stage_two(skills: Skills) -> tuple[Comparisons, Comparisons]:
     """Adversarial minus clean head on the adversarial backbone, by t and m; the largest m is needed."""
-    found = {
-        m: {
-            f"{target} t={t} m={m}": skills.difference(
-                ((target, t, "robust"), head_name("robust", m)), ((target, t, "robust"), head_name("clean", m))
-            )
-            for target, t in _groups(skills)
-        }
-        for m in skills.labels
-    }
+    found = _by_labels(skills, ("robust", "robust"), ("robust", "clean"))
     *fewer, many = skills.labels
     return found[many], {name: each for m in fewer for name, each in found[m].items()}
 
