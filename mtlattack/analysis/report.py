@@ -1,6 +1,6 @@
 """The report: evidence → record, and the record as tables."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from mtlattack.analysis import skill
 from mtlattack.analysis.arrival import measure_arrival
 from mtlattack.analysis.change import Change, bounds, measure_change, weighted_metrics
 from mtlattack.analysis.ensembles import ensemble_change, ensemble_skill, shares
-from mtlattack.analysis.record import AttackResult, GoalResult, Interval, Intervals, Metrics, Record, RobustSkill, Skill
+from mtlattack.analysis.record import AttackResult, GoalResult, Interval, Intervals, Metrics, Record, Skill
 from mtlattack.analysis.resampling import Array, Weights, resampling_weights
 from mtlattack.analysis.skill import constant_metrics
 from mtlattack.analysis.summaries import robust_skill

@@ -69,6 +69,25 @@ def test_a_second_one_does_not_wait(ends: list[int], capsys: pytest.CaptureFixtu
     assert ends == [130] and capsys.readouterr().err == LINE
 
 
+class Last:
+    """Interrupted where nothing can be raised."""
+
+    def __del__(self) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_one_that_python_drops_ends_it_too(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    codes: list[int] = []
+    monkeypatch.setattr("mtlattack.interrupts.os._exit", codes.append)
+    told: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", told.append)
+    with interrupts.Interrupts().answered():
+        Last()
+    # Only since the process did not end here, Python goes on to tell.
+    assert codes == [130] and capsys.readouterr().err == LINE and len(told) == 1
+    assert sys.unraisablehook == told.append
+
+
 def test_what_is_ignored_stays_ignored() -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:

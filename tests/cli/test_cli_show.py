@@ -83,7 +83,7 @@ def test_record_is_not_needed(cli: CommandLine, runs: list[Path]) -> None:
 def test_mistakes(cli: CommandLine, runs: list[Path], rooms: Path) -> None:
     assert cli.bad("show", "nowhere") == "no run at nowhere: expected a folder with evidence.h5, or such a file"
     assert "has format 'mtlattack-dataset' version 1" in cli.bad("show", rooms)
-    assert "'yaml' is not one of" in cli.bad("show", runs[0], "--format", "yaml")
+    assert "Invalid value for '--format': 'yaml' is not one of" in cli.bad("show", runs[0], "--format", "yaml")
     content = (runs[0] / "evidence.h5").read_bytes()
     (runs[0] / "evidence.h5").write_bytes(content[:-100])
     assert "one/evidence.h5 is truncated" in cli.bad("show", runs[0])
