@@ -80,6 +80,9 @@ def held_back() -> Iterator[None]:
     if block is None:
         yield
         return
+    tracker = sys.modules.get("multiprocessing.resource_tracker")
+    if tracker is not None:  # It begins with the first process, and lets interrupts in again.
+        tracker.ensure_running()
     before = block(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -104,6 +104,21 @@ def test_what_is_held_back_comes_at_the_end() -> None:
     assert late
 
 
+def test_processes_that_are_started_hear_of_none() -> None:
+    """Although what multiprocessing starts with the first of them lets interrupts in."""
+    code = """
+import signal
+from multiprocessing import forkserver
+from mtlattack.interrupts import held_back
+with held_back():
+    forkserver.ensure_running()
+    print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))
+print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ran.stdout.split() == ["True", "False"], ran.stderr
+
+
 def test_a_real_process_in_the_middle_of_an_import() -> None:
     """The signal comes while the command's module is looked for."""
     code = """
