@@ -49,6 +49,6 @@ def fit_constants(terms: Sequence[tuple[float, float]], excess: Sequence[float])
     positive."""
     values = np.asarray(excess, np.float64)
     if not (values > 0).all():
-        raise InputError(f"excess risk {np.min(values):g}, expected positive numbers to fit a bound's shape to")
+        raise InputError(f"excess risk {values.min():g}, expected positive numbers to fit a bound's shape to")
     found, _ = nnls(np.asarray(terms, np.float64) / values[:, None], np.ones(len(values)))
     return float(found[0]), float(found[1])
