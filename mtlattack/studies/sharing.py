@@ -10,8 +10,9 @@ import numpy as np
 from mtlattack.analysis.transfer.correlation import Pair, spearman
 from mtlattack.attacks import create_attack
 from mtlattack.models import Layout
-from mtlattack.studies.nested import LEAST_MODELS, Array, effect
+from mtlattack.studies.nested import LEAST_MODELS, Array, Effect, effect
 from mtlattack.studies.networks import ROOMS, SHIPPED_SEED, clean_networks, load, spread
+from mtlattack.studies.pictures import Forest, Line, Trend, plot_forests, plot_trends
 from mtlattack.studies.strength import attacked
 from mtlattack.studies.study import Cell, Claim, Measured, Study, Table, Verdict
 from mtlattack.studies.trained import reseeded, trained
@@ -181,3 +182,38 @@ class SharingStudy(Study):
             )
         columns = ["model", "sharing degree", "transfer (median)", "ρ with branching", "clean skill", "attacked skill"]
         return [Table("what is shared, and what carries over", columns, rows)]
+
+    def plot(self, measured: Sequence[Measured], folder: Path) -> list[Path]:
+        """Skill against the sharing degree, and ρ of each network that has one."""
+        found = {cell.name: effect([rho]) for cell in measured if (rho := rank_correlation(cell)) is not None}
+        pictures = [plot_trends(_skill_panels(measured), folder / "sharing.png")]
+        if found:
+            panel = Forest("transfer and branching", "Spearman's ρ", found)
+            pictures.append(plot_forests([[panel]], folder / "branching.png"))
+        return pictures
+
+
+def _skill_panels(measured: Sequence[Measured]) -> list[Trend]:
+    """A panel a data set for the shipped networks and for those of other seeds, with the mean over these."""
+    groups: dict[str, dict[float, list[Measured]]] = {}
+    for cell in measured:
+        data, seed = cell.settings["model"].partition("-")[0], cell.settings["seed"]
+        group = f"{data}, {'shipped' if seed == SHIPPED_SEED else 'mean over seeds'}"
+        groups.setdefault(group, {}).setdefault(cell.numbers["degree"], []).append(cell)
+    skills = {"clean": _clean_skill, f"under apgd-{JOINT}": _skill_left}
+    return [
+        Trend(
+            group,
+            "sharing degree",
+            "skill",
+            [
+                Line(label, sorted(degrees), [_mean(degrees[degree], of) for degree in sorted(degrees)])
+                for label, of in skills.items()
+            ],
+        )
+        for group, degrees in groups.items()
+    ]
+
+
+def _mean(cells: Sequence[Measured], of: Callable[[Measured], list[float]]) -> Effect:
+    return effect([np.array(of(cell)) for cell in cells])
