@@ -3,7 +3,7 @@
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mtlattack.attacks import create_aggregator
 from mtlattack.attacks.objective import Objective
@@ -51,7 +51,7 @@ def _kept(model: Model, one: Batch) -> int:
     problem = Problem(model, model, model.tasks, one.targets, one.images)
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
         Objective(problem, create_aggregator("total")).gradient(one.images)
-    weights = (
-        {p.untyped_storage().data_ptr() for p in model.parameters()} if isinstance(model, torch.nn.Module) else set()
-    )
-    return sum(size for place, size in storages.items() if place not in weights) + 2 * one.images.nbytes
+    if isinstance(model, nn.Module):  # One copy of the weights, however many images there are.
+        for weight in model.parameters():
+            storages.pop(weight.untyped_storage().data_ptr(), None)
+    return sum(storages.values()) + 2 * one.images.nbytes

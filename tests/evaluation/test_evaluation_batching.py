@@ -9,10 +9,10 @@ import torch
 from evaluation_toys import Little, assert_equal
 
 from mtlattack.attacks import create_attack
-from mtlattack.data import PreparedDataset
+from mtlattack.data import Batch, PreparedDataset
 from mtlattack.devices import memory_at_hand
 from mtlattack.errors import InputError
-from mtlattack.evaluation import craft_to, evaluate
+from mtlattack.evaluation import craft, craft_to, evaluate
 from mtlattack.evaluation.batching import largest_batch
 from mtlattack.evaluation.preparation import prepare
 from mtlattack.evidence import Shard
@@ -41,11 +41,8 @@ def test_it_grows_with_the_memory_in_powers_of_two(
 def test_a_larger_image_takes_more(network: Little, data: PreparedDataset, monkeypatch: pytest.MonkeyPatch) -> None:
     at_hand(monkeypatch, 16e6)
     prepared, one = prepare(network, data[0], "float32"), data[0]
-    wide = type(one)(
-        one.ids,
-        one.images.repeat(1, 1, 2, 2),
-        {name: target.repeat(*[1] * (target.ndim - 2), 2, 2) for name, target in one.targets.items()},
-    )
+    targets = {name: target.repeat(*[1] * (target.ndim - 2), 2, 2) for name, target in one.targets.items()}
+    wide = Batch(one.ids, one.images.repeat(1, 1, 2, 2), targets)
     assert largest_batch(prepared, wide, 10_000) * 4 == largest_batch(prepared, one, 10_000)
 
 
@@ -72,6 +69,12 @@ def test_images_that_are_kept(
         at_hand(monkeypatch, memory)
         file = craft_to(tmp_path / "images.h5", network, data, ATTACKS, device="cpu", batch_size="auto")
         assert file.plan is not None and file.plan["batch_size"] == 4
+
+
+def test_images_batch_by_batch(network: Little, data: PreparedDataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    at_hand(monkeypatch, 1e15)
+    crafted = list(craft(network, data, ATTACKS[0], device="cpu", batch_size="auto"))
+    assert [len(each.clean.ids) for each in crafted] == [4]
 
 
 def test_shards_need_a_number(network: Little, data: PreparedDataset) -> None:
