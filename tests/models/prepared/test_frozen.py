@@ -175,7 +175,7 @@ def test_a_compiler_follows_them_without_a_break() -> None:
     compiled = torch.compile(layers, backend="aot_eager", fullgraph=True)
     found = []
     for model in (compiled, plain):
-        x = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0)).requires_grad_()
+        x = torch.randn(2, 8, 8, 8, generator=torch.Generator().manual_seed(0)).requires_grad_()
         output = model(x)
         found += [(output.detach(), *torch.autograd.grad(output.square().sum(), x))]
     torch.testing.assert_close(*found)
