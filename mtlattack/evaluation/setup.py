@@ -104,19 +104,22 @@ def set_up(
         prepared = prepare(model, first, precision)
         for job in jobs:
             job.check_model(prepared.search, prepared.laid_out(first).images[:1])
-        if batch_size == "auto":
-            batch_size = ranks.once(lambda: largest_batch(prepared, prepared.laid_out(first), len(data)))
-        calls = compare_calls(prepared.judge, first.images[:batch_size], first.targets)
+        size: int = (
+            ranks.once(lambda: largest_batch(prepared, prepared.laid_out(first), len(data)))
+            if batch_size == "auto"
+            else batch_size
+        )
+        calls = compare_calls(prepared.judge, first.images[:size], first.targets)
         environment = describe_environment(chosen, precision, prepared.sign_agreement, calls)
         if graphs:  # After the calls: they are compared without TF32, which a recording would hold on to.
-            prepared = with_graphs(prepared, first.images, full_size(batch_size, len(data)))
+            prepared = with_graphs(prepared, first.images, full_size(size, len(data)))
             environment["cuda_graphs"] = prepared.speed_ups
             environment["cuda_graphs_bytes"] = prepared.graph_bytes
     plan = make_plan(
         model, data, plan_attacks(jobs, len(model.tasks), prepared, images_to_fit, ranks), name=name, suite=suite,
-        ensembles=ensembles, preparation=prepared, batch_size=batch_size, seed=seed, ranks=ranks,
+        ensembles=ensembles, preparation=prepared, batch_size=size, seed=seed, ranks=ranks,
     )  # fmt: skip
-    return Setup(prepared, jobs, plan, environment, images_to_fit, chosen, batch_size, ranks)
+    return Setup(prepared, jobs, plan, environment, images_to_fit, chosen, size, ranks)
 
 
 def first_batch(model: Model, data: LabelledImages, batch_size: BatchSize, ranks: Ranks = ALONE) -> Batch:

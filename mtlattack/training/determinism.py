@@ -26,16 +26,17 @@ def deterministic(device: torch.device, found: list[str]) -> Iterator[None]:
         return
     cudnn, workspace = torch.backends.cudnn, os.environ.get(_CUBLAS)
     were = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
-    filling = torch.utils.deterministic.fill_uninitialized_memory
+    memory: Any = torch.utils.deterministic  # Its type says nothing of this property.
+    filling = memory.fill_uninitialized_memory
     try:
         os.environ.setdefault(_CUBLAS, _FIXED)
         torch.use_deterministic_algorithms(True, warn_only=True)
-        torch.utils.deterministic.fill_uninitialized_memory = False  # Nothing of ours reads what it has not written.
+        memory.fill_uninitialized_memory = False  # Nothing of ours reads what it has not written.
         with cudnn.flags(enabled=cudnn.enabled, benchmark=False, deterministic=True, allow_tf32=cudnn.allow_tf32):
             with _collecting(found):
                 yield
     finally:
-        torch.utils.deterministic.fill_uninitialized_memory = filling
+        memory.fill_uninitialized_memory = filling
         torch.use_deterministic_algorithms(were[0], warn_only=were[1])
         if workspace is None:
             del os.environ[_CUBLAS]
