@@ -1,5 +1,6 @@
 """As many images at a time as the memory at hand holds: decided once, said in the plan, kept to."""
 
+import json
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from mtlattack.attacks import create_attack
 from mtlattack.data import Batch, PreparedDataset
 from mtlattack.devices import memory_at_hand
 from mtlattack.errors import InputError
-from mtlattack.evaluation import craft, craft_to, evaluate
+from mtlattack.evaluation import craft, craft_to, evaluate, transfer
 from mtlattack.evaluation.batching import largest_batch
 from mtlattack.evaluation.preparation import prepare
 from mtlattack.evidence import Shard
@@ -75,6 +76,18 @@ def test_images_batch_by_batch(network: Little, data: PreparedDataset, monkeypat
     at_hand(monkeypatch, 1e15)
     crafted = list(craft(network, data, ATTACKS[0], device="cpu", batch_size="auto"))
     assert [len(each.clean.ids) for each in crafted] == [4]
+
+
+def test_a_transfer_goes_by_the_hungriest_model(
+    network: Little, data: PreparedDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = iter([4, 2])
+    monkeypatch.setattr("mtlattack.evaluation.transfers.transferring.largest_batch", lambda *rest: next(sizes))
+    carry = partial(transfer, {"a": network, "b": network}, None, data, ATTACKS[0], path=tmp_path, device="cpu")
+    for _ in range(2):  # The second one goes on, and measures nothing.
+        carry(batch_size="auto")
+        runs = json.loads((tmp_path / "plan.json").read_text())["runs"]
+        assert {run["batch_size"] for run in runs.values()} == {2}
 
 
 def test_shards_need_a_number(network: Little, data: PreparedDataset) -> None:
