@@ -37,7 +37,7 @@ def craft(
     """Make the adversarial images of a run and keep them. What was stopped goes on where it was."""
     chosen = choosing.choose(
         suite, model, checkpoint, data, attacks=attacks, eps=eps, norm=norm, quantize=quantize, target=target,
-        every=every, limit=limit, batch_size=batch_size, seed=seed,
+        every=every, limit=limit, batch_size=choosing.whole(batch_size), seed=seed,
     )  # fmt: skip
     path = out or chosen.place("images") / _FILE
     file = evaluation.craft_to(
@@ -49,7 +49,7 @@ def craft(
         name=chosen.name,
         suite=chosen.reference,
         precision=precision,  # type: ignore[arg-type]
-        batch_size=chosen.suite.batch_size,
+        batch_size=choosing.size_of(batch_size, chosen.suite.batch_size),
         device=device,
         seed=chosen.suite.seed,
         fresh=fresh,
@@ -66,7 +66,7 @@ def judge(
     checkpoint: choosing.Checkpoint = None,
     data: choosing.DataName = None,
     split: Annotated[str | None, typer.Option(help="Of the data; default: as the file says, else test.")] = None,
-    batch_size: choosing.BatchSize = None,
+    batch_size: Annotated[int | None, typer.Option(help="Images at a time.")] = None,
     device: choosing.Device = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the results; default: beside the file.")] = None,
     fresh: choosing.Fresh = False,

@@ -170,7 +170,9 @@ def graph_where_it_pays(
 def _try(prepared: PreparedModel, images: Tensor, record: Record) -> tuple[GraphedModel | None, float | None, str]:
     """The graphed model and its speed-up if it is worth having, or nothing, and what went wrong, if anything did."""
     try:
-        with same_chance(images.device):
+        with same_chance(images.device), warnings.catch_warnings():
+            # torch records on a stream of its own: that is meant, and where warnings are errors no reason to refuse.
+            warnings.filterwarnings("ignore", message="The AccumulateGrad node's stream does not match")
             graphed = GraphedModel(prepared, images, record)
         if not _alike(graphed, prepared, images):
             return None, None, "gives other predictions or gradients"
