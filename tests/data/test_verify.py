@@ -159,7 +159,7 @@ FAULTS: dict[str, tuple[Callable[[h5py.File], None], str]] = {
         "test/normal: unknown task 'normal'; did you mean 'normals'?",
     ),
     "no image": (remove("test/image"), "test/image: missing"),
-    "no ids": (remove("test/id"), "test/id: missing, or no list"),
+    "no ids": (remove("test/id"), "test: test/id is missing, or no list of texts"),
     "no name": (attribute("/", "name"), "no attribute 'name'"),
     "height": (attribute("/", "height", "tall"), "height and width are no positive numbers"),
     "no split": (remove("test", "train"), "no split"),
