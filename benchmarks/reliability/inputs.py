@@ -128,9 +128,7 @@ def make_inputs(folder: Path) -> list[Input]:
     [row] = board.root.glob(f"rows/*/*/*{ROW_SUFFIX}")
     [packed] = board.root.glob(f"rows/*/*/*{EVIDENCE_SUFFIX}")
 
-    def tree(data: bytes, random: Random) -> bytes:
-        return mutations.change_hdf5(data, random, folder)
-
+    tree = _mixed(mutations.change_hdf5)
     return [
         Input("row", row.read_bytes(), row.name, _mixed(mutations.change_json), _Planted(board, row)),
         Input("ledger", board.ledger.read_bytes(), "ledger.jsonl", _mixed(mutations.change_lines),
@@ -138,12 +136,12 @@ def make_inputs(folder: Path) -> list[Input]:
         Input("row's evidence", packed.read_bytes(), packed.name, _mixed(mutations.change_sealed),
               _Planted(board, packed)),
         Input("sealed evidence", packed.read_bytes(), "x.mtle", _mixed(mutations.change_sealed), _sealed),
-        Input("evidence.h5", (folder / "evidence.h5").read_bytes(), "evidence.h5", _mixed(tree), _evidence),
+        Input("evidence.h5", (folder / "evidence.h5").read_bytes(), "evidence.h5", tree, _evidence),
         Input("checkpoint", checkpoint.read_bytes(), checkpoint.name, _mixed(mutations.change_safetensors), _network),
         Input("unnamed checkpoint", checkpoint.read_bytes(), "mine.safetensors", _mixed(mutations.change_safetensors),
               _network),
-        Input("prepared data", small.read_bytes(), "rooms.h5", _mixed(tree), _prepared),
-        Input("images.h5", (folder / "images.h5").read_bytes(), "images.h5", _mixed(tree), _Images(few)),
+        Input("prepared data", small.read_bytes(), "rooms.h5", tree, _prepared),
+        Input("images.h5", (folder / "images.h5").read_bytes(), "images.h5", tree, _Images(few)),
         Input("suite", suite_path.read_bytes(), "tiny.toml", _mixed(mutations.change_text), _suite),
         Input("recipe", RECIPE.encode(), "tiny.toml", _mixed(mutations.change_text), _recipe),
     ]  # fmt: skip
