@@ -30,7 +30,7 @@ from mtlattack.epsilon import LEVELS
 from mtlattack.errors import InputError
 from mtlattack.evidence import DIAGNOSTICS
 from mtlattack.files import whole_file
-from mtlattack.hdf5 import array_of, document_of, group_of, opened_hdf5, strings_of
+from mtlattack.hdf5 import array_of, check_inside, check_stored, document_of, group_of, opened_hdf5, strings_of
 from mtlattack.schemas import validate
 
 FORMAT = "mtlattack-images"
@@ -177,6 +177,8 @@ def _check_arrays(path: Path, name: str, group: h5py.Group, count: int) -> None:
     ):
         found = f"{images.dtype} {images.shape}" if isinstance(images, h5py.Dataset) else "missing, or no array"
         raise InputError(f"{path}: {name}/images is {found}, expected float32 or uint8 ({count}, 3, H, W)")
+    check_inside(images, group.file)
+    check_stored(images)
     if "noted" in group:
         noted = group["noted"]
         array_of(group, "noted", (count, noted.shape[1] if getattr(noted, "ndim", 0) == 2 else len(DIAGNOSTICS)), "f")

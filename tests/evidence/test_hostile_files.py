@@ -8,7 +8,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from test_merging import write
+from test_merging import IMAGES, write
 
 from mtlattack.campaigns.description import load_campaign
 from mtlattack.data import load_dataset, write_rooms
@@ -43,6 +43,49 @@ def planned(**changes: object) -> Spoil:
     return lambda file: file.attrs.modify("plan", json.dumps(json.loads(file.attrs["plan"]) | changes))
 
 
+def elsewhere(name: str, **to: object) -> Spoil:
+    """An array of the same type and shape that lies in another file."""
+
+    def spoil(file: h5py.File) -> None:
+        kind, shape = file[name].dtype, file[name].shape
+        del file[name]
+        file.create_dataset(name, shape, kind, **to)
+
+    return spoil
+
+
+def through_another(file: h5py.File) -> None:
+    """The same values, in a file beside it."""
+    other = Path(file.filename).with_name("other.h5")
+    with h5py.File(other, "w") as beside:
+        file.copy("clean", beside)
+    link("clean", h5py.ExternalLink(str(other), "/clean"))(file)
+
+
+def long_texts(file: h5py.File) -> None:
+    """Ids that all are one long text in the file."""
+    ids = file["id"]
+    place, size = ids.id.get_offset(), len(ids)
+    ids[0] = "x" * 60_000
+    file.flush()
+    with Path(file.filename).open("r+b") as raw:
+        raw.seek(place)
+        first = raw.read(16)
+        raw.seek(place)
+        raw.write(first * size)
+
+
+def unwritten(name: str, images: int) -> Spoil:
+    """As many images as one likes, of which nothing is stored."""
+
+    def spoil(file: h5py.File) -> None:
+        kind, shape, attributes = file[name].dtype, file[name].shape, dict(file[name].attrs)
+        del file[name]
+        file.create_dataset(name, (images, *shape[1:]), kind, chunks=True).attrs.update(attributes)
+
+    return spoil
+
+
 def as_a_group(file: h5py.File) -> None:
     del file["clean/losses"]
     file.create_group("clean/losses")
@@ -60,6 +103,14 @@ SPOILED: dict[str, tuple[Spoil, str]] = {
     "texts": (as_another("clean/losses", data=["x"] * 4), "clean/losses is object"),
     "no image": (as_another("clean/losses", data=np.zeros((0, 1), "f4")), "expected floats"),
     "a bomb": (bomb, "expected unsigned"),
+    "a bomb of the right type": (unwritten("clean/done", IMAGES), "claims 7 bytes, of which 0 are stored"),
+    "a bomb of ids": (unwritten("id", 2**40), "id claims .* bytes, of which 0 are stored"),
+    "one text for all ids": (long_texts, "id claims 420,000 bytes of text, more than the file has"),
+    "values of another file": (through_another, "clean lies in another file"),
+    "bytes of another file": (
+        elsewhere("clean/done", external=[("/etc/passwd", 0, 100)]),
+        "clean/done lies in other files",
+    ),
     "a link to itself": (link("clean/done", h5py.SoftLink("/clean/done")), "is damaged"),
     "a link elsewhere": (link("clean", h5py.ExternalLink("/etc/passwd", "/")), "is damaged"),
     "not finite": (spoiled_value, "attacks/0000/perturbation holds values that are not finite"),
