@@ -63,7 +63,7 @@ def write_rooms_scenes(path: Path, split: str, count: int | None = None) -> Path
     return path
 
 
-def whole_labels(segmentation: NDArray[np.generic], area: float) -> dict[str, NDArray[np.generic]]:
+def whole_labels(segmentation: NDArray[np.integer[Any]], area: float) -> dict[str, NDArray[np.generic]]:
     """Labels of an image whose classes are `segmentation` `[H, W]`, of a room with a floor of `area` m².
 
     `classification` is the thing that covers most of the image, −1 where none is seen; `multilabel` `[L]` says which

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -82,7 +83,10 @@ def _bars(effects: Sequence[Effect]) -> np.ndarray:
     return np.array([[e.value - e.low for e in effects], [e.high - e.value for e in effects]]).clip(0)
 
 
-def _grid(rows: int, columns: int, size: tuple[float, float], share_y: bool | str) -> tuple[Figure, list[list[Axes]]]:
+_Shared = bool | Literal["row"]
+
+
+def _grid(rows: int, columns: int, size: tuple[float, float], share_y: _Shared) -> tuple[Figure, list[list[Axes]]]:
     figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(rows, columns, squeeze=False, sharey=share_y)  # type: ignore[call-overload]
