@@ -60,11 +60,19 @@ def test_whatever_becomes_of_an_interrupt(
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_a_second_one_does_not_wait(ends: list[int], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_second_one_does_not_wait(
+    ends: list[int], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But for one that comes with the first, which is the same."""
+    now = 100.0
+    monkeypatch.setattr("mtlattack.interrupts.time.monotonic", lambda: now)
     with pytest.raises(SystemExit), interrupts.Interrupts().answered():
         try:
             signal.raise_signal(signal.SIGINT)
         except KeyboardInterrupt:
+            signal.raise_signal(signal.SIGINT)
+            assert ends == []
+            now += 1
             signal.raise_signal(signal.SIGINT)
     assert ends == [130] and capsys.readouterr().err == LINE
 

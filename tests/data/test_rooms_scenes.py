@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -74,15 +75,16 @@ def test_the_page_s_network_is_attacked(few: PreparedDataset) -> None:
     """For pixels and for the image as a whole: an attack on either hurts both, since both come of the same features."""
     page = (Path(__file__).parents[2] / "datasets" / "README.md").read_text()
     [code] = re.findall(r"^```python\n(# scenes\.py\n.*?)^```$", page, re.S | re.M)
-    names: dict[str, object] = {}
-    exec(code, names)
-    model = names["make"]()  # type: ignore[operator]
+    written: dict[str, Any] = {}
+    exec(code, written)
+    model = written["make"]()
     data = load_dataset(few.path, tasks=model.tasks)
-    attacks = [mta.create_attack(f"pgd-single:{name}", eps=4 / 255, steps=2) for name in ("classification", "depth")]
+    names = ["classification", "depth"]
+    attacks = [mta.create_attack(f"pgd-single:{name}", eps=4 / 255, steps=2) for name in names]
     run = mta.evaluate(model, data, attacks, device="cpu")
     assert run.clean.losses.shape == (4, 3)
-    columns = [list(run.tasks).index(name) for name in ("classification", "depth")]
-    for task, outcome in zip(columns, run.attacked, strict=True):
+    for name, outcome in zip(names, run.attacked, strict=True):
+        task = list(run.tasks).index(name)
         assert (outcome.losses[:, task] > run.clean.losses[:, task]).all()
     with torch.no_grad():
         assert model(data[0].images)["classification"].shape == (1, len(rooms_scenes.THINGS))
