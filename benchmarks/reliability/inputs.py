@@ -1,5 +1,6 @@
 """The kinds of files that come from strangers: a small honest one each, how it is changed, and what reads it."""
 
+import functools
 import hashlib
 import json
 import shutil
@@ -29,6 +30,7 @@ from mtlattack.leaderboard.rows.identity import row_document, row_id, row_text
 from mtlattack.leaderboard.rows.schema import EvidenceReference, ModelCard, Submitter
 from mtlattack.models import create_model, create_network, file_hash, load_checkpoint, save_checkpoint
 from mtlattack.models.zoo import model_path
+from mtlattack.tasks import TaskMap
 from mtlattack.training.recipes import load_recipe
 
 SUITE = """name = "tiny"
@@ -37,7 +39,7 @@ description = "Two rooms, one step"
 model = "rooms-resnet10t.shared"
 data = "rooms"
 limit = 2
-eps = [2, 4]
+eps = [4]
 headline = 4
 attacks = ["fgsm-dgba", "apgd-total", "standard"]
 options = {apgd = {steps = 1}}
@@ -245,10 +247,15 @@ class _Images:
 
 def _suite(path: Path) -> Read:
     suite = load_suite(str(path))
-    attacks = suite.create_attacks(create_model("rooms-resnet10t.shared").tasks)
+    attacks = suite.create_attacks(_tasks())
     shown = {"description", "model", "headline"}
     told = suite.model_dump(mode="json", exclude=shown)
     return Read(_digest([told, [attack.config() for attack in attacks]]), suite.sha256)
+
+
+@functools.cache
+def _tasks() -> TaskMap:
+    return create_model("rooms-resnet10t.shared").tasks
 
 
 def _recipe(path: Path) -> Read:

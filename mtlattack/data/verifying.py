@@ -212,6 +212,8 @@ def _check_layout(
         expected = (count, *(task.stored_shape(size) if task else (*size, 3)))
         if item.shape != expected:
             faults.append(f"has shape {item.shape}, expected {expected}")
+    elif item.shape[:1] != (count,):
+        faults.append(f"has shape {item.shape}, expected {count} rows as there are images")
     if task and task.scaled:
         scale = item.attrs.get("scale")
         if scale is None:

@@ -162,6 +162,7 @@ FAULTS: dict[str, tuple[Callable[[h5py.File], None], str]] = {
     "no ids": (remove("test/id"), "test: test/id is missing, or no list of texts"),
     "no name": (attribute("/", "name"), "no attribute 'name'"),
     "height": (attribute("/", "height", "tall"), "height and width are no positive numbers"),
+    "endless height": (attribute("/", "height", np.inf), "height and width are no positive numbers"),
     "no split": (remove("test", "train"), "no split"),
     "no split but an array": (lambda file: file.create_dataset("extra", data=[1]), "extra: is no split (a group)"),
 }
@@ -216,3 +217,13 @@ def test_all_faults_are_listed(copy: Path) -> None:
     with h5py.File(copy, "a") as file:
         file["test/segmentation"][:, 0, 0] = 99
     assert [problem.image for problem in verify(copy).problems] == toy_ids(5, "test")
+
+
+def test_images_are_counted_where_no_size_is_known(copy: Path) -> None:
+    with h5py.File(copy, "a") as file:
+        file.attrs["height"] = np.inf
+        del file["test/image"]
+        file["test/image"] = np.zeros((0, *SIZE, 3), np.uint8)
+    found = lines(copy)
+    assert "height and width are no positive numbers" in found
+    assert any(line.startswith("test/image: has shape (0, 12, 16, 3), expected 5 rows") for line in found)

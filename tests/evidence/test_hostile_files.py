@@ -138,6 +138,16 @@ def test_what_is_wrong_is_said(case: str, tmp_path: Path) -> None:
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
 
 
+def test_a_heap_in_which_hdf5_would_look_for_ever_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, "1/1")
+    content = bytearray(path.read_bytes())
+    heap = content.index(b"GCOL")
+    content[heap + 16 : heap + 32] = bytes(16)
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="is damaged: a list of texts in it does not end"):
+        read_evidence(path)
+
+
 def test_a_message_that_repeats_something_endless_is_short() -> None:
     text = str(InputError(f"classes is {'x' * 100_000}, expected a number"))
     assert len(text) < 2000 and text.startswith("classes is xxx") and text.endswith("xxx, expected a number")
