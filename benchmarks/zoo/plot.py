@@ -9,6 +9,8 @@ from matplotlib.figure import Figure
 from mtlattack.figures import save_figure
 
 COLOURS = {"clean": "C3", "pgd-dgba": "C0", "pgd-total": "C2"}
+# By data set and backbone; one that stands alone has no line.
+MARKERS = {"rooms-resnet10t": "o-", "nyuv2-resnet10t": "o-", "nyuv2-efficientnetlite0": "s"}
 PANELS = (
     ("mean log loss ratio ↓", lambda row: row["log_ratio"]["value"]),
     ("mIoU under attack, % ↑", lambda row: row["attacked"]["segmentation"]["miou"]),
@@ -17,7 +19,7 @@ PANELS = (
 
 
 def plot_zoo(rows: list[dict[str, Any]], path: Path) -> None:
-    """A row of panels a data set, a line a way of training, sharing degree on the horizontal axis."""
+    """A row of panels a data set, a line a backbone and way of training, sharing degree on the horizontal axis."""
     names = list(dict.fromkeys(row["data"] for row in rows))
     figure = Figure(figsize=(10, 3.1 * len(names)), layout="constrained")
     FigureCanvasAgg(figure)
@@ -25,15 +27,19 @@ def plot_zoo(rows: list[dict[str, Any]], path: Path) -> None:
     for line, data in enumerate(names):
         for axis, (label, value) in zip(axes[line], PANELS, strict=True):
             for training, colour in COLOURS.items():
-                chosen = [row for row in rows if (row["data"], row["training"]) == (data, training)]
-                points = sorted((row["degree"], value(row)) for row in chosen)
-                axis.plot(*zip(*points, strict=True) if points else ((), ()), "o-", color=colour, label=training)
+                axis.plot((), (), "o-", color=colour, label=training)
+            lines: dict[tuple[str, str], list[tuple[float, float]]] = {}
+            for row in (row for row in rows if row["data"] == data):
+                backbone = row["name"].partition(".")[0]
+                lines.setdefault((backbone, row["training"]), []).append((row["degree"], value(row)))
+            for (backbone, training), points in lines.items():
+                axis.plot(*zip(*sorted(points), strict=True), MARKERS[backbone], color=COLOURS[training])
             if value is PANELS[0][1]:
                 for row in (row for row in rows if row["data"] == data):
                     ratio, colour = row["log_ratio"], COLOURS[row["training"]]
                     axis.plot([row["degree"]] * 2, [ratio["low"], ratio["high"]], color=colour, linewidth=1)
             axis.set(title=f"{data}: {label}", xlabel="sharing degree", xlim=(-0.05, 1.05))
-            axis.set_ylim(bottom=0)
+            axis.set_ylim(0, 1.05 * axis.get_ylim()[1])
             axis.grid(alpha=0.3)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(

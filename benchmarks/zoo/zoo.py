@@ -3,10 +3,11 @@
     python benchmarks/zoo/zoo.py FOLDER…
 
 Each FOLDER holds a `record.json` of one zoo model under one attack at one ε, as `mtlattack run` writes it; files
-`*.record.json` as `mtlattack train` writes them are found too. Writes zoo.json, zoo.png and rooms.png beside this
-script and the tables into its README.
+`*.record.json` as `mtlattack train` writes them are found too; of the other models what zoo.json holds stays. Writes
+zoo.json, zoo.png and rooms.png beside this script and the tables into its README.
 """
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,22 +19,22 @@ from table import table
 from mtlattack.analysis import Record
 from mtlattack.files import write_json, write_section
 from mtlattack.models import create_model, list_models, model_path
-from mtlattack.tasks import task_from_config
 from mtlattack.training import load_recipe
 
 HERE = Path(__file__).parent
 
 
 def main() -> None:
-    records = {record.model["name"]: record for record in map(read, find(map(Path, sys.argv[1:])))}
-    missing = [name for name in list_models() if name not in records]
+    known = {row["name"]: row for row in json.loads((HERE / "zoo.json").read_text())}
+    known |= {row["name"]: row for row in map(describe, map(read, find(map(Path, sys.argv[1:]))))}
+    missing = [name for name in list_models() if name not in known]
     if missing:
         sys.exit(f"no record of {', '.join(missing)}; make one with `mtlattack run`")
-    rows = [describe(records[name]) for name in list_models()]
+    rows = [known[name] for name in list_models()]
     write_json(HERE / "zoo.json", rows)
     for data in ("rooms", "nyuv2"):
         some = [row for row in rows if row["data"] == data]
-        tasks = [task_from_config(config) for config in records[some[0]["name"]].tasks]
+        tasks = list(create_model(some[0]["name"]).tasks.values())
         write_section(HERE / "README.md", data, "zoo.py", table(some, tasks))
     plot_zoo(rows, HERE / "zoo.png")
     draw_predictions(["rooms-resnet10t.shared", "rooms-resnet10t.shared.at-dgba"], HERE / "rooms.png")

@@ -1,6 +1,6 @@
 """The report: evidence → record, and the record as tables."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +11,10 @@ from mtlattack.analysis import skill
 from mtlattack.analysis.arrival import measure_arrival
 from mtlattack.analysis.change import Change, bounds, measure_change, weighted_metrics
 from mtlattack.analysis.ensembles import ensemble_change, ensemble_skill, shares
-from mtlattack.analysis.record import AttackResult, GoalResult, Interval, Intervals, Metrics, Record, RobustSkill, Skill
+from mtlattack.analysis.record import AttackResult, GoalResult, Interval, Intervals, Metrics, Record, Skill
 from mtlattack.analysis.resampling import Array, Weights, resampling_weights
 from mtlattack.analysis.skill import constant_metrics
-from mtlattack.analysis.summaries import SKILL
+from mtlattack.analysis.summaries import robust_skill
 from mtlattack.analysis.tables import render_text
 from mtlattack.analysis.totals import largest_norms, mean_diagnostics, mean_losses, total_seconds
 from mtlattack.analysis.trust import Finished, Job, raise_flags
@@ -125,21 +125,6 @@ def to_record(analysis: Analysis) -> Record:
         flags=flags,
         checked=checked,
     )
-
-
-def robust_skill(attacks: Iterable[AttackResult]) -> list[RobustSkill]:
-    """For each threat, in the order in which these first occur, the skill that the attack leaves which leaves the least
-    (the first of equals); nothing for a threat where no attack has a defined skill."""
-    groups: dict[tuple[str, float, bool], list[AttackResult]] = {}
-    for result in attacks:
-        threat = (result.norm, result.eps, bool(result.config.get("quantized", False)))
-        groups.setdefault(threat, []).append(result)
-    strongest = [(threat, SKILL.strongest(results)) for threat, results in groups.items()]
-    return [
-        RobustSkill(norm=norm, eps=eps, quantized=quantized, attack=result.name, skill=result.skill)
-        for (norm, eps, quantized), result in strongest
-        if result is not None and result.skill is not None
-    ]
 
 
 def _attack_result(job: Job, analysis: Analysis) -> AttackResult:

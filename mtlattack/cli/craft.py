@@ -12,6 +12,8 @@ from mtlattack.cli.run import print_run
 from mtlattack.errors import InputError
 from mtlattack.locking import held
 
+_FILE = "images.h5"
+
 
 def craft(
     suite: choosing.SuiteName = "quick",
@@ -37,7 +39,7 @@ def craft(
         suite, model, checkpoint, data, attacks=attacks, eps=eps, norm=norm, quantize=quantize, target=target,
         every=every, limit=limit, batch_size=batch_size, seed=seed,
     )  # fmt: skip
-    path = out or chosen.place("images") / "images.h5"
+    path = out or chosen.place("images") / _FILE
     file = evaluation.craft_to(
         path,
         chosen.model,
@@ -57,7 +59,9 @@ def craft(
 
 
 def judge(
-    images: Annotated[Path, typer.Argument(help="File of adversarial images, of `mtlattack craft` or anybody's own.")],
+    images: Annotated[
+        Path, typer.Argument(help="File of adversarial images, or its folder, of `mtlattack craft` or anybody's own.")
+    ],
     model: choosing.ModelName = None,
     checkpoint: choosing.Checkpoint = None,
     data: choosing.DataName = None,
@@ -68,6 +72,8 @@ def judge(
     fresh: choosing.Fresh = False,
 ) -> None:
     """Measure what adversarial images do to a model, whoever made them. By default it is the one they were made on."""
+    if images.is_dir():
+        images /= _FILE
     file = evaluation.ImageFile(images)
     said = file.plan or {"model": {"name": None}, "data": {"name": None, "split": "test"}, "batch_size": 16}
     reference = model or (str(checkpoint) if checkpoint else said["model"]["name"])

@@ -86,7 +86,8 @@ def _run() -> int:
     except InputError as error:
         message = str(error)
     except usage_error as error:
-        message = error.format_message()  # type: ignore[attr-defined]
+        # Some versions of typer let pydantic speak first.
+        message = error.format_message().replace("Value error, ", "")  # type: ignore[attr-defined]
     except typer.Abort:
         return INTERRUPTED
     if message:  # Without one the help was printed instead.

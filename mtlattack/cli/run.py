@@ -13,7 +13,7 @@ from mtlattack.errors import InputError
 from mtlattack.evidence import Shard
 from mtlattack.files import write_whole
 from mtlattack.locking import held
-from mtlattack.printing import print_parts
+from mtlattack.printing import print_parts, print_paths
 
 
 def run(
@@ -80,4 +80,4 @@ def print_run(finished: Run, folder: Path) -> None:
     report = finished.report()
     write_whole(folder / "record.json", report.record.model_dump_json(indent=1) + "\n")
     print_parts(render(report.record))
-    print(f"{folder}/record.json, {folder}/evidence.h5")
+    print_paths(folder / "record.json", folder / "evidence.h5")

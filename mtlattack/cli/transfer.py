@@ -22,7 +22,7 @@ from mtlattack.files import file_name
 from mtlattack.locking import held
 from mtlattack.models import list_models, resolve_model, resolve_source
 from mtlattack.models.checkpoint_files import SUFFIX
-from mtlattack.printing import print_parts
+from mtlattack.printing import print_parts, print_paths
 from mtlattack.tasks import Model, Task, alone
 
 # What a step rule is followed by where nobody says on which tasks: all of them, in proportion to their clean losses.
@@ -168,4 +168,4 @@ def _print(finished: Transfer, folder: Path) -> None:
     record = finished.record()
     written = write_results(record, folder)
     print_parts(render(record))
-    print(", ".join(map(str, written[:3])))
+    print_paths(*written[:3])

@@ -16,14 +16,14 @@ import numpy as np
 
 from mtlattack.analysis.report import analyse
 from mtlattack.attacks import Attack, create_attack
-from mtlattack.data import load_dataset
-from mtlattack.data.rooms_files import SPLIT_SIZES, rooms_file, write_rooms
 from mtlattack.evaluation import evaluate
-from mtlattack.models.network import MultiTaskNetwork
 from mtlattack.studies.nested import LEAST_MODELS, Array, Effect, effect, effects
+from mtlattack.studies.networks import spread
+from mtlattack.studies.pictures import Forest, plot_forests
 from mtlattack.studies.strength import RESAMPLES, rounded
 from mtlattack.studies.study import Cell, Claim, Measured, Study, Table, Verdict
-from mtlattack.training import Recipe, train
+from mtlattack.studies.trained import trained
+from mtlattack.training import Recipe
 
 # What is learnt, and what beside it.
 PAIRS = (("segmentation", "depth"), ("segmentation", "normals"), ("depth", "normals"))
@@ -166,10 +166,8 @@ class AuxiliaryStudy(Study):
         """Skill of the main task, clean and under each attack on it alone, `[1 + RESAMPLES]`; training goes on where it
         was."""
         main = settings["main"]
-        network = trained(settings, folder)
-        whole = load_dataset("rooms", tasks=network.tasks)
-        images = settings["images"]
-        data = load_dataset("rooms", tasks=network.tasks, every=max(len(whole) // images, 1), limit=images)
+        network = trained(recipe(settings), settings["train_images"], folder)
+        data = spread("rooms", network.tasks, settings["images"])
         attacks = attacks_on(main, settings["steps"])
         run = evaluate(
             network, data, list(attacks.values()), path=folder / "evidence.h5", name="auxiliary", device="cpu"
@@ -202,6 +200,16 @@ class AuxiliaryStudy(Study):
         columns = ["main + auxiliary", "λ", "clean skill, with − without", *(f"gain, {label}" for label in labels)]
         return [Table("skill of the main task with the auxiliary one minus without (* judged)", columns, rows)]
 
+    def plot(self, measured: Sequence[Measured], folder: Path) -> list[Path]:
+        """The gain of every pair and weight, a panel an attack."""
+        labels = [f"{norm}-{rule}" for norm, rule in product(EPS, RULES)]
+        found = {f"{each.pair}, λ = {each.weight:g}": each for each in candidates(measured)}
+        panels = [
+            Forest(label, "skill, with − without", {name: _alone(each, label) for name, each in found.items()})
+            for label in labels
+        ]
+        return [plot_forests([panels], folder / "auxiliary.png")]
+
 
 def attacks_on(main: str, steps: int) -> dict[str, Attack]:
     """PGD and APGD of both norms on the main task alone, by `<norm>-<rule>`."""
@@ -228,23 +236,6 @@ def recipe(settings: Mapping[str, Any]) -> Recipe:
         seed=settings["seed"],
         **weight,
     )
-
-
-def trained(settings: Mapping[str, Any], folder: Path) -> MultiTaskNetwork:
-    """The network of a cell in eval mode, trained by as much as is left to do."""
-    folder.mkdir(parents=True, exist_ok=True)
-    images = settings["train_images"]
-    # So few are rendered sooner than the whole split is.
-    few = images <= SPLIT_SIZES["test"]
-    data = write_rooms(folder / "rooms.h5", "train", images) if few else rooms_file("train")
-    state = train(
-        recipe(settings), folder / "state.pt", data=str(data), limit=images, device="cpu", workers=0, report=_nothing
-    )
-    return state.result.eval()
-
-
-def _nothing(_line: str) -> None:
-    pass
 
 
 def _alone(chosen: Chosen, attack: str) -> Effect:

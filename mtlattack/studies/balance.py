@@ -8,6 +8,7 @@ from typing import Any
 from mtlattack.attacks import Attack, create_attack
 from mtlattack.studies.nested import Effect, effects
 from mtlattack.studies.networks import families, load
+from mtlattack.studies.pictures import Forest, plot_forests
 from mtlattack.studies.strength import MEASURES, attacked, stronger
 from mtlattack.studies.study import Cell, Claim, Measured, Study, Table, Verdict
 
@@ -125,6 +126,18 @@ class BalanceStudy(Study):
             title = f"{training} models ({len(cells)}): how much stronger DGBA is than"
             tables.append(Table(title, ["rival", *(what for what, _ in MEASURES.values())], rows))
         return tables
+
+    def plot(self, measured: Sequence[Measured], folder: Path) -> list[Path]:
+        """DGBA minus each rival: a row a training, a panel a measure."""
+        trainings = [each for each in _TRAININGS if any(cell.settings["training"] == each for cell in measured)]
+        panels = [
+            [
+                Forest(f"{training}: {what}", "DGBA stronger by", compare(measured, training, measure))
+                for measure, (what, _) in MEASURES.items()
+            ]
+            for training in trainings
+        ]
+        return [plot_forests(panels, folder / "balance.png")]
 
 
 def contestants(tasks: Sequence[str], settings: Mapping[str, Any]) -> dict[str, Attack]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from mtlattack.data import PreparedDataset, load_dataset
 from mtlattack.models import create_model
 from mtlattack.models.network import MultiTaskNetwork
+from mtlattack.tasks import TaskMap
 
 # All shipped networks were trained with it.
 SHIPPED_SEED = 0
@@ -43,11 +44,15 @@ def clean_networks(quick: bool, few: int = 1) -> list[str]:
 
 
 def load(model: str, images: int) -> tuple[MultiTaskNetwork, PreparedDataset]:
-    """A shipped network, and test images of its data set that are spread over the split, with labels of its tasks.
+    """A shipped network, and `spread` images of its data set.
 
     InputError where the real images are not prepared.
     """
     network = create_model(model)
-    name = model.partition("-")[0]
-    whole = load_dataset(name, tasks=network.tasks)
-    return network, load_dataset(name, tasks=network.tasks, every=max(len(whole) // images, 1), limit=images)
+    return network, spread(model.partition("-")[0], network.tasks, images)
+
+
+def spread(data: str, tasks: TaskMap, images: int) -> PreparedDataset:
+    """So many test images that are spread over the split, with labels of these tasks."""
+    whole = load_dataset(data, tasks=tasks)
+    return load_dataset(data, tasks=tasks, every=max(len(whole) // images, 1), limit=images)

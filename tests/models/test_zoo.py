@@ -15,7 +15,12 @@ LAYOUTS = {
     "nyuv2-resnet10t": ("shared", "degree53", "separate"),
 }
 CLEAN = [f"{network}.{layout}" for network, layouts in LAYOUTS.items() for layout in layouts]
-SHIPPED = [*CLEAN, *(f"{name}.at-dgba" for name in CLEAN), "rooms-resnet10t.shared.at-total"]
+SHIPPED = [
+    *CLEAN,
+    *(f"{name}.at-dgba" for name in CLEAN),
+    "rooms-resnet10t.shared.at-total",
+    "nyuv2-efficientnetlite0.shared",
+]
 ROOMS = ["segmentation", "depth", "normals", "edge_texture", "keypoints2d"]
 
 
@@ -27,7 +32,7 @@ def test_the_zoo_covers_sharing_and_training():
 
 
 def test_the_zoo_stays_small():
-    assert sum(model_path(name).stat().st_size for name in list_models()) <= 36e6
+    assert sum(model_path(name).stat().st_size for name in list_models()) <= 42e6
 
 
 @pytest.mark.sampled(3)

@@ -18,6 +18,8 @@ from mtlattack.studies.balance import C1_LOSSES, C1_PERFORMANCE, C5_LOSSES, cont
 from mtlattack.studies.joint_attack import M2, Among, drops, slope
 from mtlattack.studies.loss_scale import C2, FACTORS, Scaled
 from mtlattack.studies.sharing import C3, C4, carried, rank_correlation
+from mtlattack.studies.trained import reseeded
+from mtlattack.training import load_recipe
 
 TASKS = ["segmentation", "depth", "normals"]
 STUDIES = ["balance", "loss-scale", "sharing", "pixel-tasks", "joint-attack"]
@@ -205,6 +207,15 @@ def test_the_rule_of_c3(transfer: dict[str, float], outcome: str) -> None:
     assert rho is not None and rho[0] == pytest.approx(1 if outcome == "holds" else -1, abs=0.05)
     assert C3().judge(cells).outcome == outcome
     assert C3().judge(cells[:2]).outcome == "undecided"
+
+
+def test_every_layout_is_trained_from_every_seed_as_the_shipped_one_in_fewer_steps() -> None:
+    cells = find_study("sharing").cells(False)
+    trained_ones = [each.settings for each in cells if each.settings["seed"]]
+    assert len(trained_ones) == 12 and len({(each["model"], each["seed"]) for each in trained_ones}) == 12
+    shipped, other = load_recipe("rooms-resnet10t.degree68"), reseeded("rooms-resnet10t.degree68", 3, 5, 16)
+    changed = {key for key, value in shipped if getattr(other, key) != value}
+    assert changed == {"seed", "epochs", "batch_size"} and (other.seed, other.epochs, other.batch_size) == (3, 5, 16)
 
 
 def test_the_rule_of_c4() -> None:
