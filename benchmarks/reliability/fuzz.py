@@ -7,6 +7,7 @@ it is one again when the input is read alone. With --json the same command goes 
 
 import argparse
 import json
+import multiprocessing
 import os
 import resource
 import sys
@@ -102,9 +103,17 @@ def _processor_seconds() -> float:
 
 
 def _keep(folder: Path, kind: Input, seed: int) -> None:
+    """The changed file, unless already the second change of it never ends."""
     place = folder / f"{kind.name.replace(' ', '-')}-{seed}"
     place.mkdir(parents=True, exist_ok=True)
-    (place / kind.filename).write_bytes(changed(kind, seed))
+    writing = multiprocessing.get_context("fork").Process(target=_write, args=(place / kind.filename, kind, seed))
+    writing.start()
+    writing.join(60)
+    writing.kill()
+
+
+def _write(path: Path, kind: Input, seed: int) -> None:
+    path.write_bytes(changed(kind, seed))
 
 
 def _print(result: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from inputs import Input
 from judging import FINDS, STACK, WHERE, Judged, Seed, judge_all
 
 # By the clock, on a machine that may be busy.
-MOST_WAITED = 120.0
+MOST_WAITED = 60.0
 Named = tuple[str, int]
 
 

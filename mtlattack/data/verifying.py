@@ -213,7 +213,7 @@ def _check_layout(
         if item.shape != expected:
             faults.append(f"has shape {item.shape}, expected {expected}")
     elif item.shape[:1] != (count,):
-        faults.append(f"has shape {item.shape}, expected {count} rows as there are images")
+        faults.append(f"has shape {item.shape}, expected {count} images")
     if task and task.scaled:
         scale = item.attrs.get("scale")
         if scale is None:
