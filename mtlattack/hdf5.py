@@ -2,6 +2,8 @@
 trust."""
 
 import json
+import mmap
+import struct
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -18,6 +20,9 @@ _STRINGS = 20_000
 _TEXT_BYTES = 2**28
 # What gzip can make of a byte at most is 1,032.
 _MOST_OF_A_BYTE = 1100
+# Larger files are not looked through for heaps before they are opened.
+_LOOKED_THROUGH = 64 * 2**20
+_HEAP = b"GCOL\x01\0\0\0"
 
 
 class DamagedError(Exception):
@@ -31,6 +36,8 @@ def open_hdf5(path: Path, kind: str, *, format: str, versions: Collection[int], 
     """
     if not path.is_file():
         raise InputError(f"no {kind} file {path}")
+    if mode == "r":
+        _check_heaps(path)
     try:
         # Whoever reads takes no lock: it would stop the run that writes.
         file = h5py.File(path, mode, locking=False if mode == "r" else None)
@@ -74,6 +81,36 @@ def reading(path: Path) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise InputError(f"{path} is damaged ({_line(error)})") from None
+
+
+def _check_heaps(path: Path) -> None:
+    """InputError for a heap of texts in which HDF5 2.0 would look for ever: a free place in it has no size.
+
+    Only where sizes in the file have 8 bytes, as h5py writes them.
+    """
+    size = path.stat().st_size
+    if not 16 <= size <= _LOOKED_THROUGH:
+        return
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        if content[14 if content[8] < 2 else 10] != 8:
+            return
+        place = content.find(_HEAP)
+        while place >= 0:
+            if place + 16 <= size and _is_endless(content, place, size):
+                raise InputError(f"{path} is damaged: a list of texts in it does not end")
+            place = content.find(_HEAP, place + 1)
+
+
+def _is_endless(content: mmap.mmap, heap: int, size: int) -> bool:
+    """Whether, from object to object of a heap, one stays where one is."""
+    at, end = heap + 16, heap + int(struct.unpack_from("<Q", content, heap + 8)[0])
+    while at + 16 <= min(end, size):
+        index, _, length = struct.unpack_from("<HHxxxxQ", content, at)
+        step = 16 + -(-length // 8) * 8 if index else length
+        if step == 0:
+            return True
+        at += step
+    return False
 
 
 def array_of(group: h5py.Group, name: str, shape: tuple[int, ...], kinds: str) -> h5py.Dataset:

@@ -29,7 +29,7 @@ from mtlattack.attacks import Attack, Result, Threat
 from mtlattack.epsilon import LEVELS
 from mtlattack.errors import InputError
 from mtlattack.evidence import DIAGNOSTICS
-from mtlattack.files import whole_file
+from mtlattack.files import check_room, whole_file
 from mtlattack.hdf5 import array_of, check_inside, check_stored, document_of, group_of, opened_hdf5, strings_of
 from mtlattack.schemas import validate
 
@@ -80,12 +80,14 @@ class ImageFile:
         written."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with whole_file(path) as partial, h5py.File(partial, "w") as file:
-                file.attrs.update(format=FORMAT, format_version=FORMAT_VERSION)
-                file.attrs["plan"] = json.dumps(plan)
-                file.create_dataset("id", data=list(ids), dtype=h5py.string_dtype())
-                for place, attack in enumerate(attacks):
-                    _lay_out(file.create_group(f"attacks/{place:04d}"), attack, (len(ids), 3, *size))
+            with whole_file(path) as partial:
+                check_room(partial, _room(plan, ids, attacks, size))
+                with h5py.File(partial, "w") as file:
+                    file.attrs.update(format=FORMAT, format_version=FORMAT_VERSION)
+                    file.attrs["plan"] = json.dumps(plan)
+                    file.create_dataset("id", data=list(ids), dtype=h5py.string_dtype())
+                    for place, attack in enumerate(attacks):
+                        _lay_out(file.create_group(f"attacks/{place:04d}"), attack, (len(ids), 3, *size))
         except OSError as error:
             raise InputError(f"cannot write {path} ({error})") from None
         return ImageFile(path)
@@ -154,6 +156,14 @@ class ImageFile:
 def _layout(images: Tensor) -> torch.memory_format:
     channels_last = images.is_contiguous(memory_format=torch.channels_last) and not images.is_contiguous()
     return torch.channels_last if channels_last else torch.contiguous_format
+
+
+def _room(plan: Mapping[str, Any], ids: Sequence[str], attacks: Sequence[Attack], size: tuple[int, int]) -> int:
+    """Bytes that a file laid out for these takes at most."""
+    pixels = 3 * size[0] * size[1]
+    images = sum((pixels if attack.threat.quantized else 4 * pixels) + 8 * len(DIAGNOSTICS) + 1 for attack in attacks)
+    texts = len(json.dumps(plan)) + sum(len(json.dumps(attack.config())) for attack in attacks)
+    return len(ids) * images + sum(80 + len(identity.encode()) for identity in ids) + texts + 8192 * (len(attacks) + 2)
 
 
 def _lay_out(group: h5py.Group, attack: Attack, shape: tuple[int, ...]) -> None:

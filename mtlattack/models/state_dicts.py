@@ -55,7 +55,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
         try:
             return safetensors.torch.load_file(path)
         except SafetensorError as error:
-            raise InputError(f"{path} is truncated or no safetensors file ({error})") from None
+            raise InputError(f"{path} is truncated or no safetensors file ({' '.join(str(error).split())})") from None
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # unpicklers and zip readers raise what they like

@@ -162,6 +162,7 @@ FAULTS: dict[str, tuple[Callable[[h5py.File], None], str]] = {
     "no ids": (remove("test/id"), "test: test/id is missing, or no list of texts"),
     "no name": (attribute("/", "name"), "no attribute 'name'"),
     "height": (attribute("/", "height", "tall"), "height and width are no positive numbers"),
+    "endless height": (attribute("/", "height", np.inf), "height and width are no positive numbers"),
     "no split": (remove("test", "train"), "no split"),
     "no split but an array": (lambda file: file.create_dataset("extra", data=[1]), "extra: is no split (a group)"),
 }

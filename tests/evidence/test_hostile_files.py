@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from mtlattack.errors import InputError
 from mtlattack.evaluation import load_suite
 from mtlattack.evaluation.keeping import ImageFile
 from mtlattack.evidence import read_evidence
+from mtlattack.models import load_checkpoint
 from mtlattack.training import load_recipe
 
 Spoil = Callable[[h5py.File], object]
@@ -136,6 +138,25 @@ def test_what_is_wrong_is_said(case: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=message) as caught:
         read_evidence(path)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_heap_in_which_hdf5_would_look_for_ever_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, "1/1")
+    content = bytearray(path.read_bytes())
+    heap = content.index(b"GCOL")
+    content[heap + 16 : heap + 32] = bytes(16)
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="is damaged: a list of texts in it does not end"):
+        read_evidence(path)
+
+
+def test_what_a_checkpoint_says_of_itself_does_not_break_the_line(tmp_path: Path) -> None:
+    header = json.dumps({"a": {"dtype": "\n", "shape": [1], "data_offsets": [0, 4]}}).encode()
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(struct.pack("<Q", len(header)) + header + bytes(4))
+    with pytest.raises(InputError, match="is truncated or no safetensors file") as caught:
+        load_checkpoint(path)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_message_that_repeats_something_endless_is_short() -> None:
