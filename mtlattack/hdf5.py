@@ -76,7 +76,8 @@ def reading(path: Path) -> Iterator[None]:
         raise
     except DamagedError as error:
         raise InputError(f"{path} is damaged: {error}") from None
-    except (KeyError, ValueError, OSError, RuntimeError, MemoryError) as error:
+    except (KeyError, TypeError, ValueError, OSError, RuntimeError, MemoryError) as error:
+        # TypeErrors are of encodings that h5py does not know, and of names that are no text.
         # The system's own, a full disk for one, is not the file's.
         if isinstance(error, OSError) and error.errno is not None:
             raise

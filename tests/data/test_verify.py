@@ -213,6 +213,13 @@ def test_every_array_is_read_once(toy: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert {read: times for read, times in reads.items() if not read[0].endswith("/id")} == dict.fromkeys(expected, 1)
 
 
+def test_a_name_that_is_no_text(copy: Path) -> None:
+    with h5py.File(copy, "a") as file:
+        file["test"].create_dataset(b"\xff\xfe", data=np.zeros(5))
+    with pytest.raises(InputError, match=f"{copy.name} is damaged"):
+        verify(copy)
+
+
 def test_too_few_images_in_a_file_of_no_size(copy: Path) -> None:
     with h5py.File(copy, "a") as file:
         attribute("/", "height", -1)(file)
