@@ -108,7 +108,7 @@ class BalanceStudy(Study):
             for training, models in zip(_TRAININGS, (family.clean, family.robust), strict=True)
             for model in models[:layouts]
         ]
-        return shipped if quick else shipped + reseeded_cells(self.name, {"training": "clean", **same}, quick)
+        return shipped if quick else shipped + reseeded_cells(self.name, {"training": "clean", **same})
 
     def measure(self, settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         """`strength.attacked` of all contestants."""

@@ -16,13 +16,12 @@ from mtlattack.training import Recipe, load_recipe, train
 SEEDS = (1, 2, 3)
 
 
-def reseeded_cells(study: str, same: Mapping[str, Any], quick: bool) -> list[Cell]:
-    """A cell for every clean layout of the rooms and each of `SEEDS`, with these settings; in a quick study one."""
-    models, seeds = (ROOMS.clean[:1], SEEDS[:1]) if quick else (ROOMS.clean, SEEDS)
-    size = {"train_images": 8, "epochs": 1} if quick else {"train_images": 1024, "epochs": 5}
+def reseeded_cells(study: str, same: Mapping[str, Any]) -> list[Cell]:
+    """A cell for every clean layout of the rooms and each of `SEEDS`, with these settings."""
+    size = {"train_images": 1024, "epochs": 5}
     return [
         Cell(study, f"{model}-seed{seed}", {"model": model, "seed": seed, **same, **size}, work=8 * same["images"])
-        for model, seed in product(models, seeds)
+        for model, seed in product(ROOMS.clean, SEEDS)
     ]
 
 
