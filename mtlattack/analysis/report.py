@@ -106,12 +106,12 @@ def to_record(analysis: Analysis) -> Record:
         *(_ensemble_result(ensemble, change, left, analysis) for ensemble, change, left in ensembles),
     ]
     return Record(
-        suite=plan["suite"],
+        suite=plan.get("suite"),
         model=plan["model"],
         data=plan["data"],
         tasks=plan["tasks"],
-        seed=plan["seed"],
-        batch_size=plan["batch_size"],
+        seed=plan.get("seed", 0),
+        batch_size=plan.get("batch_size", 1),
         search_precision=plan.get("preparation", {}).get("search", "float32"),
         judged=plan.get("judged"),
         bootstrap={"resamples": RESAMPLES, "seed": BOOTSTRAP_SEED},
@@ -204,7 +204,7 @@ def _result(
 
 def _total(planned: Sequence[Mapping[str, Any]], passes: str) -> int | None:
     """Of all members; None where it is not known of one."""
-    counts = [member[passes] for member in planned]
+    counts = [member.get(passes) for member in planned]
     return None if None in counts else sum(counts)
 
 

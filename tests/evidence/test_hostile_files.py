@@ -1,6 +1,7 @@
 """HDF5 files from strangers: what is in them is looked at before it is believed. Each case was found by fuzzing."""
 
 import json
+import lzma
 import shutil
 import struct
 from collections.abc import Callable
@@ -11,12 +12,14 @@ import numpy as np
 import pytest
 from test_merging import IMAGES, write
 
+from mtlattack.analysis.run import read_run
 from mtlattack.campaigns.description import load_campaign
 from mtlattack.data import load_dataset, write_rooms
 from mtlattack.errors import InputError
 from mtlattack.evaluation import load_suite
 from mtlattack.evaluation.keeping import ImageFile
 from mtlattack.evidence import read_evidence
+from mtlattack.evidence.packing.sealed import unseal
 from mtlattack.models import load_checkpoint
 from mtlattack.training import load_recipe
 
@@ -119,6 +122,7 @@ SPOILED: dict[str, tuple[Spoil, str]] = {
     "no plan": (lambda f: f.attrs.modify("plan", "[" * 100_000), "attribute plan is no JSON"),
     "plan of another kind": (lambda f: f.attrs.modify("plan", "3"), "attribute plan is no JSON object"),
     "an attack without a threat": (planned(attacks=[{"config": {"name": "x"}}]), "config.norm: Field required"),
+    "a batch size that is none": (planned(batch_size="x"), "plan.batch_size: Input should be"),
     "no model": (planned(model=None), "plan.model: Input should be"),
     "members that are not": (
         planned(ensembles=[{"name": "e", "norm": "l2", "eps": 0.1, "members": [7]}]),
@@ -150,12 +154,25 @@ def test_a_heap_in_which_hdf5_would_look_for_ever_is_refused(tmp_path: Path) -> 
         read_evidence(path)
 
 
+def test_a_plan_need_not_name_a_suite(tmp_path: Path) -> None:
+    path = write(tmp_path, "1/1")
+    with h5py.File(path, "r+") as file:
+        plan = {name: x for name, x in json.loads(file.attrs["plan"]).items() if name not in ("suite", "batch_size")}
+        file.attrs.modify("plan", json.dumps(plan))
+    assert read_run(path).report().record.suite is None
+
+
 def test_what_a_checkpoint_says_of_itself_does_not_break_the_line(tmp_path: Path) -> None:
     header = json.dumps({"a": {"dtype": "\n", "shape": [1], "data_offsets": [0, 4]}}).encode()
     path = tmp_path / "x.safetensors"
     path.write_bytes(struct.pack("<Q", len(header)) + header + bytes(4))
     with pytest.raises(InputError, match="is truncated or no safetensors file") as caught:
         load_checkpoint(path)
+    assert "\n" not in str(caught.value)
+    told = {"__metadata__": {"mtlattack": "{}"}, "a": {"dtype": "\n", "shape": [1], "data_offsets": [0, 4]}}
+    header = json.dumps(told).encode()
+    with pytest.raises(InputError, match="this holds no safetensors") as caught:
+        unseal(lzma.compress(struct.pack("<Q", len(header)) + header + bytes(4), check=lzma.CHECK_CRC64))
     assert "\n" not in str(caught.value)
 
 

@@ -58,7 +58,7 @@ def unseal(data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     try:
         stored = safetensors.deserialize(plain)
     except safetensors.SafetensorError as error:
-        raise InputError(f"this holds no safetensors ({str(error)[:300]})") from None
+        raise InputError(f"this holds no safetensors ({' '.join(str(error).split())[:300]})") from None
     for name, tensor in stored:
         if tensor["dtype"] not in _TYPES:
             raise InputError(f"{name[:60]!a} has type {tensor['dtype']}, expected one of {', '.join(_TYPES)}")
