@@ -204,8 +204,8 @@ def _result(
 
 def _total(planned: Sequence[Mapping[str, Any]], passes: str) -> int | None:
     """Of all members; None where it is not known of one."""
-    counts = [member.get(passes) for member in planned]
-    return None if None in counts else sum(counts)
+    counts = [count for member in planned if (count := member.get(passes)) is not None]
+    return sum(counts) if len(counts) == len(planned) else None
 
 
 def interval(values: NDArray[np.float64]) -> Interval:
