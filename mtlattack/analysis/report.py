@@ -19,6 +19,7 @@ from mtlattack.analysis.tables import render_text
 from mtlattack.analysis.totals import largest_norms, mean_diagnostics, mean_losses, total_seconds
 from mtlattack.analysis.trust import Finished, Job, raise_flags
 from mtlattack.evidence import Evidence, Outcome
+from mtlattack.schemas import validate
 
 Arrays = Mapping[str, Mapping[str, Array]]
 
@@ -105,7 +106,7 @@ def to_record(analysis: Analysis) -> Record:
         *(_attack_result(job, analysis) for job in analysis.jobs),
         *(_ensemble_result(ensemble, change, left, analysis) for ensemble, change, left in ensembles),
     ]
-    return Record(
+    content = dict(
         suite=plan.get("suite"),
         model=plan["model"],
         data=plan["data"],
@@ -125,6 +126,7 @@ def to_record(analysis: Analysis) -> Record:
         flags=flags,
         checked=checked,
     )
+    return validate(Record, content, "the evidence's record: ")
 
 
 def _attack_result(job: Job, analysis: Analysis) -> AttackResult:

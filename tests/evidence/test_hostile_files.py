@@ -160,6 +160,11 @@ def test_a_plan_need_not_name_a_suite(tmp_path: Path) -> None:
         plan = {name: x for name, x in json.loads(file.attrs["plan"]).items() if name not in ("suite", "batch_size")}
         file.attrs.modify("plan", json.dumps(plan))
     assert read_run(path).report().record.suite is None
+    with h5py.File(path, "r+") as file:
+        planned(preparation={"search": "float8"})(file)
+    with pytest.raises(InputError, match="the evidence's record: search_precision: Input should be") as caught:
+        read_run(path).report()
+    assert "\n" not in str(caught.value)
 
 
 def test_what_a_checkpoint_says_of_itself_does_not_break_the_line(tmp_path: Path) -> None:
