@@ -168,6 +168,7 @@ def test_under_autocast_layers_work_as_before() -> None:
     assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
 
 
+@pytest.mark.slow  # torch's compiler takes seconds to load
 def test_a_compiler_follows_them_without_a_break() -> None:
     """As plain layers: what is kept of a pass is its own to choose."""
     plain, layers = pair(stack)
