@@ -12,7 +12,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from mtlattack.errors import InputError
+from mtlattack.errors import InputError, one_line
 
 # Of more strings than these bytes and texts are not in memory at once.
 _STRINGS = 20_000
@@ -235,4 +235,4 @@ def _place(item: h5py.Group | h5py.Dataset, name: str = "") -> str:
 
 
 def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300]
+    return one_line(error)[:300]

@@ -7,7 +7,7 @@ import errno
 import os
 import sys
 
-from mtlattack.errors import InputError
+from mtlattack.errors import InputError, one_line
 from mtlattack.interrupts import INTERRUPTED, Interrupts, end, say_stopped
 from mtlattack.missing import is_a_library, what_to_install
 
@@ -57,7 +57,7 @@ def _code_of(error: BaseException) -> int:
 
 def _said_by_the_system(error: BaseException) -> str:
     """A full disk, a folder that is closed, no memory, in one line; nothing for any other error."""
-    text = " ".join(str(error).split())
+    text = one_line(error)
     if isinstance(error, OSError) and error.errno in _OF_THE_SYSTEM:
         return text
     if isinstance(error, MemoryError):

@@ -12,7 +12,7 @@ from mtlattack.attacks.objective import Objective
 from mtlattack.attacks.problem import Problem
 from mtlattack.data import Batch
 from mtlattack.devices import is_out_of_memory, multiplies_bfloat16, release_memory
-from mtlattack.errors import InputError, UnknownNameError
+from mtlattack.errors import InputError, UnknownNameError, one_line
 from mtlattack.models import (
     GraphedModel,
     PreparedModel,
@@ -92,7 +92,7 @@ def prepare(model: Model, batch: Batch, precision: str) -> Preparation:
             raise
         if precision == "auto":
             return float32
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         left = how_to_reach(out_of_reach(judge.model, batch.images.device, torch.bfloat16))
         raise InputError(f"{model_name(model)} cannot compute in bfloat16: {reason}{left}") from error
     if agreement < _LEAST_AGREEMENT:

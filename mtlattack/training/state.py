@@ -9,7 +9,7 @@ import torch
 from torch.amp.grad_scaler import GradScaler
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from mtlattack.errors import InputError
+from mtlattack.errors import InputError, one_line
 from mtlattack.files import whole_file
 from mtlattack.models import MultiTaskNetwork
 from mtlattack.training.finite import not_finite_weights
@@ -63,7 +63,7 @@ class TrainingState:
             self.epoch, self.seconds, self.curves = content["epoch"], content["seconds"], content["curves"]
             self.not_deterministic = list(content.get("not_deterministic", []))
         except (RuntimeError, ValueError, LookupError, TypeError, AttributeError, EOFError, UnpicklingError) as error:
-            reason = " ".join(str(error).split())
+            reason = one_line(error)
             raise InputError(f"{path} is no state of this run ({reason}); start anew with --fresh") from None
 
     def _parts(self) -> dict[str, Any]:
