@@ -32,36 +32,52 @@ TESTS = (
     "tests/evaluation/test_evaluation_graphs.py", "tests/evaluation/test_evaluation_environment.py",
     "tests/test_chance.py",
 )  # fmt: skip
-MODEL, ATTACKS = "rooms-resnet10t.shared", ("fgsm-dgba", "pgd-dgba", "apgd-dgba")
-# Ratios of `speed/attack_step.py`: those of bfloat16 and of signsum are goals of GPUs alone.
-EPS = 4 / 255
+MODEL, ATTACKS, EPS = "rooms-resnet10t.shared", ("fgsm-dgba", "pgd-dgba"), 4 / 255
 
 
 @dataclass(frozen=True)
-class Part:
-    """A heading of the page, and what makes its text; `limit` in seconds."""
+class Extent:
+    """How much of each part is done: what is tested, options of `speed/attack_step.py`, images attacked in the other
+    two; and the seconds after which a process of a part is taken to hang."""
 
-    title: str
-    make: Callable[[Path, torch.device, int], tuple[str, bool]]
+    tests: tuple[str, ...]
+    speed: tuple[str, ...]
+    images: int
     limit: int
+
+
+_CASE = ("--network", "resnet34", "--tasks", "3", "--steps", "10", "--rounds", "3")
+ON_A_GPU = Extent(TESTS, (*_CASE, "--size", "256x256", "--batch", "32"), 8, 240)
+ON_A_CPU = Extent(TESTS, (*_CASE, "--size", "120x160", "--batch", "2"), 8, 240)
+# Its figures say nothing; a machine that is busy with other things gets through it all the same.
+SMALL = Extent(
+    ("tests/test_chance.py",),
+    ("--network", "zoo", "--tasks", "2", "--steps", "2", "--rounds", "1", "--size", "32x32", "--batch", "1"),
+    2,
+    3600,
+)
+
+Make = Callable[[Path, torch.device, Extent], tuple[str, bool]]
 
 
 def main() -> int:
     """All parts, then the page; 1 if one of them is wrong."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--small", action="store_true", help="as little of each part as shows that it works")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     device = choose_device(None)
+    extent = SMALL if options.small else ON_A_GPU if device.type == "cuda" else ON_A_CPU
     page, right = [_heading(device)], True
-    for part in PARTS:
+    for title, make in PARTS.items():
         begun = time.perf_counter()
         try:
-            text, good = part.make(options.out, device, part.limit)
+            text, good = make(options.out, device, extent)
         except Exception as error:  # whatever a device does: the other parts are to be seen
             text, good = f"failed: {type(error).__name__}: {' '.join(str(error).split())[:500]}", False
         right &= good
-        page.append(f"## {part.title}\n\n{text}\n\n{time.perf_counter() - begun:.0f} s\n")
+        page.append(f"## {title}\n\n{text}\n\n{time.perf_counter() - begun:.0f} s\n")
         (options.out / "page.md").write_text("\n".join(page))
     print((options.out / "page.md").read_text())
     return 0 if right else 1
@@ -75,32 +91,29 @@ def _heading(device: torch.device) -> str:
     )
 
 
-def run(command: list[str], limit: int, out: Path) -> subprocess.CompletedProcess[str]:
+def run(command: list[str], limit: int) -> subprocess.CompletedProcess[str]:
     """A process in the repository's folder; TimeoutExpired after its limit."""
     environment = os.environ | {"COLUMNS": "140"}
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=limit)
 
 
-def tests(out: Path, device: torch.device, limit: int) -> tuple[str, bool]:
+def tests(out: Path, device: torch.device, extent: Extent) -> tuple[str, bool]:
     """The tests that look at devices; those of CUDA skip where there is none."""
-    command = [sys.executable, "-m", "pytest", "-rs", *TESTS]
-    done = run(command, limit, out)
+    done = run([sys.executable, "-m", "pytest", "-rfEs", *extent.tests], extent.limit)
     (out / "tests.log").write_text(done.stdout + done.stderr)
-    last = done.stdout.strip().splitlines()[-1] if done.stdout.strip() else done.stderr[-300:]
-    waiting = sum(line.startswith("SKIPPED") and "CUDA" in line for line in done.stdout.splitlines())
+    lines = done.stdout.strip().splitlines() or [done.stderr[-300:]]
+    waiting = sum(line.startswith("SKIPPED") and "CUDA" in line for line in lines)
     note = f" ({waiting} reasons to skip name CUDA)" if waiting else ""
-    return f"`pytest {' '.join(TESTS)}`: {last}{note}", done.returncode == 0
+    said = f"`pytest {' '.join(extent.tests)}`: {lines[-1]}{note}"
+    failed = [f"- {line}" for line in lines[:-1] if line.startswith(("FAILED", "ERROR"))]
+    return "\n".join([said, "", *failed] if failed else [said]), done.returncode == 0
 
 
-def speed(out: Path, device: torch.device, limit: int) -> tuple[str, bool]:
+def speed(out: Path, device: torch.device, extent: Extent) -> tuple[str, bool]:
     """Ratios inside interleaved rounds, with goals; a goal missed is said and is no error."""
     path = out / "attack_step.json"
-    size = ["--size", "256x256", "--batch", "32"] if device.type == "cuda" else ["--size", "120x160", "--batch", "2"]
-    command = [
-        sys.executable, "benchmarks/speed/attack_step.py", "--network", "resnet34", "--tasks", "3", *size, "--steps",
-        "10", "--rounds", "3", "--no-memory", "--device", device.type, "--json", str(path),
-    ]  # fmt: skip
-    done = run(command, limit, out)
+    options = [*extent.speed, "--no-memory", "--device", device.type, "--json", str(path)]
+    done = run([sys.executable, "benchmarks/speed/attack_step.py", *options], extent.limit)
     if done.returncode:
         return f"failed:\n\n```\n{done.stderr[-1000:]}\n```", False
     lines = ["| ratio | median | min–max | goal | |", "|---|---|---|---|---|"]
@@ -113,10 +126,10 @@ def speed(out: Path, device: torch.device, limit: int) -> tuple[str, bool]:
     return "\n".join(lines), True
 
 
-def agreement(out: Path, device: torch.device, limit: int) -> tuple[str, bool]:
+def agreement(out: Path, device: torch.device, extent: Extent) -> tuple[str, bool]:
     """The same attack searched in float32, TF32 and bfloat16, judged in float32, and all against the CPU."""
     model = create_model(MODEL)
-    data = load_dataset("rooms", tasks=model.tasks, limit=8)
+    data = load_dataset("rooms", tasks=model.tasks, limit=extent.images)
     attack = mta.create_attack("apgd-dgba", eps=EPS, steps=10)
     reference = evaluate(model, data, [attack], device="cpu")
     lines = ["| device, precision | clean losses off by | log ratio |", "|---|---|---|"]
@@ -139,26 +152,15 @@ def _log_ratio(evidence: Evidence) -> float:
     return float(np.log(evidence.attacked[0].losses / evidence.clean.losses).mean())
 
 
-def shards(out: Path, device: torch.device, limit: int) -> tuple[str, bool]:
+def shards(out: Path, device: torch.device, extent: Extent) -> tuple[str, bool]:
     """`torchrun` with a rank a GPU, two on a CPU, against one process: equal to the last bit."""
     ranks = max(torch.cuda.device_count(), 2) if device.type == "cuda" else 2
-    options = [
-        "run",
-        "quick",
-        "--model",
-        MODEL,
-        "--attacks",
-        ",".join(ATTACKS[:2]),
-        "--limit",
-        "6",
-        "--batch-size",
-        "2",
-    ]
-    chosen = ["--device", device.type, "--seed", "0", "--fresh"]
+    attacked = ["run", "quick", "--model", MODEL, "--attacks", ",".join(ATTACKS), "--limit", str(extent.images)]
+    chosen = ["--batch-size", "2", "--device", device.type, "--seed", "0", "--fresh"]
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(ranks), "-m", "mtlattack"]
     alone = [sys.executable, "-m", "mtlattack"]
     for command, place in ((torchrun, "shards"), (alone, "whole")):
-        done = run([*command, *options, *chosen, "--out", str(out / place)], limit // 2, out)
+        done = run([*command, *attacked, *chosen, "--out", str(out / place)], extent.limit)
         if done.returncode:
             return f"{place} failed:\n\n```\n{done.stderr[-1000:]}\n```", False
     one, other = (read_evidence(out / place / "evidence.h5") for place in ("shards", "whole"))
@@ -173,12 +175,7 @@ def _same(one: Evidence, other: Evidence) -> bool:
     )
 
 
-PARTS = (
-    Part("Tests", tests, 240),
-    Part("Speed", speed, 240),
-    Part("Precisions", agreement, 120),
-    Part("Shards", shards, 120),
-)
+PARTS: dict[str, Make] = {"Tests": tests, "Speed": speed, "Precisions": agreement, "Shards": shards}
 
 if __name__ == "__main__":
     raise SystemExit(main())
