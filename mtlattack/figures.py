@@ -11,10 +11,13 @@ from matplotlib.text import Text
 from matplotlib.ticker import FixedFormatter, FuncFormatter
 
 from mtlattack.errors import InputError
+from mtlattack.files import whole_file
 
 
 def save_figure(figure: Figure, path: Path, **options: Any) -> Path:
-    """Write a figure, making its folder, and return its path; `options` go to matplotlib. InputError if it cannot.
+    """Write a figure whole or not at all, making its folder, and return its path; `options` go to matplotlib.
+
+    InputError where it cannot be written.
 
     What stands in it is shown as it is: a `$` in a name begins no formula. Signs that the font lacks become boxes.
     """
@@ -24,7 +27,8 @@ def save_figure(figure: Figure, path: Path, **options: Any) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
-            figure.savefig(path, **options)
+            with whole_file(path) as partial, partial.open("wb") as file:
+                figure.savefig(file, **{"format": path.suffix[1:] or None} | options)
     except OSError as error:
         raise InputError(f"cannot write {path} ({error})") from None
     return path

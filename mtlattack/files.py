@@ -42,9 +42,18 @@ def set_aside(folder: Path, names: Iterable[str] | None = None) -> Path | None:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a text file whole or not at all, in UTF-8."""
+    """Write a text file whole or not at all, in UTF-8; an OSError names it."""
+    write_whole_bytes(path, text.encode())
+
+
+def write_whole_bytes(path: Path, content: bytes | memoryview) -> None:
+    """Write a file whole or not at all; an OSError names it."""
     with whole_file(path) as partial:
-        partial.write_text(text, encoding="utf-8")
+        try:
+            partial.write_bytes(content)
+        except OSError as error:
+            error.filename = str(path)  # The system names what it opens, and not what it writes to.
+            raise
 
 
 def write_json(path: Path, document: Any) -> None:

@@ -81,9 +81,11 @@ class EvidenceFile:
         written."""
         try:
             with whole_file(self.path) as partial:
+                text = json.dumps(environment)
+                check_room(partial, self.path.stat().st_size + 2 * len(text) + 8192)
                 shutil.copyfile(self.path, partial)
                 with h5py.File(partial, "r+") as file:
-                    file.attrs["environment"] = json.dumps(environment)
+                    file.attrs["environment"] = text
         except OSError as error:
             raise InputError(f"cannot write {self.path} ({error})") from None
 

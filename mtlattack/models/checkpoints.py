@@ -14,7 +14,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from mtlattack.errors import InputError, one_line
-from mtlattack.files import whole_file
+from mtlattack.files import write_whole_bytes
 from mtlattack.models.checkpoint_files import HASH, SUFFIX, check_hash, checkpoint_name
 from mtlattack.models.creating import create_network, sketch_network
 from mtlattack.models.network import MultiTaskNetwork
@@ -43,8 +43,7 @@ def save_checkpoint(
     data, digest = _hashed(weights, description)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}-{digest}{SUFFIX}"
-    with whole_file(path) as partial:
-        partial.write_bytes(data)
+    write_whole_bytes(path, data)
     return path
 
 

@@ -1,5 +1,6 @@
 """What a training run consists of between two epochs, and how it survives a kill."""
 
+import io
 from dataclasses import dataclass, field
 from pathlib import Path
 from pickle import UnpicklingError
@@ -10,7 +11,7 @@ from torch.amp.grad_scaler import GradScaler
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from mtlattack.errors import InputError, one_line
-from mtlattack.files import whole_file
+from mtlattack.files import write_whole_bytes
 from mtlattack.models import MultiTaskNetwork
 from mtlattack.training.finite import not_finite_weights
 
@@ -45,8 +46,9 @@ class TrainingState:
         """Write the state whole or not at all."""
         plain = {"identity": self.identity, "epoch": self.epoch, "seconds": self.seconds, "curves": self.curves}
         plain |= {"not_deterministic": self.not_deterministic}
-        with whole_file(path) as partial:
-            torch.save({name: part.state_dict() for name, part in self._parts().items()} | plain, partial)
+        content = io.BytesIO()  # Of a full disk torch would say only that it is at another position.
+        torch.save({name: part.state_dict() for name, part in self._parts().items()} | plain, content)
+        write_whole_bytes(path, content.getbuffer())
 
     def load(self, path: Path) -> None:
         """Go on from a saved state; InputError if it is damaged or another run's."""

@@ -6,8 +6,12 @@ from pathlib import Path
 
 import pytest
 from cli_toys import CommandLine
+from cli_toys import files as contents
+from full_disk_toys import assert_said_in_words, full_disk
+from matplotlib.figure import Figure
 
 from mtlattack import files
+from mtlattack.figures import save_figure
 
 KEPT = "; what is finished is kept, the same command goes on from there"
 FAULTS: dict[str, tuple[Exception, str]] = {
@@ -60,9 +64,43 @@ def test_a_disk_that_is_full_at_any_write_keeps_the_old_file(tmp_path: Path, mon
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    for place in ("pathlib.Path.write_text", "os.replace"):
+    for place in ("pathlib.Path.write_bytes", "os.replace"):
         with monkeypatch.context() as patched:
             patched.setattr(place, full)
             with pytest.raises(OSError, match="No space left"):
                 files.write_json(path, {"new": 2})
         assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_picture_that_the_disk_takes_in_part_is_as_it_was(tmp_path: Path) -> None:
+    figure = Figure()
+    for kind in ("png", "svg"):
+        path = save_figure(figure, tmp_path / f"x.{kind}", metadata={"Title": "old"})
+        before = path.read_bytes()
+        assert_said_in_words(lambda to=path: save_figure(figure, to), 100, tmp_path)  # type: ignore[misc]
+        assert path.read_bytes() == before
+
+
+def test_a_run_that_the_disk_has_no_room_for(cli: CommandLine, rooms: Path, checkpoint: Path) -> None:
+    """Neither for its lock, nor for its evidence, nor for its record."""
+    base = ["--model", checkpoint, "--data", rooms, "--device", "cpu", "--limit", 1, "--batch-size", 1]
+    run = ["run", *base, "--attacks", "fgsm-total", "--out", "out"]
+    for largest, place in ((100, "cannot lock out in"), (3000, "cannot write out/evidence.h5")):
+        with full_disk(largest):
+            said = cli.bad(*run)
+        assert said.startswith(place) and "File too large" in said and not contents(Path("out"))
+    table, whole = cli.good(*run), contents(Path("out"))
+    Path("out/record.json").unlink()
+    with full_disk(2000):
+        said = cli.bad(*run)
+    assert said == f"[Errno 27] File too large: 'out/record.json'{KEPT}"
+    assert contents(Path("out")) == {"evidence.h5": whole["evidence.h5"]}
+    assert cli.good(*run) == table and contents(Path("out")) == whole
+
+
+def test_images_that_the_disk_has_no_room_for(cli: CommandLine, rooms: Path, checkpoint: Path) -> None:
+    base = ["--model", checkpoint, "--data", rooms, "--device", "cpu", "--limit", 1, "--batch-size", 1]
+    craft = ["craft", *base, "--attacks", "fgsm-total", "--out", "out/images.h5"]
+    with full_disk(3000):
+        said = cli.bad(*craft)
+    assert said.startswith("cannot write out/images.h5 ([Errno 27] File too large") and not contents(Path("out"))

@@ -12,6 +12,7 @@ import numpy as np
 import process_toys
 import pytest
 from data_toys import LABELS, SIZE, toy_arrays
+from full_disk_toys import assert_said_in_words
 from published_toys import leftovers
 
 from mtlattack.data import load_dataset, verify
@@ -178,6 +179,17 @@ def test_a_damaged_part_is_made_again(source: Path, broken_off: Path) -> None:
     made: list[Path] = []
     prepare(source, broken_off, made)
     assert source / "train" / "1.txt" in made and verify(broken_off, source).ok
+
+
+def test_on_a_full_disk_nothing_is_lost(source: Path, tmp_path: Path) -> None:
+    """Without room for the lock, a plan, a part, and the whole."""
+    whole, out = prepare(source, tmp_path / "whole.h5"), tmp_path / "out" / "x.h5"
+    for largest in (100, 900, 4000, whole.stat().st_size + 60_000):
+        assert_said_in_words(lambda: prepare(source, out), largest, tmp_path)
+        assert not out.exists()
+    made: list[Path] = []
+    prepare(source, out, made)
+    assert made == [] and out.read_bytes() == whole.read_bytes() and leftovers(out.parent) == ["x.h5"]
 
 
 def test_one_run_at_a_time(tmp_path: Path) -> None:

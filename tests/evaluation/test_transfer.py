@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from evaluation_toys import Fickle, assert_equal
+from full_disk_toys import assert_said_in_words
 from torch import nn
 
 from mtlattack.analysis.transfer import Transfer, read_transfer
@@ -187,6 +188,18 @@ def test_a_transfer_that_was_killed_goes_on(
     np.testing.assert_array_equal(agreement.cosine, expected.cosine)
     np.testing.assert_array_equal(agreement.signs, expected.signs)
     assert stopped + fickle.calls.count < stopped / share + 50  # what was done was not done again
+
+
+def test_a_transfer_on_a_full_disk_goes_on_when_there_is_room(
+    network: Toy, data: PreparedDataset, tmp_path: Path
+) -> None:
+    def go_on() -> Transfer:
+        return transfer({"a": network}, None, data, ATTACK, path=tmp_path / "here")
+
+    for largest in (100, 3000):
+        assert_said_in_words(go_on, largest, tmp_path)
+    assert [path.name for path in (tmp_path / "here").rglob("*") if path.is_file()] == ["plan.json"]
+    assert_equal(go_on().runs["a"], transfer({"a": network}, None, data, ATTACK).runs["a"])
 
 
 def test_between_tasks_is_a_run_of_single_task_attacks(network: Toy, data: PreparedDataset) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from full_disk_toys import assert_said_in_words
 
 from mtlattack.errors import InputError
 from mtlattack.evidence import Evidence, EvidenceFile, Measurement, Shard, merge_shards, merging, read_evidence, store
@@ -198,6 +199,14 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(InputError, match="cannot write .*evidence.h5 .*No space left"):
         merge_shards(shards, out)
     assert out.read_bytes() == content and [*out.parent.iterdir()] == [out]
+
+
+def test_a_disk_without_room_for_what_is_merged(tmp_path: Path) -> None:
+    shards, out = [write(tmp_path, "1/2"), write(tmp_path, "2/2")], tmp_path / "whole" / "evidence.h5"
+    for largest in (0, 100, shards[0].stat().st_size):
+        assert_said_in_words(lambda: merge_shards(shards, out), largest, tmp_path)
+        assert not out.exists()
+    assert_whole(merge_shards(shards, out).read())
 
 
 def test_of_many_images_the_numbers_stay_in_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

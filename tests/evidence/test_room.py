@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from full_disk_toys import assert_said_in_words
 
 from mtlattack.attacks import create_attack
 from mtlattack.data.parts import Parts
@@ -44,6 +45,16 @@ def test_no_room_writes_nothing_and_keeps_what_is_there(tmp_path: Path, monkeypa
     with pytest.raises(InputError, match=r"cannot write .*evidence.h5 \(\[Errno 28\] No space left on device\)"):
         EvidenceFile.create(path, plan, {}, ["a", "b"])
     assert path.read_bytes() == before and list(tmp_path.iterdir()) == [path]
+
+
+def test_an_environment_that_grows_has_room_or_is_as_it_was(tmp_path: Path) -> None:
+    file = EvidenceFile.create(tmp_path / "evidence.h5", {"tasks": [Depth().config()], "attacks": []}, {}, ["a"])
+    before, grown = file.path.read_bytes(), {"parts": ["x" * 20_000]}
+    for more in (-1, 0, 100, 10_000, 20_000):
+        assert_said_in_words(lambda: file.change_environment(grown), len(before) + more, tmp_path)
+        assert file.path.read_bytes() == before and list(tmp_path.iterdir()) == [file.path]
+    file.change_environment(grown)
+    assert file.environment() == grown
 
 
 ATTACKS = [create_attack("fgsm-total", eps=4 / 255), create_attack("pgd-dgba", eps=4 / 255, quantized=True)]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from command_toys import bad
+from full_disk_toys import full_disk
 from leaderboard_toys import row_of, store
 
 from mtlattack.cli.leaderboard.status import set_status
@@ -41,19 +42,11 @@ def test_several_events_are_appended_or_none(tmp_path: Path) -> None:
 
 
 def test_a_disk_that_takes_a_part_of_a_line_takes_none(tmp_path: Path) -> None:
-    resource = pytest.importorskip("resource")
-    signal = pytest.importorskip("signal")
     path = tmp_path / "ledger.jsonl"
     append(path, event(A, "self-reported"))
     before = path.read_bytes()
-    limits, handler = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 10, limits[1]))
-    try:
-        with pytest.raises(InputError, match="cannot write to .*the disk took a part"):
-            append(path, event(B, "self-reported"))
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, handler)
+    with full_disk(len(before) + 10), pytest.raises(InputError, match="cannot write to .*the disk took a part"):
+        append(path, event(B, "self-reported"))
     assert path.read_bytes() == before
 
 

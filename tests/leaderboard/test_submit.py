@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from command_toys import bad, good
+from full_disk_toys import assert_said_in_words
 from leaderboard_toys import MODEL, card_of, row_of, store
 
 from mtlattack.errors import InputError
@@ -414,9 +415,9 @@ def test_what_was_withdrawn_is_not_superseded(tiny_run: Path, tiny_evidence: Evi
 @pytest.mark.parametrize(
     ("name", "call", "on_an_empty_board"),
     [
-        ("whole_file", 1, True),  # the evidence
-        ("whole_file", 2, True),  # the row
-        ("whole_file", 2, False),
+        ("write_whole_bytes", 1, True),  # the evidence
+        ("write_whole_bytes", 2, True),  # the row
+        ("write_whole_bytes", 2, False),
         ("read_row", 1, True),
         ("append", 1, True),
         ("append", 1, False),
@@ -447,6 +448,12 @@ def test_a_failure_between_the_files_leaves_nothing(
     with pytest.raises((InputError, KeyboardInterrupt), match="disk full" if isinstance(error, OSError) else None):
         submit(tiny_run, empty, SAID)
     assert len(calls) == call and tree(empty.root) == before
+
+
+def test_a_disk_that_takes_a_part_of_the_evidence_takes_none(tiny_run: Path, empty: Board) -> None:
+    before = tree(empty.root)
+    assert_said_in_words(lambda: submit(tiny_run, empty, SAID), 1000, empty.root)
+    assert tree(empty.root) == before
 
 
 def test_evidence_of_the_same_name_with_another_content_is_not_overwritten(tiny_run: Path, empty: Board) -> None:

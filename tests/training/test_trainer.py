@@ -8,6 +8,7 @@ from pathlib import Path
 import h5py
 import pytest
 import torch
+from full_disk_toys import assert_said_in_words
 from training_toys import write_data, write_recipe
 
 from mtlattack.attacks import create_attack
@@ -110,6 +111,21 @@ def test_a_finished_run_is_not_trained_again(tmp_path, data):
     lines: list[str] = []
     again = train(recipe, tmp_path / "state.pt", workers=0, report=lines.append)
     assert lines == ["resuming toy after epoch 1"] and weights_equal(first, again)
+
+
+def test_a_state_that_the_disk_does_not_take_is_as_it_was(tmp_path, data):
+    """The second epoch is lost, and nothing else."""
+    recipe, path = recipe_of(tmp_path, data), tmp_path / "state.pt"
+    with pytest.raises(Killed):
+        train(recipe, path, workers=0, limit=4, report=killing(1))
+    kept, lines = path.read_bytes(), []
+
+    def go_on() -> TrainingState:
+        return train(recipe, path, workers=0, limit=4, report=lines.append)
+
+    assert_said_in_words(go_on, len(kept) // 2, tmp_path)
+    assert path.read_bytes() == kept and go_on().epoch == 2
+    assert [line.split(" after ")[0] for line in lines[:2]] == ["resuming toy"] * 2
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")

@@ -10,7 +10,7 @@ from mtlattack.errors import InputError
 from mtlattack.evidence import Evidence, read_evidence
 from mtlattack.evidence.packing import MOST_BYTES
 from mtlattack.evidence.packing.compact import pack, unpack
-from mtlattack.files import whole_file
+from mtlattack.files import write_whole_bytes
 from mtlattack.leaderboard.board import EVIDENCE_SUFFIX, ROW_SUFFIX, ROWS, Board, StoredRow, read_row
 from mtlattack.leaderboard.ledger import Event, append, read_ledger, statuses
 from mtlattack.leaderboard.rows.building import build_row
@@ -109,8 +109,7 @@ def _write(board: Board, row: Row, packed: bytes, events: list[Event]) -> Stored
             for file, content in ((evidence, packed), (path, row_text(row).encode())):
                 if not file.exists():
                     undo.callback(file.unlink, missing_ok=True)
-                    with whole_file(file) as partial:
-                        partial.write_bytes(content)
+                    write_whole_bytes(file, content)
             stored = read_row(path)
             _ = stored.record  # Numbers that cannot be derived keep it off the board.
             append(board.ledger, *events)

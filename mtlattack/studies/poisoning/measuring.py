@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mtlattack.files import whole_file
 from mtlattack.poisoning import Box, Goal, Learner, Method, Mode, Omega, Patom, TaskSet
 from mtlattack.poisoning.experiment import Cell as Attack
 from mtlattack.poisoning.experiment import Outcome, Plan, Trial, digest_of, target_error
@@ -78,7 +79,8 @@ def _attacks(settings: Mapping[str, Any], tasks: TaskSet, folder: Path) -> dict[
     outcomes["frozen"] = frozen.run(Attack(seed, mode, Method.PATOM, budget))
     folder.mkdir(parents=True, exist_ok=True)
     clean, random, patom = (outcomes[name].correlations for name in ("clean", "random", "patom"))
-    np.savez_compressed(folder / CORRELATIONS, attacked=attacked, clean=clean, random=random, patom=patom)
+    with whole_file(folder / CORRELATIONS) as partial, partial.open("wb") as file:
+        np.savez_compressed(file, attacked=attacked, clean=clean, random=random, patom=patom)
     return {"attacks": {name: _numbers(outcome, tasks, attacked) for name, outcome in outcomes.items()}}
 
 
