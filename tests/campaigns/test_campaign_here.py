@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 from campaign_toys import assert_same, done_marks, numbers, run_undisturbed, start, toy_campaign, write_campaign
+from clock_toys import send_ahead, turn_back
 
 from mtlattack.campaigns import run_campaign
 from mtlattack.campaigns.cells import expand
-from mtlattack.campaigns.engine import Result
+from mtlattack.campaigns.engine import Circumstances, Result
 from mtlattack.campaigns.folder import is_done
 from mtlattack.campaigns.watching import Board
+from mtlattack.campaigns.worker import Worker
 from mtlattack.cli import main
 from mtlattack.locking import held
 
@@ -102,6 +104,20 @@ def test_a_full_disk_harms_nothing(here: Path) -> None:
     ended = run_campaign(campaign, here / "out", workers=1)
     assert [result.name for result in ended.results] == [cell.name for cell in cells[2:]] and not ended.failed
     assert_same(cells, here / "out", here / "whole")
+
+
+def test_a_campaign_goes_on_under_an_earlier_clock(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cells that are done stay done, and none took less than no time."""
+    campaign = toy_campaign(models=["toy_models:seeded"])
+    one, other = run_undisturbed(campaign, here / "whole")
+    turn_back(monkeypatch)
+    worker = Worker(Circumstances(str(here / "out"), str(here), campaign.threads, list(sys.argv)))
+    results = [worker.run(one)]
+    send_ahead(here / "out")
+    assert is_done(here / "out" / one.name) and not is_done(here / "out" / other.name)
+    results.append(worker.run(other))
+    assert all(result.error is None and 0 < result.seconds < 3600 for result in results)
+    assert_same([one, other], here / "out", here / "whole")
 
 
 def test_a_cell_waits_for_a_worker_that_is_ending(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from clock_toys import set_back
 from command_toys import bad, good
 from full_disk_toys import assert_said_in_words
 from leaderboard_toys import MODEL, card_of, row_of, store
@@ -453,6 +454,16 @@ def test_a_failure_between_the_files_leaves_nothing(
 def test_a_disk_that_takes_a_part_of_the_evidence_takes_none(tiny_run: Path, empty: Board) -> None:
     before = tree(empty.root)
     assert_said_in_words(lambda: submit(tiny_run, empty, SAID), 1000, empty.root)
+    assert tree(empty.root) == before
+
+
+def test_a_clock_that_was_set_back_since_the_run_is_told(
+    tiny_run: Path, empty: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = tree(empty.root)
+    set_back(submission.__name__, monkeypatch, days=2)
+    with pytest.raises(InputError, match="^it is .*, and the run started at .*: the clock is wrong$"):
+        submit(tiny_run, empty, SAID)
     assert tree(empty.root) == before
 
 

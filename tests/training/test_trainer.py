@@ -8,6 +8,7 @@ from pathlib import Path
 import h5py
 import pytest
 import torch
+from clock_toys import send_ahead, turn_back
 from full_disk_toys import assert_said_in_words
 from training_toys import write_data, write_recipe
 
@@ -126,6 +127,18 @@ def test_a_state_that_the_disk_does_not_take_is_as_it_was(tmp_path, data):
     assert_said_in_words(go_on, len(kept) // 2, tmp_path)
     assert path.read_bytes() == kept and go_on().epoch == 2
     assert [line.split(" after ")[0] for line in lines[:2]] == ["resuming toy"] * 2
+
+
+def test_training_goes_on_under_an_earlier_clock(tmp_path, data, monkeypatch):
+    recipe, path = recipe_of(tmp_path, data), tmp_path / "state.pt"
+    whole = train(recipe, tmp_path / "whole.pt", workers=0, limit=4, report=lambda text: None)
+    turn_back(monkeypatch)
+    with pytest.raises(Killed):
+        train(recipe, path, workers=0, limit=4, report=killing(1))
+    send_ahead(tmp_path)
+    state = train(recipe, path, workers=0, limit=4, report=lambda text: None)
+    assert weights_equal(whole, state)
+    assert 0 <= state.curves[0]["seconds"] <= state.curves[1]["seconds"] < 3600 and state.seconds > 0
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")

@@ -33,12 +33,15 @@ def submit(
     `run` is the folder of a run or its evidence file; `checkpoint` holds the weights, see `make_card`; `supersedes` is
     the beginning of the id of a row that this one takes the place of. InputError for a run that may not enter (see
     `check_entry`), for a card that is incomplete or contradicts the checkpoint, for evidence that is too large or not
-    finite, and for what is on the board already; nothing is written then.
+    finite, for a clock that is before the run, and for what is on the board already; nothing is written then.
     """
     evidence = read_run(run)
     check_entry(evidence)
     card = make_card(check_evidence(evidence), said, checkpoint)
     now = datetime.now(UTC)
+    started = datetime.fromisoformat(evidence.environment["started"])
+    if now < started:
+        raise InputError(f"it is {now.isoformat()}, and the run started at {started.isoformat()}: the clock is wrong")
     submitter = validate(Submitter, {"name": said.submitter, "at": now}, "submitter: ")
     packed = pack(evidence)
     digest = hashlib.sha256(packed).hexdigest()
