@@ -15,24 +15,27 @@ import pytest
 import yaml
 from test_workflow import ROOT, WORKFLOW, git
 
+from mtlattack.evidence import Evidence, EvidenceFile, Measurement
+from mtlattack.evidence.outcome import job_names
+from mtlattack.evidence.packing.compact import read_compact
+
 Change = Callable[[Path, Path], object]
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project in a repository of its own, with `row` as a branch that brings the board's last row."""
+    """The project in a repository of its own, without the board's last row; the branch `whole` has the row that
+    `leaderboard submit` makes of the evidence of that."""
     place = tmp_path_factory.mktemp("repository")
     for name in ("mtlattack", "leaderboard"):
         shutil.copytree(ROOT / name, place / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "setup.cfg", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, place)
-    git(place, "init", "-q", "-b", "whole")
-    git(place, "add", "-A")
-    git(place, "commit", "-qm", "whole")
-    git(place, "switch", "-qc", "main")
+    git(place, "init", "-q", "-b", "main")
     row = last_row(place)
     evidence = row.with_name(json.loads(row.read_text())["evidence"]["file"])
+    run = write_run(read_compact(evidence), tmp_path_factory.mktemp("run"))
     ledger = place / "leaderboard" / "ledger.jsonl"
     lines = [line for line in ledger.read_text().splitlines(keepends=True) if row.stem not in line]
     row.unlink()
@@ -40,7 +43,35 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ledger.write_text("".join(lines))
     git(place, "add", "-A")
     git(place, "commit", "-qm", "one row less")
+    git(place, "switch", "-qc", "whole")
+    said = mtlattack(place, "leaderboard", "submit", run, "--submitter", "somebody")
+    assert f"row {last_row(place).stem}: " in said
+    git(place, "add", "-A")
+    git(place, "commit", "-qm", "whole")
+    git(place, "switch", "-q", "main")
     return place
+
+
+def write_run(evidence: Evidence, folder: Path) -> Path:
+    """A folder as the run left it that the evidence is of."""
+    file = EvidenceFile.create(folder / "evidence.h5", evidence.plan, evidence.environment, evidence.ids)
+    whole = slice(0, len(evidence.ids))
+    assert evidence.constant is not None
+    file.write_constant(whole, evidence.constant)
+    for job, done in zip(job_names(evidence.plan), (evidence.clean, *evidence.attacked), strict=True):
+        measured = Measurement(done.losses, done.statistics, done.perturbation, done.diagnostics)
+        file.write(job, whole, measured, float(done.seconds.sum()), done.arrival)
+    return folder
+
+
+def mtlattack(place: Path, *arguments: object) -> str:
+    """What a command of the project in that folder prints."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "mtlattack", *map(str, arguments)], cwd=place, capture_output=True, text=True,
+        env={**os.environ, "PYTHONPATH": str(place)}, timeout=600,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stdout
 
 
 def last_row(place: Path) -> Path:
@@ -142,18 +173,8 @@ def test_workflow(case: str, repository: Path, tmp_path: Path) -> None:
 def test_what_was_merged_is_built_and_given_a_status(repository: Path, tmp_path: Path) -> None:
     merged = bring(repository, tmp_path, nothing_else) / "pr"
     row = last_row(merged)
-    command = [sys.executable, "-m", "mtlattack", "leaderboard"]
-    environment = {**os.environ, "PYTHONPATH": str(merged)}
-
-    def run(*arguments: object) -> str:
-        ran = subprocess.run(
-            [*command, *map(str, arguments)], cwd=merged, env=environment, capture_output=True, text=True, timeout=600
-        )
-        assert ran.returncode == 0, ran.stdout + ran.stderr
-        return ran.stdout
-
-    run("build", "--board", "leaderboard", "--out", tmp_path / "site")
+    mtlattack(merged, "leaderboard", "build", "--board", "leaderboard", "--out", tmp_path / "site")
     assert any(row.stem in path.read_text() for path in (tmp_path / "site").rglob("*.html"))
-    said = run("status", row.stem, "disputed", "--by", "a keeper", "--note", "as a test", "--board", "leaderboard")
+    said = mtlattack(merged, "leaderboard", "status", row.stem, "disputed", "--by", "a keeper", "--note", "as a test")
     assert "disputed" in said
-    run("check", "leaderboard")
+    mtlattack(merged, "leaderboard", "check", "leaderboard")

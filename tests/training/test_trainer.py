@@ -258,16 +258,20 @@ def test_validation_changes_no_weight(tmp_path, data):
 
 @pytest.mark.slow
 def test_adversarial_training_makes_robust(tmp_path, data):
-    """Under an attack the toy trained on attacked images loses less than the one trained on clean images."""
-    reached = {}
+    """Under an attack the losses of the toy trained on attacked images rise less than those of the other.
+
+    Not by mIoU: how well a toy learns at all differs more from seed to seed, and with the rounding, than that.
+    """
+    rises = {}
     for name, tables in (("clean", ""), ("robust", "[adversarial]\nmethod = 'adversarial'\nsteps = 2\neps = 32")):
         recipe = recipe_of(tmp_path, data, "epochs = 15\nlearning_rate = 1e-2\nzoom = 1.0", tables=tables)
         state = train(recipe, tmp_path / f"{name}.pt", workers=0, report=lambda text: None)
-        attack = create_attack("pgd-total", eps=32 / 255, steps=5)
+        attack = create_attack("pgd-total", eps=32 / 255, steps=20)
         test = load_dataset(data, "train", tasks=state.result.tasks)
         record = evaluate(state.result, test, [attack]).report().record
-        reached[name] = record.attacks[0].metrics["segmentation"]["miou"]
-    assert reached["robust"] > reached["clean"] + 10
+        rises[name] = record.attacks[0].log_ratio.value
+    # Over ten seeds the share is 0.42 and 0.52 at most.
+    assert rises["robust"] < 0.75 * rises["clean"]
 
 
 def test_accumulated_batches_give_the_mean_of_their_gradients(tmp_path, data, monkeypatch):
