@@ -270,7 +270,7 @@ def test_adversarial_training_makes_robust(tmp_path, data):
         test = load_dataset(data, "train", tasks=state.result.tasks)
         record = evaluate(state.result, test, [attack]).report().record
         rises[name] = record.attacks[0].log_ratio.value
-    # Over ten seeds the share is 0.42 and 0.52 at most.
+    # On a CPU the share is 0.42 over ten seeds, deviation 0.10; benchmarks/device/README.md.
     assert rises["robust"] < 0.75 * rises["clean"]
 
 
