@@ -1,6 +1,7 @@
 """Which devices there are, and what memory they have left."""
 
 import gc
+from pathlib import Path
 
 import torch
 
@@ -41,6 +42,34 @@ def multiplies_bfloat16(device: torch.device) -> bool:
 def is_out_of_memory(error: Exception) -> bool:
     """Whether an error says that the device has no memory left; only CUDA has a class of its own for it."""
     return isinstance(error, torch.cuda.OutOfMemoryError) or any(phrase in str(error) for phrase in _NO_MEMORY)
+
+
+def memory_at_hand(device: torch.device) -> int:
+    """Bytes that could be taken on a device now: what is free, and what torch holds there without using it."""
+    if device.type == "cuda":
+        unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + unused
+    if device.type == "mps":
+        return torch.mps.recommended_max_memory() - torch.mps.driver_allocated_memory()
+    return min(_available(), _left_to_us())
+
+
+def _available() -> int:
+    """Of the machine; where it does not say, as if it had 1 GiB."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
+    except (OSError, StopIteration):
+        return 2**30
+
+
+def _left_to_us() -> int:
+    """Of what a container may take; all there is elsewhere."""
+    folder = Path("/sys/fs/cgroup")
+    try:
+        return int((folder / "memory.max").read_text()) - int((folder / "memory.current").read_text())
+    except (OSError, ValueError):
+        return 2**63
 
 
 def release_memory(device: torch.device) -> None:

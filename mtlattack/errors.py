@@ -16,6 +16,11 @@ class InputError(ValueError):
         return text if len(text) <= _MOST else f"{text[: _MOST - _END]} … {text[-_END:]}"
 
 
+def one_line(error: BaseException) -> str:
+    """What an error of another library says, whose line breaks and runs of blanks become single blanks."""
+    return " ".join(str(error).split())
+
+
 # Of more names than this the nearest few are told.
 _MOST_NAMES = 20
 _FEW = 3

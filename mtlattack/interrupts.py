@@ -3,25 +3,30 @@
 import os
 import signal
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
 INTERRUPTED = 130
 """Exit code, as shells have it."""
 _LINE = "stopped; what is finished is kept, the same command goes on from here\n"
+_MOMENT = 0.5  # s
 _SHOW_CURSOR = "\x1b[?25h"
 
 
 class Interrupts:
     """What a command does about Ctrl-C: the first one raises KeyboardInterrupt, so that all is closed.
 
-    Libraries in the middle of being imported do not bear that: some crash, some make another exception of it. There,
-    and if a second one comes, the process ends on the spot, which all files that we write bear at any moment.
+    Libraries in the middle of being imported do not bear that: some crash, some make another exception of it. Python
+    itself drops it where nothing can be raised, as in `__del__` or the callback of a weak reference. There, and if a
+    second one comes after a moment, the process ends on the spot, which all files that we write bear at any moment.
+    What comes with the first is the same: `timeout` signals a process and then its group.
     """
 
     def __init__(self) -> None:
         self.happened = False
+        self._began = 0.0
 
     @contextmanager
     def answered(self) -> Iterator[None]:
@@ -30,16 +35,26 @@ class Interrupts:
             yield
             return
         signal.signal(signal.SIGINT, self._answer)
+        tell, sys.unraisablehook = sys.unraisablehook, lambda dropped: self._drop(dropped, tell)
         try:
             yield
         finally:
+            sys.unraisablehook = tell
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def _answer(self, _: int, frame: FrameType | None) -> None:
-        if self.happened or _is_importing(frame):
+        now = time.monotonic()
+        if _is_importing(frame) or (self.happened and now - self._began > _MOMENT):
             end()
-        self.happened = True
+        if self.happened:
+            return
+        self.happened, self._began = True, now
         raise KeyboardInterrupt
+
+    def _drop(self, dropped: "sys.UnraisableHookArgs", tell: Callable[["sys.UnraisableHookArgs"], object]) -> None:
+        if self.happened and issubclass(dropped.exc_type, KeyboardInterrupt):
+            end()
+        tell(dropped)
 
 
 def say_stopped() -> None:
@@ -72,6 +87,9 @@ def held_back() -> Iterator[None]:
     if block is None:
         yield
         return
+    tracker = sys.modules.get("multiprocessing.resource_tracker")
+    if tracker is not None:  # It begins with the first process, and lets interrupts in again.
+        tracker.ensure_running()
     before = block(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

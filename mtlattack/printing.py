@@ -143,6 +143,12 @@ def width_of(part: RenderableType) -> int:
     return max([WIDTH, own, *map(width_of, inside)])
 
 
+def print_paths(*paths: object) -> None:
+    """Print where something was written: in one line, or a line each where that is too long."""
+    line = ", ".join(map(str, paths))
+    print(line if cell_len(line) <= (output_width() or WIDTH) else "\n".join(map(str, paths)))
+
+
 def complain(what: str, message: str, colour: str = "red") -> None:
     """One line on standard error, `what` in a colour where there are colours."""
     text = Text.assemble((what, colour), " ", " ".join(line.strip() for line in message.splitlines()))

@@ -16,6 +16,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.segment import Segment
+from rich.table import Column
 from rich.text import Text
 
 from mtlattack.printing import console as open_console
@@ -52,10 +53,10 @@ def progress_bar(description: str, total: float, unit: str = "images") -> Iterat
     console = open_console(stderr=True)
     columns = (
         _description(),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _Throughput(),
-        TimeRemainingColumn(),
+        BarColumn(),  # which is shorter where there is little room; all else keeps its one line
+        MofNCompleteColumn(table_column=Column(no_wrap=True)),
+        _Throughput(table_column=Column(no_wrap=True)),
+        TimeRemainingColumn(table_column=Column(no_wrap=True)),
     )
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
         yield Bar(progress, progress.add_task(description, total=total, unit=unit))
@@ -105,6 +106,6 @@ class _Board(Progress):
 def progress_board(above: Callable[[], RenderableType], description: str, total: float) -> Iterator[Bar]:
     """A bar on standard error for a job of `total` of whatever unit, below what `above` gives twice a second."""
     console = open_console(stderr=True)
-    columns = (_description(), BarColumn(), TaskProgressColumn(), _TimeLeft())
+    columns = (_description(), BarColumn(), TaskProgressColumn(), _TimeLeft(table_column=Column(no_wrap=True)))
     with _Board(above, *columns, console=console) as board:
         yield Bar(board, board.add_task(description, total=total))

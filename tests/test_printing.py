@@ -3,13 +3,15 @@
 import io
 import json
 import os
+from pathlib import Path
 
 import pytest
 from printing_toys import WIDTHS, assert_fits, grids, text_at
-from rich.console import Group
+from rich.console import Console, Group
 from rich.text import Text
 
-from mtlattack.printing import WIDTH, Grid, in_encoding, output_width, print_plainly_where_needed, width_of
+from mtlattack.printing import WIDTH, Grid, in_encoding, output_width, print_paths, print_plainly_where_needed, width_of
+from mtlattack.progress import progress_bar
 
 HOSTILE = (
     "[b]",
@@ -66,6 +68,28 @@ def test_width_is_that_of_the_widest_table_where_nobody_says(monkeypatch: pytest
     assert output_width() is None
     monkeypatch.setenv("COLUMNS", "77")
     assert output_width() == 77
+
+
+def test_paths_that_do_not_fit_stand_on_a_line_each(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for width, shown in (("9", "a/b, a/cd\n"), ("8", "a/b\na/cd\n")):
+        monkeypatch.setenv("COLUMNS", width)
+        print_paths("a/b", Path("a/cd"))
+        assert capsys.readouterr().out == shown
+
+
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_a_bar_takes_one_line(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
+    monkeypatch.setattr("mtlattack.progress.open_console", lambda stderr: screen)
+    monkeypatch.setattr("rich.progress.Task.speed", 12.3)
+    with progress_bar("apgd-single:segmentation+dlr (linf 4/255)", 224) as bar:
+        bar.advance(16)
+        shown = bar.__dict__["_progress"].get_renderable()
+        assert len(screen.render_lines(shown)) == 1
+        if width == 80:
+            assert " 16/224 12.3 images/s " in text_at(width, shown)
 
 
 @pytest.mark.parametrize("name", HOSTILE)

@@ -1,5 +1,6 @@
 """The kinds of files that come from strangers: a small honest one each, how it is changed, and what reads it."""
 
+import functools
 import hashlib
 import json
 import shutil
@@ -29,6 +30,7 @@ from mtlattack.leaderboard.rows.identity import row_document, row_id, row_text
 from mtlattack.leaderboard.rows.schema import EvidenceReference, ModelCard, Submitter
 from mtlattack.models import create_model, create_network, file_hash, load_checkpoint, save_checkpoint
 from mtlattack.models.zoo import model_path
+from mtlattack.tasks import TaskMap
 from mtlattack.training.recipes import load_recipe
 
 SUITE = """name = "tiny"
@@ -37,7 +39,7 @@ description = "Two rooms, one step"
 model = "rooms-resnet10t.shared"
 data = "rooms"
 limit = 2
-eps = [2, 4]
+eps = [4]
 headline = 4
 attacks = ["fgsm-dgba", "apgd-total", "standard"]
 options = {apgd = {steps = 1}}
@@ -128,9 +130,7 @@ def make_inputs(folder: Path) -> list[Input]:
     [row] = board.root.glob(f"rows/*/*/*{ROW_SUFFIX}")
     [packed] = board.root.glob(f"rows/*/*/*{EVIDENCE_SUFFIX}")
 
-    def tree(data: bytes, random: Random) -> bytes:
-        return mutations.change_hdf5(data, random, folder)
-
+    tree = _mixed(mutations.change_hdf5)
     return [
         Input("row", row.read_bytes(), row.name, _mixed(mutations.change_json), _Planted(board, row)),
         Input("ledger", board.ledger.read_bytes(), "ledger.jsonl", _mixed(mutations.change_lines),
@@ -138,12 +138,12 @@ def make_inputs(folder: Path) -> list[Input]:
         Input("row's evidence", packed.read_bytes(), packed.name, _mixed(mutations.change_sealed),
               _Planted(board, packed)),
         Input("sealed evidence", packed.read_bytes(), "x.mtle", _mixed(mutations.change_sealed), _sealed),
-        Input("evidence.h5", (folder / "evidence.h5").read_bytes(), "evidence.h5", _mixed(tree), _evidence),
+        Input("evidence.h5", (folder / "evidence.h5").read_bytes(), "evidence.h5", tree, _evidence),
         Input("checkpoint", checkpoint.read_bytes(), checkpoint.name, _mixed(mutations.change_safetensors), _network),
         Input("unnamed checkpoint", checkpoint.read_bytes(), "mine.safetensors", _mixed(mutations.change_safetensors),
               _network),
-        Input("prepared data", small.read_bytes(), "rooms.h5", _mixed(tree), _prepared),
-        Input("images.h5", (folder / "images.h5").read_bytes(), "images.h5", _mixed(tree), _Images(few)),
+        Input("prepared data", small.read_bytes(), "rooms.h5", tree, _prepared),
+        Input("images.h5", (folder / "images.h5").read_bytes(), "images.h5", tree, _Images(few)),
         Input("suite", suite_path.read_bytes(), "tiny.toml", _mixed(mutations.change_text), _suite),
         Input("recipe", RECIPE.encode(), "tiny.toml", _mixed(mutations.change_text), _recipe),
     ]  # fmt: skip
@@ -247,10 +247,15 @@ class _Images:
 
 def _suite(path: Path) -> Read:
     suite = load_suite(str(path))
-    attacks = suite.create_attacks(create_model("rooms-resnet10t.shared").tasks)
+    attacks = suite.create_attacks(_tasks())
     shown = {"description", "model", "headline"}
     told = suite.model_dump(mode="json", exclude=shown)
     return Read(_digest([told, [attack.config() for attack in attacks]]), suite.sha256)
+
+
+@functools.cache
+def _tasks() -> TaskMap:
+    return create_model("rooms-resnet10t.shared").tasks
 
 
 def _recipe(path: Path) -> Read:

@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,62 +50,81 @@ class Operation:
 
 
 def main() -> None:
-    """Read the options, kill, write the JSON and print a table."""
+    """Read the options, kill, write the JSON after every end and print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=200, help="in all, divided among the operations")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=Path)
+    parser.add_argument("--json", type=Path, help="where the figures go; the same command goes on with them")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     written = options.json and options.json.resolve()
     torch.set_num_threads(1)
-    chance, begun, found = random.Random(options.seed), time.perf_counter(), {}
+    told = {
+        "command": "python benchmarks/reliability/kills.py " + " ".join(sys.argv[1:]), "seed": options.seed,
+        "mtlattack": mta.__version__, "torch": torch.__version__, "python": sys.version.split()[0],
+    }  # fmt: skip
+    found: dict[str, dict[str, Any]] = {}
+    if written and written.is_file():
+        before = json.loads(written.read_text())
+        found = before["operations"] if {**before, **told} == before else {}
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         os.environ["MTLATTACK_CACHE"] = str(folder / "cache")
         os.chdir(folder)
         operations = make_operations(folder)
         for operation in operations:
-            found[operation.name] = _killed(operation, options.kills // len(operations), folder, chance)
-            print(operation.name, found[operation.name], flush=True)
+            counts = found.setdefault(operation.name, {"kills": 0, "ended": 0, "same": 0, "seconds": 0.0, "wrong": []})
+            for _ in _killed(operation, counts, options, folder):
+                if written:
+                    written.write_text(json.dumps({**told, "operations": found}, indent=1) + "\n")
+            print(operation.name, counts, flush=True)
     print("| operation | kills | ended | as undisturbed | seconds undisturbed |\n|---|---|---|---|---|")
     for name, numbers in found.items():
-        print(f"| {name} | {numbers['kills']} | {numbers['ended']} | {numbers['same']} | {numbers['seconds']:.2f} |")
-    if written:
-        said = {
-            "command": "python benchmarks/reliability/kills.py " + " ".join(sys.argv[1:]), "seed": options.seed,
-            "mtlattack": mta.__version__, "torch": torch.__version__, "python": sys.version.split()[0],
-            "seconds": round(time.perf_counter() - begun), "operations": found,
-        }  # fmt: skip
-        written.write_text(json.dumps(said, indent=1) + "\n")
+        print(f"| {name} | {numbers['kills']} | {numbers['ended']} | {numbers['same']} | {numbers['seconds']:.1f} |")
     if any(numbers["ended"] != numbers["same"] for numbers in found.values()):
         raise SystemExit("not everything ended as if it had not been killed")
 
 
-def _killed(operation: Operation, kills: int, folder: Path, chance: random.Random) -> dict[str, Any]:
-    begun = time.perf_counter()
-    whole = folder / f"{operation.name}-whole"
-    if _run(operation, whole, None) != 0:
-        raise SystemExit(f"{operation.name} does not end by itself")
-    seconds, expected = time.perf_counter() - begun, operation.result(whole)
-    counts, wrong = {"kills": 0, "ended": 0, "same": 0}, []
-    while counts["kills"] < kills:
+def _killed(operation: Operation, counts: dict[str, Any], options: argparse.Namespace, folder: Path) -> Iterator[None]:
+    """Kill it until its share of the kills happened; `counts` are brought up to date at every end."""
+    share = options.kills // 5
+    if counts["kills"] >= share:
+        return
+    expected = ""
+    for time_of in ("cold", "warm"):  # the first has to fill caches
+        begun, whole = time.perf_counter(), folder / f"{operation.name}-{time_of}"
+        if _run(operation, whole, None) != 0:
+            raise SystemExit(f"{operation.name} does not end by itself")
+        counts["seconds"], expected = round(time.perf_counter() - begun, 3), operation.result(whole)
+    while counts["kills"] < share:
         place = folder / f"{operation.name}-{counts['ended']}"
-        for _ in range(chance.randint(1, MOST)):
-            counts["kills"] += _run(operation, place, chance.uniform(0, seconds)) == -signal.SIGKILL
-        code = _run(operation, place, None)
+        chance = random.Random(f"{options.seed} {operation.name} {counts['ended']}")
+        left = counts["seconds"]
+        for _ in range(min(chance.randint(1, MOST), share - counts["kills"])):
+            moment = chance.uniform(0, left)
+            code = _run(operation, place, moment)
+            if code != -signal.SIGKILL:
+                break
+            counts["kills"] += 1
+            # What was done is not done again, so that a later moment would come after the end.
+            left = max(left - moment, counts["seconds"] / 4)
+        else:
+            code = _run(operation, place, None)
+        result = operation.result(place) if code == 0 else f"exit code {code}"
         counts["ended"] += 1
-        found = operation.result(place) if code == 0 else f"exit code {code}"
-        counts["same"] += found == expected
-        wrong += [] if found == expected else [found[:200]]
+        counts["same"] += result == expected
+        counts["wrong"] += [] if result == expected else [result[:200]]
         shutil.rmtree(place)
-    return {**counts, "seconds": round(seconds, 3), "wrong": wrong}
+        yield
 
 
 def _run(operation: Operation, place: Path, after: float | None) -> int:
     """Exit code of a process that does it, killed `after` so many seconds with all that it has started."""
-    process = multiprocessing.get_context("fork").Process(target=_alone, args=(operation, place))
+    forking = multiprocessing.get_context("fork")
+    is_begun = forking.Event()
+    process = forking.Process(target=_alone, args=(operation, place, is_begun))
     process.start()
+    is_begun.wait()
     if after is not None:
         process.join(after)
         if process.is_alive():
@@ -115,8 +134,9 @@ def _run(operation: Operation, place: Path, after: float | None) -> int:
     return process.exitcode
 
 
-def _alone(operation: Operation, place: Path) -> None:
+def _alone(operation: Operation, place: Path, is_begun: Any) -> None:
     os.setpgid(0, 0)
+    is_begun.set()
     sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115 (as long as the process lives)
     place.mkdir(exist_ok=True)
     operation.do(place)

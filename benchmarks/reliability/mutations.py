@@ -1,8 +1,10 @@
 """What somebody may do to a file: to its bytes, to the document in it, to its HDF5 tree, to its tensors' header."""
 
+import functools
 import json
 import lzma
 import struct
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -152,29 +154,62 @@ def change_safetensors(data: bytes, random: Random) -> bytes:
 def change_sealed(data: bytes, random: Random) -> bytes:
     """What is inside xz changed, or a bomb in its place."""
     if random.random() < 0.02:
-        zeros = lzma.compress(bytes(random.choice((2**20, 2**27))), preset=0)
-        return zeros * random.choice((1, 3))
+        return _zeros(random.choice((2**20, 2**27))) * random.choice((1, 3))
     inner = change_safetensors if random.random() < 0.5 else change_bytes
     return lzma.compress(inner(lzma.decompress(data), random), preset=0)
+
+
+@functools.cache
+def _zeros(size: int) -> bytes:
+    return lzma.compress(bytes(size), preset=0)
 
 
 # --- HDF5
 
 
-def change_hdf5(data: bytes, random: Random, folder: Path) -> bytes:
+def change_hdf5(data: bytes, random: Random) -> bytes:
     """An attribute or data set of the tree gone, of another type or shape, NaN, endless, or a link elsewhere."""
-    path = folder / "changing.h5"
-    path.write_bytes(data)
-    with h5py.File(path, "r+") as file:
-        names: list[str] = []
-        file.visit(names.append)
-        name = random.choice(["/", *names])
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "changing.h5"
+        path.write_bytes(data)
+        with h5py.File(path, "r+") as file:
+            names: list[str] = []
+            file.visit(names.append)
+            name = random.choice(["/", *names])
+            item, chance = file[name], random.random()
+            if chance < 0.02:
+                _bomb(file, names)
+            elif chance < 0.04:
+                _one_long_text(file, random.choice([name for name in names if name.rpartition("/")[2] == "id"]))
+            elif item.attrs and (name == "/" or chance < 0.4):
+                _change_attribute(item.attrs, random)
+            elif name != "/":
+                _change_item(file, name, random)
+        return path.read_bytes()
+
+
+def _bomb(file: h5py.File, names: list[str]) -> None:
+    """All arrays as long as one another, and of none is anything stored."""
+    for name in names:
         item = file[name]
-        if item.attrs and (name == "/" or random.random() < 0.4):
-            _change_attribute(item.attrs, random)
-        elif name != "/":
-            _change_item(file, name, random)
-    return path.read_bytes()
+        if isinstance(item, h5py.Dataset) and item.ndim:
+            shape, dtype, attributes = (2**36, *item.shape[1:]), item.dtype, dict(item.attrs)
+            del file[name]
+            file.create_dataset(name, shape, dtype, chunks=True, compression="gzip").attrs.update(attributes)
+
+
+def _one_long_text(file: h5py.File, name: str) -> None:
+    """A hundred thousand references to one text of a list."""
+    del file[name]
+    made = file.create_dataset(name, (100_000,), h5py.string_dtype())
+    made[0] = "x" * 50_000
+    file.flush()
+    place = made.id.get_offset()
+    with open(file.filename, "r+b") as raw:
+        raw.seek(place)
+        first = raw.read(16)
+        raw.seek(place)
+        raw.write(first * len(made))
 
 
 def _change_attribute(attributes: Any, random: Random) -> None:
@@ -193,7 +228,7 @@ def _change_attribute(attributes: Any, random: Random) -> None:
 
 
 def _change_item(file: h5py.File, name: str, random: Random) -> None:
-    item, how = file[name], random.randrange(8)
+    item, how = file[name], random.randrange(10)
     if how == 0 or not isinstance(item, h5py.Dataset):
         del file[name]
         if random.random() < 0.5:
@@ -221,6 +256,10 @@ def _change_item(file: h5py.File, name: str, random: Random) -> None:
         made = file.create_dataset(name, data=np.zeros(shape, random.choice(("f2", "f8", "i8", "u1", "?", "c8"))))
     elif how == 6:
         made = file.create_dataset(name, data=np.zeros((*shape, 2), "f4"))
+    elif how == 7 and dtype.kind != "O":
+        made = file.create_dataset(name, shape, dtype, external=[("/etc/passwd", 0, h5py.h5f.UNLIMITED)])
+    elif how == 8 and shape:
+        made = file.create_dataset(name, shape, dtype, chunks=True)
     else:
         made = file.create_group(name)
     made.attrs.update(attributes if dtype.kind != "O" else {})

@@ -1,17 +1,6 @@
 """What evidence says: metrics, change, skill and their intervals, and when not to believe them."""
 
-from mtlattack.analysis.record import AttackResult, Interval, Record
-from mtlattack.analysis.report import Report
-from mtlattack.analysis.run import Run, merge, read_run
-from mtlattack.analysis.run import read_run as read_evidence
+import lazy_loader
 
-__all__ = [
-    "AttackResult",
-    "Interval",
-    "Record",
-    "Report",
-    "Run",
-    "merge",
-    "read_evidence",
-    "read_run",
-]
+# Names and where they are from stand in `__init__.pyi`: what is asked for is imported, and no more.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,6 +1,6 @@
 """The report: evidence → record, and the record as tables."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,14 +11,15 @@ from mtlattack.analysis import skill
 from mtlattack.analysis.arrival import measure_arrival
 from mtlattack.analysis.change import Change, bounds, measure_change, weighted_metrics
 from mtlattack.analysis.ensembles import ensemble_change, ensemble_skill, shares
-from mtlattack.analysis.record import AttackResult, GoalResult, Interval, Intervals, Metrics, Record, RobustSkill, Skill
+from mtlattack.analysis.record import AttackResult, GoalResult, Interval, Intervals, Metrics, Record, Skill
 from mtlattack.analysis.resampling import Array, Weights, resampling_weights
 from mtlattack.analysis.skill import constant_metrics
-from mtlattack.analysis.summaries import SKILL
+from mtlattack.analysis.summaries import robust_skill
 from mtlattack.analysis.tables import render_text
 from mtlattack.analysis.totals import largest_norms, mean_diagnostics, mean_losses, total_seconds
 from mtlattack.analysis.trust import Finished, Job, raise_flags
 from mtlattack.evidence import Evidence, Outcome
+from mtlattack.schemas import validate
 
 Arrays = Mapping[str, Mapping[str, Array]]
 
@@ -105,13 +106,13 @@ def to_record(analysis: Analysis) -> Record:
         *(_attack_result(job, analysis) for job in analysis.jobs),
         *(_ensemble_result(ensemble, change, left, analysis) for ensemble, change, left in ensembles),
     ]
-    return Record(
-        suite=plan["suite"],
+    content = dict(
+        suite=plan.get("suite"),
         model=plan["model"],
         data=plan["data"],
         tasks=plan["tasks"],
-        seed=plan["seed"],
-        batch_size=plan["batch_size"],
+        seed=plan.get("seed", 0),
+        batch_size=plan.get("batch_size", 1),
         search_precision=plan.get("preparation", {}).get("search", "float32"),
         judged=plan.get("judged"),
         bootstrap={"resamples": RESAMPLES, "seed": BOOTSTRAP_SEED},
@@ -125,21 +126,7 @@ def to_record(analysis: Analysis) -> Record:
         flags=flags,
         checked=checked,
     )
-
-
-def robust_skill(attacks: Iterable[AttackResult]) -> list[RobustSkill]:
-    """For each threat, in the order in which these first occur, the skill that the attack leaves which leaves the least
-    (the first of equals); nothing for a threat where no attack has a defined skill."""
-    groups: dict[tuple[str, float, bool], list[AttackResult]] = {}
-    for result in attacks:
-        threat = (result.norm, result.eps, bool(result.config.get("quantized", False)))
-        groups.setdefault(threat, []).append(result)
-    strongest = [(threat, SKILL.strongest(results)) for threat, results in groups.items()]
-    return [
-        RobustSkill(norm=norm, eps=eps, quantized=quantized, attack=result.name, skill=result.skill)
-        for (norm, eps, quantized), result in strongest
-        if result is not None and result.skill is not None
-    ]
+    return validate(Record, content, "the evidence's record: ")
 
 
 def _attack_result(job: Job, analysis: Analysis) -> AttackResult:
@@ -219,8 +206,8 @@ def _result(
 
 def _total(planned: Sequence[Mapping[str, Any]], passes: str) -> int | None:
     """Of all members; None where it is not known of one."""
-    counts = [member[passes] for member in planned]
-    return None if None in counts else sum(counts)
+    counts = [count for member in planned if (count := member.get(passes)) is not None]
+    return sum(counts) if len(counts) == len(planned) else None
 
 
 def interval(values: NDArray[np.float64]) -> Interval:

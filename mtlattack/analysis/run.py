@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from mtlattack.analysis.report import Report
-from mtlattack.evidence import Evidence, merge_shards, read_evidence
+from mtlattack.evidence import Evidence, merge_shards
+from mtlattack.evidence import read_evidence as read_stored
 
 
 class Run(Evidence):
@@ -22,7 +23,11 @@ class Run(Evidence):
 
 def read_run(path: str | Path) -> Run:
     """The run whose evidence is stored at `path`; InputError for a file that is missing, damaged or unfinished."""
-    return Run.of(read_evidence(path))
+    return Run.of(read_stored(path))
+
+
+# What `mtlattack` calls it, and what has it as evidence.
+read_evidence = read_run
 
 
 def merge(shards: Iterable[str | Path], path: str | Path, *, fresh: bool = False) -> Run:

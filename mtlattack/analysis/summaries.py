@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from mtlattack.analysis.record import AttackResult, Interval, Skill
+from mtlattack.analysis.record import AttackResult, Interval, RobustSkill, Skill
 
 UNDEFINED = Interval(value=None, low=None, high=None)
 
@@ -57,3 +57,18 @@ WORST = Summary(
     "worst", "worst task %", "change of the task that lost most, mean over its metrics", lambda r: r.worst, True, True
 )
 SUMMARIES = (SKILL, ARP, LOSS_CHANGE, LOG_RATIO, WORST)
+
+
+def robust_skill(attacks: Iterable[AttackResult]) -> list[RobustSkill]:
+    """For each threat, in the order in which these first occur, the skill that the attack leaves which leaves the least
+    (the first of equals); nothing for a threat where no attack has a defined skill."""
+    groups: dict[tuple[str, float, bool], list[AttackResult]] = {}
+    for result in attacks:
+        threat = (result.norm, result.eps, bool(result.config.get("quantized", False)))
+        groups.setdefault(threat, []).append(result)
+    strongest = [(threat, SKILL.strongest(results)) for threat, results in groups.items()]
+    return [
+        RobustSkill(norm=norm, eps=eps, quantized=quantized, attack=result.name, skill=result.skill)
+        for (norm, eps, quantized), result in strongest
+        if result is not None and result.skill is not None
+    ]

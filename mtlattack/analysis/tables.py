@@ -11,7 +11,7 @@ from mtlattack.analysis.record import AttackResult, Flag, Interval, Metrics, Rec
 from mtlattack.analysis.summaries import SUMMARIES, WORST, Summary
 from mtlattack.epsilon import threat_text as threat_in_print
 from mtlattack.markdown import code, escape, table_lines
-from mtlattack.printing import Grid, width_of
+from mtlattack.printing import Grid, output_width, width_of
 from mtlattack.tasks import Task, task_from_config
 
 
@@ -41,9 +41,9 @@ def attack_tables(clean: Metrics, tasks: Sequence[Task], results: Iterable[Attac
 
 
 def render_text(record: Record) -> str:
-    """`render` as plain text, as wide as its tables are."""
+    """`render` as plain text, as wide as the terminal or COLUMNS say; without either as its tables are."""
     tables = render(record)
-    console = Console(width=width_of(tables), file=io.StringIO(), color_system=None)
+    console = Console(width=output_width() or width_of(tables), file=io.StringIO(), color_system=None)
     with console.capture() as capture:
         console.print(tables)
     return "\n".join(line.rstrip() for line in capture.get().splitlines())

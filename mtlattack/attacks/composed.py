@@ -87,7 +87,7 @@ class ComposedAttack(Attack):
 
     def options(self) -> dict[str, Any]:
         target = {} if self.target is None else {"target": dict(self.target)}
-        return {**self.step.config(self.threat.radius), **self.aggregator.config(), **target}
+        return {**self.step.config(self.threat), **self.aggregator.config(), **target}
 
     def __str__(self) -> str:
         return super().__str__() + ("" if self.target is None else f" to {target_text(self.target)}")

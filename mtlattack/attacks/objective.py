@@ -66,9 +66,10 @@ class Objective:
         """Whether the clean image has no gradient to follow."""
         return self._aggregator.flat_at_clean
 
-    def begin(self, steps: int) -> None:
-        """A climb of so many gradient passes starts: what was remembered of the last one is forgotten."""
-        self._memory, self._step, self._steps = {}, 0, steps
+    def begin(self, steps: int, memory: Memory | None = None) -> None:
+        """A climb of so many gradient passes starts: what was remembered of the last one is forgotten, unless it goes
+        on with a `memory`, which it then adds to."""
+        self._memory, self._step, self._steps = {} if memory is None else memory, 0, steps
 
     def gradient(self, points: Tensor, view: View | None = None) -> tuple[Tensor, Tensor]:
         """Score `[B]` and direction of ascent `[B, 3, H, W]` at `points`, both as the search sees them, through a view

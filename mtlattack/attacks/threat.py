@@ -49,6 +49,11 @@ class Threat:
         """The unit of the lengths of steps: ε itself for `linf` and `l2`; the others' balls say theirs."""
         return BALLS[self.norm].radius_of(float(self.eps))
 
+    @property
+    def diameter(self) -> float:
+        """The length of the first step of rules whose steps grow shorter."""
+        return BALLS[self.norm].diameter_of(float(self.eps))
+
     def ball(self, images: Tensor) -> Ball:
         """The points that are allowed around `images`, `[B, 3, H, W]` float32 in [0, 1], before any rounding.
 

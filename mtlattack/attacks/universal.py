@@ -8,6 +8,7 @@ from torch import Tensor
 
 from mtlattack.attacks.attack import Attack, Result
 from mtlattack.attacks.cost import Cost
+from mtlattack.attacks.gradients import Memory
 from mtlattack.attacks.noise import Noise
 from mtlattack.attacks.norms import norm, normalise, per_image
 from mtlattack.attacks.objective import Objective
@@ -31,7 +32,8 @@ class UniversalAttack(AggregatedAttack):
     its length has no meaning (UAP-PGD; Shafahi et al. 2020, arXiv 1811.11304). From noise, `epochs` times through the
     batches in their order; α_k falls from `step_size` (ε/4 by default) in equal amounts toward 0.
 
-    An aggregator that looks back (minmax, wgd, saga, ta-moo) starts anew with every batch, as if it had not.
+    An aggregator that looks back (minmax, wgd, ta-moo) goes on where it was when it last saw the image: one fit is one
+    climb. Of saga, which keeps whole gradients, nothing is kept: it starts anew with every batch.
 
     It must be fitted first, and is then free: no pass at attack time. δ depends on the seed, on the fitting images and
     on how they are batched, not on the images that it is used on nor on their batches.
@@ -68,11 +70,15 @@ class UniversalAttack(AggregatedAttack):
             raise InputError(f"{self.name} cannot be fitted on no images")
         delta: Tensor | None = None
         steps = self.epochs * len(batches)
+        memories: list[Memory] = [{} for _ in range(len(batches))]
         for step in range(steps):
             images, targets = batches[step % len(batches)]
             with posed(model, images, targets, search) as problem:
                 delta = self._start(images) if delta is None else delta
-                delta = self._climbed(problem, delta, self._length() * (1 - step / steps))
+                memory = memories[step % len(batches)]
+                delta = self._climbed(problem, delta, self._length() * (1 - step / steps), memory)
+                # A number or some an image: more would not fit into memory for a whole data set.
+                memories[step % len(batches)] = {name: kept for name, kept in memory.items() if kept.ndim <= 2}
         assert delta is not None
         return FittedUniversal(threat=self.threat, seed=self.seed, attack=self, delta=delta)
 
@@ -101,11 +107,11 @@ class UniversalAttack(AggregatedAttack):
         draw = noise.uniform(shape, 0) if self.threat.norm == "linf" else noise.in_ball(shape, 0)
         return (self.threat.eps * draw[0]).to(images)
 
-    def _climbed(self, problem: Problem, delta: Tensor, length: float) -> Tensor:
-        """δ after one step on one batch."""
+    def _climbed(self, problem: Problem, delta: Tensor, length: float, memory: Memory) -> Tensor:
+        """δ after one step on one batch, with what the aggregator remembers of it."""
         check_size(problem.images, delta)
         ball, objective = self.threat.ball(problem.images), Objective(problem, self.aggregator)
-        objective.begin(1)
+        objective.begin(1, memory)
         _, directions = objective.gradient(ball.project(problem.images + delta))
         common = normalise(directions, 1 if self.threat.norm == "linf" else 2).sum(0, keepdim=True)
         moved = delta + length * ball.steepest(common)[0]

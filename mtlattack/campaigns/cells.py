@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from torch import nn
 
@@ -30,7 +30,7 @@ class Cell:
     data: str | None
     changes: dict[str, Any] = field(hash=False)
     precision: str
-    cuda_graphs: bool
+    cuda_graphs: Literal["auto", "on", "off"]
     device: str | None
 
     def choose(

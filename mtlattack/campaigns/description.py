@@ -1,7 +1,7 @@
 """The TOML file of a campaign: which models meet which suites, with which seeds, and how."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -44,7 +44,7 @@ class Campaign(BaseModel):
     batch_size: int | None = None
     target: dict[str, str] | None = Field(None, description="goals by task, as a suite's")
     precision: str = Field("float32", description="of the gradients: float32, bfloat16 or auto")
-    cuda_graphs: bool = False
+    cuda_graphs: Literal["auto", "on", "off"] = "auto"
     device: str | None = None
 
     threads: int = Field(1, ge=1, description="CPU threads of a cell; they stand in its evidence")

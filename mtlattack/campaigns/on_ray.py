@@ -12,7 +12,7 @@ from typing import Any, Generic
 
 from mtlattack.campaigns.engine import Circumstances, J, Lost, Result, Runs
 from mtlattack.campaigns.worker import Worker
-from mtlattack.errors import InputError
+from mtlattack.errors import InputError, one_line
 
 # An address must answer within so many seconds; a cluster must find room for a first worker within so many.
 _ANSWER = 15
@@ -127,7 +127,7 @@ class OnRay(Generic[J]):
                 return Lost(name, why)
             self._false_starts += 1
             if self._false_starts >= _FALSE_STARTS:
-                raise InputError(f"workers do not start on the Ray cluster: {' '.join(str(error).split())}") from None
+                raise InputError(f"workers do not start on the Ray cluster: {one_line(error)}") from None
             return None
         self._false_starts = 0
         slot.cell = slot.busy = None

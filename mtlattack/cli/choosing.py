@@ -34,7 +34,7 @@ Targets = Annotated[
 ]
 Every = Annotated[int | None, typer.Option(help="Only every so many-th image.")]
 Limit = Annotated[int | None, typer.Option(help="Only the first so many images, of these.")]
-BatchSize = Annotated[int | None, typer.Option(help="Images at a time.")]
+BatchSize = Annotated[str | None, typer.Option(help="Images at a time; auto: as many as the memory at hand holds.")]
 SearchPrecision = Annotated[str, typer.Option(help="Of the gradients: float32, bfloat16 or auto.")]
 Device = Annotated[str | None, typer.Option(help="cpu, cuda, cuda:1, mps; default: the best there is.")]
 Seed = Annotated[int | None, typer.Option(help="Of the random starts.")]
@@ -86,6 +86,21 @@ def say_doubts(written: Iterable[float], norm: str) -> None:
     for eps in written:
         if said := doubt(eps, norm):
             complain("note:", said, "yellow")
+
+
+def whole(batch_size: str | None) -> int | None:
+    """The batch size that an option names, None for auto or none; InputError for what is neither."""
+    if batch_size is None or batch_size == "auto":
+        return None
+    try:
+        return int(batch_size)
+    except ValueError:
+        raise InputError(f"--batch-size {batch_size!r}, expected a whole number or auto") from None
+
+
+def size_of(batch_size: str | None, chosen: int) -> Any:
+    """What `evaluate` is to take: auto, or what was chosen."""
+    return "auto" if batch_size == "auto" else chosen
 
 
 def _target(texts: list[str]) -> dict[str, str]:

@@ -12,6 +12,8 @@ from mtlattack.cli.run import print_run
 from mtlattack.errors import InputError
 from mtlattack.locking import held
 
+_FILE = "images.h5"
+
 
 def craft(
     suite: choosing.SuiteName = "quick",
@@ -35,9 +37,9 @@ def craft(
     """Make the adversarial images of a run and keep them. What was stopped goes on where it was."""
     chosen = choosing.choose(
         suite, model, checkpoint, data, attacks=attacks, eps=eps, norm=norm, quantize=quantize, target=target,
-        every=every, limit=limit, batch_size=batch_size, seed=seed,
+        every=every, limit=limit, batch_size=choosing.whole(batch_size), seed=seed,
     )  # fmt: skip
-    path = out or chosen.place("images") / "images.h5"
+    path = out or chosen.place("images") / _FILE
     file = evaluation.craft_to(
         path,
         chosen.model,
@@ -47,7 +49,7 @@ def craft(
         name=chosen.name,
         suite=chosen.reference,
         precision=precision,  # type: ignore[arg-type]
-        batch_size=chosen.suite.batch_size,
+        batch_size=choosing.size_of(batch_size, chosen.suite.batch_size),
         device=device,
         seed=chosen.suite.seed,
         fresh=fresh,
@@ -57,17 +59,21 @@ def craft(
 
 
 def judge(
-    images: Annotated[Path, typer.Argument(help="File of adversarial images, of `mtlattack craft` or anybody's own.")],
+    images: Annotated[
+        Path, typer.Argument(help="File of adversarial images, or its folder, of `mtlattack craft` or anybody's own.")
+    ],
     model: choosing.ModelName = None,
     checkpoint: choosing.Checkpoint = None,
     data: choosing.DataName = None,
     split: Annotated[str | None, typer.Option(help="Of the data; default: as the file says, else test.")] = None,
-    batch_size: choosing.BatchSize = None,
+    batch_size: Annotated[int | None, typer.Option(help="Images at a time.")] = None,
     device: choosing.Device = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the results; default: beside the file.")] = None,
     fresh: choosing.Fresh = False,
 ) -> None:
     """Measure what adversarial images do to a model, whoever made them. By default it is the one they were made on."""
+    if images.is_dir():
+        images /= _FILE
     file = evaluation.ImageFile(images)
     said = file.plan or {"model": {"name": None}, "data": {"name": None, "split": "test"}, "batch_size": 16}
     reference = model or (str(checkpoint) if checkpoint else said["model"]["name"])

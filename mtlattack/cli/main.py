@@ -3,15 +3,20 @@
 What stands above `main` is imported before an interrupt can be told in one line: nothing that takes time.
 """
 
+import errno
 import os
 import sys
 
-from mtlattack.errors import InputError
+from mtlattack.errors import InputError, one_line
 from mtlattack.interrupts import INTERRUPTED, Interrupts, end, say_stopped
 from mtlattack.missing import is_a_library, what_to_install
 
 MISTAKE, UNREAD = 2, 141
 """Exit codes beside 0 and INTERRUPTED: a user's mistake, and a reader that went away, as `head` does."""
+_OF_THE_SYSTEM = {
+    errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EIO,
+}  # fmt: skip
+"""What no program can help: a full disk, a folder where nothing may be written."""
 
 
 def main() -> None:
@@ -43,7 +48,26 @@ def _code_of(error: BaseException) -> int:
     if isinstance(error, ModuleNotFoundError) and is_a_library(error):
         print(f"error: {what_to_install(error)}", file=sys.stderr)
         return MISTAKE
+    said = _said_by_the_system(error)
+    if said:
+        print(f"error: {said}; what is finished is kept, the same command goes on from there", file=sys.stderr)
+        return MISTAKE
     raise error
+
+
+def _said_by_the_system(error: BaseException) -> str:
+    """A full disk, a folder that is closed, no memory, in one line; nothing for any other error."""
+    text = one_line(error)
+    if isinstance(error, OSError) and error.errno in _OF_THE_SYSTEM:
+        return text
+    if isinstance(error, MemoryError):
+        return f"out of memory ({text or 'no more is given'}); a smaller --batch-size takes less"
+    if isinstance(error, RuntimeError) and "torch" in sys.modules:
+        from mtlattack.devices import is_out_of_memory
+
+        if is_out_of_memory(error):
+            return f"out of memory ({text[:300]}); a smaller --batch-size takes less"
+    return ""
 
 
 def _run() -> int:
@@ -62,7 +86,8 @@ def _run() -> int:
     except InputError as error:
         message = str(error)
     except usage_error as error:
-        message = error.format_message()  # type: ignore[attr-defined]
+        # Some versions of typer let pydantic speak first.
+        message = error.format_message().replace("Value error, ", "")  # type: ignore[attr-defined]
     except typer.Abort:
         return INTERRUPTED
     if message:  # Without one the help was printed instead.

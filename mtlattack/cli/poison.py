@@ -22,7 +22,7 @@ from mtlattack.poisoning.experiment import (
 )
 from mtlattack.poisoning.metrics import HEADLINE
 from mtlattack.poisoning.sources import READERS, read_described, read_tasks
-from mtlattack.printing import print_parts
+from mtlattack.printing import print_parts, print_paths
 from mtlattack.schemas import validate
 
 
@@ -87,7 +87,7 @@ def poison(
     folder = out or Path("poisonings") / file_name(name)
     rows = run_experiment(plan, tasks, folder, fresh, points)
     print_parts(render(plan, tasks, rows))
-    print(", ".join(map(str, (folder / RESULT, folder / "budgets.png"))))
+    print_paths(folder / RESULT, folder / "budgets.png")
 
 
 def load(

@@ -13,7 +13,7 @@ from mtlattack.errors import InputError
 from mtlattack.evidence import Shard
 from mtlattack.files import write_whole
 from mtlattack.locking import held
-from mtlattack.printing import print_parts
+from mtlattack.printing import print_parts, print_paths
 
 
 def run(
@@ -31,8 +31,8 @@ def run(
     batch_size: choosing.BatchSize = None,
     precision: choosing.SearchPrecision = "float32",
     cuda_graphs: Annotated[
-        bool, typer.Option("--cuda-graphs", help="Replay passes as CUDA graphs where that is faster.")
-    ] = False,
+        str, typer.Option(help="Replay passes as CUDA graphs where that is faster: auto (on CUDA), on or off.")
+    ] = "auto",
     device: choosing.Device = None,
     seed: choosing.Seed = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run; default: runs/<suite>-<model>.")] = None,
@@ -48,7 +48,7 @@ def run(
         raise InputError(f"--shard {shard}: under torchrun every process takes its own, leave it out")
     chosen = choosing.choose(
         suite, model, checkpoint, data, attacks=attacks, eps=eps, norm=norm, quantize=quantize, target=target,
-        every=every, limit=limit, batch_size=batch_size, seed=seed,
+        every=every, limit=limit, batch_size=choosing.whole(batch_size), seed=seed,
     )  # fmt: skip
     folder = out or chosen.place("runs")
     options: dict[str, Any] = {
@@ -57,7 +57,7 @@ def run(
         "suite": chosen.reference,
         "precision": precision,
         "cuda_graphs": cuda_graphs,
-        "batch_size": chosen.suite.batch_size,
+        "batch_size": choosing.size_of(batch_size, chosen.suite.batch_size),
         "device": device,
         "seed": chosen.suite.seed,
         "fresh": fresh,
@@ -80,4 +80,4 @@ def print_run(finished: Run, folder: Path) -> None:
     report = finished.report()
     write_whole(folder / "record.json", report.record.model_dump_json(indent=1) + "\n")
     print_parts(render(report.record))
-    print(f"{folder}/record.json, {folder}/evidence.h5")
+    print_paths(folder / "record.json", folder / "evidence.h5")

@@ -1,5 +1,7 @@
 """`mtlattack study`: the papers' claims, each with a table, a picture and a verdict."""
 
+import textwrap
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +10,7 @@ import typer
 from mtlattack import studies
 from mtlattack.cli.index import study_lines
 from mtlattack.errors import InputError
-from mtlattack.printing import print_parts
+from mtlattack.printing import output_width, print_parts
 
 
 def study(
@@ -26,7 +28,7 @@ def study(
     A study that was stopped goes on where it was, cell by cell.
     """
     if not names:
-        print("\n".join(study_lines()))
+        print("\n".join(_folded(study_lines(), output_width())))
         return
     if out is not None and len(names) > 1:
         raise InputError(f"--out {out} is one folder for {len(names)} studies; give one study")
@@ -36,3 +38,14 @@ def study(
         finished = studies.run_study(each, folder, quick=quick, on=on, workers=workers, address=address)
         print_parts(studies.render(each, finished.verdicts, finished.tables))
         print(f"{finished.out}/")
+
+
+def _folded(lines: Iterable[str], width: int | None) -> Iterator[str]:
+    """Lines at most `width` wide, what goes on further in than it began; as they are where nobody says how wide."""
+    for line in lines:
+        begins = " " * (len(line) - len(line.lstrip()))
+        yield from (
+            [line]
+            if width is None
+            else textwrap.wrap(line, width, subsequent_indent=begins + "    ", break_on_hyphens=False)
+        )

@@ -91,6 +91,8 @@ def train_recipe(
         "versions": ", ".join(f"{name} {version}" for name, version in record.environment["versions"].items()),
         "license": escape(chosen.license),
     }
+    if state.not_deterministic:
+        facts["not deterministic"] = ", ".join(map(code, state.not_deterministic))
     card_path = out / f"{chosen.name}.md"
     write_whole(card_path, card(chosen, network, path, record.clean, record.attacks[0].metrics, facts))
     print(f"{path}\n{card_path}")

@@ -22,7 +22,7 @@ from mtlattack.files import file_name
 from mtlattack.locking import held
 from mtlattack.models import list_models, resolve_model, resolve_source
 from mtlattack.models.checkpoint_files import SUFFIX
-from mtlattack.printing import print_parts
+from mtlattack.printing import print_parts, print_paths
 from mtlattack.tasks import Model, Task, alone
 
 # What a step rule is followed by where nobody says on which tasks: all of them, in proportion to their clean losses.
@@ -61,7 +61,7 @@ def transfer(
     norm: Annotated[str, typer.Option(help="Of the threat: linf, l2, l1, l0 or patch.")] = "linf",
     every: choosing.Every = None,
     limit: choosing.Limit = None,
-    batch_size: Annotated[int, typer.Option(help="Images at a time.")] = 16,
+    batch_size: choosing.BatchSize = "16",
     device: choosing.Device = None,
     seed: Annotated[int, typer.Option(help="Of the random starts.")] = 0,
     resize: Annotated[
@@ -85,6 +85,7 @@ def transfer(
         raise InputError("--victim goes with --between models: between tasks each model is its own victim")
     images = load_images(data or "rooms", split, {**(victims or {}), **models}.values(), every, limit)
     options = {"eps": _epsilon(eps, norm), "norm": norm, "seed": seed}
+    size = choosing.size_of(batch_size, choosing.whole(batch_size) or 0)
     folder = out or Path("transfers") / file_name(f"{chosen}-{next(iter(sources))}")
     with held(folder):
         if chosen is Between.TASKS:
@@ -93,12 +94,12 @@ def transfer(
             common = [t for t in images.tasks if all(t in each.tasks for each in models.values())]
             attacks = {task: _attack(f"{attack}-single:{task}", steps, options) for task in common}
             finished = transfer_between_tasks(
-                models, images, attacks, path=folder, batch_size=batch_size, device=device, resize=resize, fresh=fresh
+                models, images, attacks, path=folder, batch_size=size, device=device, resize=resize, fresh=fresh
             )
         else:
             name = attack if "-" in attack else f"{attack}-{_ALL_TASKS}"
             finished = between_models(
-                sources, victims, images, _attack(name, steps, options), path=folder, batch_size=batch_size,
+                sources, victims, images, _attack(name, steps, options), path=folder, batch_size=size,
                 device=device, resize=resize, fresh=fresh,
             )  # fmt: skip
         _print(finished, folder)
@@ -168,4 +169,4 @@ def _print(finished: Transfer, folder: Path) -> None:
     record = finished.record()
     written = write_results(record, folder)
     print_parts(render(record))
-    print(", ".join(map(str, written[:3])))
+    print_paths(*written[:3])

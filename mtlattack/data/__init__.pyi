@@ -5,6 +5,7 @@ from .own import AnyData, as_batch, labelled_images
 from .prepared import Batch, PreparedDataset, join_batches, loader, repeated
 from .previewing import preview
 from .rooms_files import write_rooms
+from .rooms_scenes import write_rooms_scenes
 from .sources import list_sources, prepare, prepare_nyuv2
 from .verifying import Verification, verify
 
@@ -29,4 +30,5 @@ __all__ = [
     "repeated",
     "verify",
     "write_rooms",
+    "write_rooms_scenes",
 ]

@@ -8,6 +8,7 @@ from pathlib import Path
 from mtlattack.data.cache import cache_folder, find_file
 from mtlattack.data.prepared import PreparedDataset
 from mtlattack.data.rooms_files import rooms_file
+from mtlattack.data.rooms_scenes import rooms_scenes_file
 from mtlattack.data.sources import NAMELESS, list_sources
 from mtlattack.errors import InputError
 from mtlattack.registry import Registry
@@ -15,6 +16,7 @@ from mtlattack.tasks import TaskMap
 
 DATASETS: Registry[Callable[[str], Path]] = Registry("data set")
 DATASETS.register("rooms")(rooms_file)
+DATASETS.register("rooms-scenes")(rooms_scenes_file)
 
 
 def prepared_file(name: str, split: str) -> Path:

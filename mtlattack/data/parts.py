@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from mtlattack.data.provenance import SourceFile
 from mtlattack.errors import InputError
-from mtlattack.files import whole_file, write_whole
+from mtlattack.files import check_room, whole_file, write_whole
 
 LOCK = "lock"
 """Name of the file in the folder of parts that only one run can open for writing."""
@@ -73,14 +73,22 @@ class Parts:
         account: str = "{}",
     ) -> None:  # fmt: skip
         """Store image number `row` of a split, compressed as it will be in the end, and the `account` of its labels."""
-        with whole_file(self._part(split, row)) as place, h5py.File(place, "w") as part:
-            for name, array in arrays.items():
-                part.create_dataset(
-                    name, data=array[None], chunks=(1, *array.shape), shuffle=True, compression="gzip",
-                    compression_opts=compression,
-                )  # fmt: skip
-            part.attrs["files"] = json.dumps([(x.file, x.bytes, x.sha256) for x in files])
-            part.attrs["account"] = account
+        told = {"files": json.dumps([(x.file, x.bytes, x.sha256) for x in files]), "account": account}
+        with whole_file(self._part(split, row)) as place:
+            # What gzip cannot make smaller it makes larger by less than a hundredth.
+            values = sum(array.nbytes + array.nbytes // 100 for array in arrays.values())
+            check_room(place, values + sum(map(len, told.values())) + 8192 * (len(arrays) + 2))
+            with h5py.File(place, "w") as part:
+                for name, array in arrays.items():
+                    part.create_dataset(
+                        name, data=array[None], chunks=(1, *array.shape), shuffle=True, compression="gzip",
+                        compression_opts=compression,
+                    )  # fmt: skip
+                part.attrs.update(told)
+
+    def size(self) -> int:
+        """Bytes of all parts together, which the prepared file does not exceed."""
+        return sum(part.stat().st_size for part in self.folder.glob("*/*.h5"))
 
     def join(self, split: str, row: int, group: h5py.Group) -> None:
         """Copy a part to its place in the prepared file."""

@@ -18,7 +18,7 @@ from mtlattack.data.faults import Faults
 from mtlattack.data.identity import Identifier, Identity
 from mtlattack.data.labels import stored_task
 from mtlattack.errors import InputError, UnknownNameError
-from mtlattack.hdf5 import DamagedError, count_of, open_hdf5, reading, strings_of
+from mtlattack.hdf5 import DamagedError, check_inside, check_stored, count_of, open_hdf5, reading, strings_of
 from mtlattack.tasks import Task, TaskMap, alone
 
 FORMAT = "mtlattack-dataset"
@@ -85,6 +85,7 @@ class PreparedDataset(TorchDataset[Batch]):
             if split not in splits:
                 raise UnknownNameError(f"split in {self.path}:", split, splits)
             group = file[split]
+            check_inside(group, file)
             self.name = str(file.attrs["name"])
             self.size = (_pixels(file, "height"), _pixels(file, "width"))
             _check_counts(self.path, group)
@@ -240,6 +241,8 @@ def _check_counts(path: Path, group: h5py.Group) -> None:
         label = group[name]
         if not isinstance(label, h5py.Dataset):
             raise DamagedError(f"{label.name} is no array")
+        check_inside(label, group.file)
+        check_stored(label)
         if label.shape[:1] != (count,):
             raise InputError(f"{path}: {label.name} has shape {label.shape}, expected {count} rows as there are images")
 

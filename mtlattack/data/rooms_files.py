@@ -19,7 +19,7 @@ from mtlattack.progress import progress_bar
 
 SPLIT_SIZES = {"train": 8000, "test": 256}
 _FILES = {"train": f"rooms-v{rooms.SCENE_VERSION}-train.h5", "test": f"rooms-v{rooms.SCENE_VERSION}.h5"}
-_LABELS = {
+LABELS = {
     "segmentation": segmentation_label(rooms.CLASSES),
     "depth": DEPTH_LABEL,
     "normals": NORMALS_LABEL,
@@ -53,7 +53,7 @@ def write_rooms(path: Path, split: str, count: int | None = None) -> Path:
         PreparedWriter(path, **header, compression=9 if split == "test" else 4) as writer,  # type: ignore[arg-type]
         progress_bar(f"rendering rooms {split}", count) as bar,
     ):
-        writer.add_split(split, ids, _LABELS)
+        writer.add_split(split, ids, LABELS)
         missing = [index for index in range(count) if not writer.has(split, index)]
         bar.advance(count - len(missing))
         for index, arrays in zip(missing, _render_all(split, missing), strict=True):

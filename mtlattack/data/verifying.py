@@ -15,7 +15,7 @@ from mtlattack.data.labels import task_of, valid_places
 from mtlattack.data.prepared import open_prepared
 from mtlattack.data.provenance import SOURCES, compare_sources, read_sources
 from mtlattack.errors import InputError, UnknownNameError
-from mtlattack.hdf5 import reading
+from mtlattack.hdf5 import DamagedError, check_inside, check_stored, reading, strings_of
 from mtlattack.progress import progress_bar
 from mtlattack.tasks import Task, list_tasks
 
@@ -77,6 +77,8 @@ def verify(path: str | Path, source: str | Path | None = None) -> Verification:
         if size is None:
             problems.append(Problem("", "", "", "height and width are no positive numbers"))
         groups = {name: item for name, item in file.items() if isinstance(item, h5py.Group)}
+        for group in groups.values():
+            check_inside(group, file)
         strangers = [name for name in file if name not in groups and name != SOURCES]
         problems += [Problem(name, "", "", "is no split (a group)") for name in strangers]
         if not groups:
@@ -86,7 +88,7 @@ def verify(path: str | Path, source: str | Path | None = None) -> Verification:
             faults, fingerprint = _check_split(name, group, size)
             problems += faults
             labels = sorted(label for label in group if label not in ("image", "id"))
-            count = len(group["id"]) if _is_list(group.get("id")) else 0
+            count = len(group["id"]) if isinstance(group.get("id"), h5py.Dataset) and group["id"].ndim == 1 else 0
             sound = not any(problem.split in ("", name) for problem in problems)
             result.splits.append(SplitReport(name, count, labels, fingerprint if sound else None))
         # Last: what became of the sources does not change what the splits are.
@@ -118,23 +120,19 @@ def _check_sources(file: h5py.File, source: Path | None) -> list[Problem]:
 def _size(file: h5py.File) -> tuple[int, int] | None:
     try:
         height, width = int(file.attrs["height"]), int(file.attrs["width"])
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, OverflowError, TypeError, ValueError):
         return None
     return (height, width) if height > 0 and width > 0 else None
-
-
-def _is_list(item: Any) -> bool:
-    return isinstance(item, h5py.Dataset) and item.ndim == 1
 
 
 def _check_split(split: str, group: h5py.Group, size: tuple[int, int] | None) -> tuple[list[Problem], str]:
     """Problems of one split: of its ids, then of its data sets, then of each image; and if there are none, the
     fingerprint."""
     try:
-        if not _is_list(group.get("id")):
-            return [Problem(split, "id", "", "missing, or no list")], ""
-        ids = [x.decode() if isinstance(x, bytes) else str(x) for x in group["id"][:]]
-    except (OSError, UnicodeDecodeError) as error:
+        ids = strings_of(group, "id")
+    except DamagedError as error:
+        return [Problem(split, "", "", str(error))], ""
+    except OSError as error:
         return [Problem(split, "id", "", f"cannot be read ({error})")], ""
     problems = [Problem(split, "id", x, f"there {times} times") for x, times in Counter(ids).items() if times > 1]
     names = sorted(name for name in group if name != "id")
@@ -146,7 +144,7 @@ def _check_split(split: str, group: h5py.Group, size: tuple[int, int] | None) ->
         problems.append(Problem(split, "", "", "no label"))
     checked: dict[str, Task | None] = {}
     for name in names:
-        task, faults = _check_layout(name, group[name], len(ids), size)
+        task, faults = _check_layout(name, group, len(ids), size)
         problems += [Problem(split, name, "", fault) for fault in faults]
         if not faults:
             checked[name] = task
@@ -185,11 +183,17 @@ def _check_arrays(
 
 
 def _check_layout(
-    name: str, item: h5py.Dataset | h5py.Group, count: int, size: tuple[int, int] | None
+    name: str, group: h5py.Group, count: int, size: tuple[int, int] | None
 ) -> tuple[Task | None, list[str]]:
     """The task that a data set serves (None for images) and what is wrong with its name, dtype, shape, attributes."""
+    item = group[name]
     if not isinstance(item, h5py.Dataset):
         return None, ["is no data set"]
+    try:
+        check_inside(item, group.file)
+        check_stored(item)
+    except DamagedError as error:
+        return None, [str(error)]
     task = None
     if name != "image":
         try:
@@ -208,6 +212,8 @@ def _check_layout(
         expected = (count, *(task.stored_shape(size) if task else (*size, 3)))
         if item.shape != expected:
             faults.append(f"has shape {item.shape}, expected {expected}")
+    elif item.shape[:1] != (count,):
+        faults.append(f"has shape {item.shape}, expected {count} images")
     if task and task.scaled:
         scale = item.attrs.get("scale")
         if scale is None:

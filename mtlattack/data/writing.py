@@ -18,7 +18,7 @@ from mtlattack.data.parts import LOCK, Parts
 from mtlattack.data.prepared import FORMAT, FORMAT_VERSION
 from mtlattack.data.provenance import SOURCES, SourceFile, describe_file, write_sources
 from mtlattack.errors import InputError, UnknownNameError
-from mtlattack.files import whole_file
+from mtlattack.files import check_room, whole_file
 from mtlattack.tasks import Classes, Depth, InverseDepth, MultiLabel, Normals, Regression, Segmentation
 from mtlattack.version import __version__
 
@@ -205,11 +205,13 @@ class PreparedWriter:
             if missing:
                 raise InputError(f"{self.path} is not finished: {split} lacks {missing} of {len(plan.ids)} images")
         try:
-            with whole_file(self.path) as place, h5py.File(place, "w") as file:
-                file.attrs.update(self._header)
-                for split, plan in self._splits.items():
-                    self._join(split, plan, file)
-                write_sources(file, self._sources())
+            with whole_file(self.path) as place:
+                check_room(place, self._parts.size() + 65536)
+                with h5py.File(place, "w") as file:
+                    file.attrs.update(self._header)
+                    for split, plan in self._splits.items():
+                        self._join(split, plan, file)
+                    write_sources(file, self._sources())
         except OSError as error:
             raise InputError(f"cannot write {self.path} ({error})") from None
         self._parts.remove()

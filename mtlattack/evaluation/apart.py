@@ -13,6 +13,7 @@ from mtlattack.data import AnyData, Batch, LabelledImages, labelled_images, repe
 from mtlattack.devices import choose_device
 from mtlattack.errors import InputError
 from mtlattack.evaluation.arriving import measure_arrival
+from mtlattack.evaluation.batching import BatchSize
 from mtlattack.evaluation.calls import compare_calls
 from mtlattack.evaluation.constants import constant_statistics
 from mtlattack.evaluation.crafting import craft_batch, no_autocast
@@ -41,7 +42,7 @@ def craft_to(
     name: str | None = None,
     suite: Mapping[str, Any] | None = None,
     precision: Precision = "float32",
-    batch_size: int = 16,
+    batch_size: BatchSize = 16,
     device: str | None = None,
     seed: int = 0,
     fresh: bool = False,
@@ -51,8 +52,10 @@ def craft_to(
     Of an ensemble the members' images are kept. What was killed goes on where it stopped.
     """
     images = labelled_images(data, source.tasks)
+    if batch_size == "auto" and not fresh and Path(path).exists():
+        batch_size = (ImageFile(Path(path)).plan or {}).get("batch_size", batch_size)
     setup = set_up(
-        source, images, attacks, fit_data=fit_data, name=name, suite=suite, precision=precision, cuda_graphs=False,
+        source, images, attacks, fit_data=fit_data, name=name, suite=suite, precision=precision, cuda_graphs="off",
         batch_size=batch_size, device=device, seed=seed,
     )  # fmt: skip
     if not setup.jobs:
@@ -76,7 +79,7 @@ def craft_to(
             file.write(job, rows, craft_batch(setup.prepared, named[job], batch))
 
         titles = {job: str(attack) for job, attack in named.items()}
-        Loop(setup.prepared, titles, batch_size, do).finish(images, done, setup.device, "crafting")
+        Loop(setup.prepared, titles, setup.batch_size, do).finish(images, done, setup.device, "crafting")
     return file
 
 

@@ -10,6 +10,7 @@ from mtlattack.attacks import Attack, Result
 from mtlattack.data import AnyData, Batch, LabelledImages, join_batches, labelled_images, read_ahead
 from mtlattack.devices import choose_device
 from mtlattack.errors import InputError
+from mtlattack.evaluation.batching import BatchSize, check_batch_size, largest_batch
 from mtlattack.evaluation.belonging import check_labels
 from mtlattack.evaluation.fitting import fitted
 from mtlattack.evaluation.loop import full_size
@@ -37,7 +38,7 @@ def craft(
     *,
     fit_data: AnyData | None = None,
     precision: Precision = "float32",
-    batch_size: int = 16,
+    batch_size: BatchSize = 16,
     device: str | None = None,
 ) -> Iterator[Crafted]:
     """Adversarial images for all of `data`, batch by batch, made on `source`.
@@ -46,6 +47,7 @@ def craft(
     is fitted on `fit_data`, or else on `data`. InputError as for `evaluate`.
     """
     check_precision(precision)
+    check_batch_size(batch_size)
     chosen = choose_device(device)
     attack.goals(source.tasks)  # What does not fit is said before anything is done.
     images = labelled_images(data, source.tasks)
@@ -55,6 +57,8 @@ def craft(
         prepared = prepare(source, first, precision)
         attack.check_model(prepared.search, prepared.laid_out(first).images[:1])
     attack = fitted(attack, prepared, images if fit_data is None else labelled_images(fit_data, source.tasks), chosen)
+    if batch_size == "auto":
+        batch_size = largest_batch(prepared, prepared.laid_out(first), len(images))
     size = full_size(batch_size, len(images))
     rows = [range(start, min(start + size, len(images))) for start in range(0, len(images), size)]
     for batch in read_ahead(images, rows, chosen):

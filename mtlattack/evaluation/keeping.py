@@ -29,8 +29,8 @@ from mtlattack.attacks import Attack, Result, Threat
 from mtlattack.epsilon import LEVELS
 from mtlattack.errors import InputError
 from mtlattack.evidence import DIAGNOSTICS
-from mtlattack.files import whole_file
-from mtlattack.hdf5 import array_of, document_of, group_of, opened_hdf5, strings_of
+from mtlattack.files import check_room, whole_file
+from mtlattack.hdf5 import array_of, check_inside, check_stored, document_of, group_of, opened_hdf5, strings_of
 from mtlattack.schemas import validate
 
 FORMAT = "mtlattack-images"
@@ -80,12 +80,14 @@ class ImageFile:
         written."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with whole_file(path) as partial, h5py.File(partial, "w") as file:
-                file.attrs.update(format=FORMAT, format_version=FORMAT_VERSION)
-                file.attrs["plan"] = json.dumps(plan)
-                file.create_dataset("id", data=list(ids), dtype=h5py.string_dtype())
-                for place, attack in enumerate(attacks):
-                    _lay_out(file.create_group(f"attacks/{place:04d}"), attack, (len(ids), 3, *size))
+            with whole_file(path) as partial:
+                check_room(partial, _room(plan, ids, attacks, size))
+                with h5py.File(partial, "w") as file:
+                    file.attrs.update(format=FORMAT, format_version=FORMAT_VERSION)
+                    file.attrs["plan"] = json.dumps(plan)
+                    file.create_dataset("id", data=list(ids), dtype=h5py.string_dtype())
+                    for place, attack in enumerate(attacks):
+                        _lay_out(file.create_group(f"attacks/{place:04d}"), attack, (len(ids), 3, *size))
         except OSError as error:
             raise InputError(f"cannot write {path} ({error})") from None
         return ImageFile(path)
@@ -156,6 +158,14 @@ def _layout(images: Tensor) -> torch.memory_format:
     return torch.channels_last if channels_last else torch.contiguous_format
 
 
+def _room(plan: Mapping[str, Any], ids: Sequence[str], attacks: Sequence[Attack], size: tuple[int, int]) -> int:
+    """Bytes that a file laid out for these takes at most."""
+    pixels = 3 * size[0] * size[1]
+    images = sum((pixels if attack.threat.quantized else 4 * pixels) + 8 * len(DIAGNOSTICS) + 1 for attack in attacks)
+    texts = len(json.dumps(plan)) + sum(len(json.dumps(attack.config())) for attack in attacks)
+    return len(ids) * images + sum(80 + len(identity.encode()) for identity in ids) + texts + 8192 * (len(attacks) + 2)
+
+
 def _lay_out(group: h5py.Group, attack: Attack, shape: tuple[int, ...]) -> None:
     dtype = np.uint8 if attack.threat.quantized else np.float32
     group.attrs["config"] = json.dumps(attack.config())
@@ -177,6 +187,8 @@ def _check_arrays(path: Path, name: str, group: h5py.Group, count: int) -> None:
     ):
         found = f"{images.dtype} {images.shape}" if isinstance(images, h5py.Dataset) else "missing, or no array"
         raise InputError(f"{path}: {name}/images is {found}, expected float32 or uint8 ({count}, 3, H, W)")
+    check_inside(images, group.file)
+    check_stored(images)
     if "noted" in group:
         noted = group["noted"]
         array_of(group, "noted", (count, noted.shape[1] if getattr(noted, "ndim", 0) == 2 else len(DIAGNOSTICS)), "f")

@@ -11,8 +11,8 @@ from mtlattack.attacks import create_aggregator
 from mtlattack.attacks.objective import Objective
 from mtlattack.attacks.problem import Problem
 from mtlattack.data import Batch
-from mtlattack.devices import is_out_of_memory, multiplies_bfloat16
-from mtlattack.errors import InputError, UnknownNameError
+from mtlattack.devices import is_out_of_memory, multiplies_bfloat16, release_memory
+from mtlattack.errors import InputError, UnknownNameError, one_line
 from mtlattack.models import (
     GraphedModel,
     PreparedModel,
@@ -25,6 +25,7 @@ from mtlattack.models.prepared import Record, how_to_reach, out_of_reach, record
 from mtlattack.tasks import Model
 
 Precision = Literal["float32", "bfloat16", "auto"]
+CudaGraphs = Literal["auto", "on", "off"]
 # Share of equal gradient signs below which attacks in bfloat16 are known to lose strength (trained networks: 95 %).
 _LEAST_AGREEMENT = 0.9
 
@@ -34,7 +35,8 @@ class Preparation:
     """`judge` computes in float32 and gives every number; `search` gives gradients, and may be the same.
 
     `description` holds what can change a number; `sign_agreement` is that of the two models' gradients, if measured.
-    `speed_ups` say by role how many times as fast a pass is as a CUDA graph, None where it is none, if asked for.
+    `speed_ups` say by role how many times as fast a pass is as a CUDA graph, None where it is none, if tried, and
+    `graph_bytes` what the graphs hold of the device's memory.
     """
 
     judge: Model
@@ -42,6 +44,7 @@ class Preparation:
     description: dict[str, Any]
     sign_agreement: float | None = None
     speed_ups: dict[str, float | None] | None = None
+    graph_bytes: int = 0
 
     def laid_out(self, batch: Batch) -> Batch:
         """The batch with its images in the layout of the models: what is computed from them takes it too."""
@@ -89,7 +92,7 @@ def prepare(model: Model, batch: Batch, precision: str) -> Preparation:
             raise
         if precision == "auto":
             return float32
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         left = how_to_reach(out_of_reach(judge.model, batch.images.device, torch.bfloat16))
         raise InputError(f"{model_name(model)} cannot compute in bfloat16: {reason}{left}") from error
     if agreement < _LEAST_AGREEMENT:
@@ -99,10 +102,16 @@ def prepare(model: Model, batch: Batch, precision: str) -> Preparation:
     return Preparation(judge, search, description | {"search": "bfloat16"}, agreement)
 
 
-def check_cuda_graphs(device: torch.device) -> None:
-    """InputError for a device that has none."""
-    if device.type != "cuda":
+def wants_graphs(mode: str, device: torch.device, model: Model) -> bool:
+    """Whether CUDA graphs are tried: `auto` where the device has them and the model is an nn.Module.
+
+    UnknownNameError unless it is auto, on or off; InputError for `on` where the device has none.
+    """
+    if mode not in get_args(CudaGraphs):
+        raise UnknownNameError("cuda_graphs", mode, get_args(CudaGraphs))
+    if mode == "on" and device.type != "cuda":
         raise InputError(f"cuda_graphs needs a CUDA device, the run is on {device}")
+    return mode == "on" or (mode == "auto" and device.type == "cuda" and isinstance(model, nn.Module))
 
 
 def with_graphs(prepared: Preparation, images: Tensor, size: int, record: Record = record_on_cuda) -> Preparation:
@@ -111,9 +120,18 @@ def with_graphs(prepared: Preparation, images: Tensor, size: int, record: Record
     A callable that is no module stays as it is, with a warning.
     """
     batch = images[torch.arange(size, device=images.device) % len(images)]
+    before = _held(images.device)
     judge, judging = _graph(prepared.judge, batch, record)
     search, searching = _graph(prepared.search, batch, record) if prepared.low else (judge, judging)
-    return replace(prepared, judge=judge, search=search, speed_ups={"judge": judging, "search": searching})
+    speed_ups = {"judge": judging, "search": searching}
+    held = max(_held(images.device) - before, 0)
+    return replace(prepared, judge=judge, search=search, speed_ups=speed_ups, graph_bytes=held)
+
+
+def _held(device: torch.device) -> int:
+    """Bytes that torch holds of a CUDA device, what it does not use at the moment given back first."""
+    release_memory(device)
+    return torch.cuda.memory_reserved(device) if device.type == "cuda" else 0
 
 
 def _graph(model: Model, batch: Tensor, record: Record) -> tuple[Model, float | None]:

@@ -10,16 +10,18 @@ import torch
 from mtlattack.analysis import Run
 from mtlattack.attacks import Attack
 from mtlattack.data import AnyData, Batch, labelled_images
+from mtlattack.errors import InputError
 from mtlattack.evaluation.arriving import measure_arrival
+from mtlattack.evaluation.batching import BatchSize
 from mtlattack.evaluation.constants import constant_statistics
 from mtlattack.evaluation.crafting import craft_batch, in_words
 from mtlattack.evaluation.judging import judge
 from mtlattack.evaluation.loop import Loop
 from mtlattack.evaluation.opening import evidence_at
-from mtlattack.evaluation.preparation import Precision
+from mtlattack.evaluation.preparation import CudaGraphs, Precision
 from mtlattack.evaluation.ranks import ALONE, Ranks
 from mtlattack.evaluation.setup import set_up
-from mtlattack.evidence import CLEAN, WHOLE, Shard, targets_of
+from mtlattack.evidence import CLEAN, WHOLE, EvidenceFile, Shard, targets_of
 from mtlattack.tasks import Model
 
 
@@ -34,8 +36,8 @@ def evaluate(
     name: str | None = None,
     suite: Mapping[str, Any] | None = None,
     precision: Precision = "float32",
-    cuda_graphs: bool = False,
-    batch_size: int = 16,
+    cuda_graphs: CudaGraphs = "auto",
+    batch_size: BatchSize = 16,
     device: str | None = None,
     seed: int = 0,
     fresh: bool = False,
@@ -58,12 +60,18 @@ def evaluate(
     (`fresh` starts anew instead). `name`, `suite` and `seed` only stand in the record. Attacks take their gradients in
     `precision`: `auto` is bfloat16 where that is fast and agrees with float32 on the first images. Losses and
     statistics are computed in float32 on the final images. A batch that the device has no memory for is done in halves.
-    With `cuda_graphs` passes on whole batches are replayed as CUDA graphs where these give the same, up to rounding,
-    and are faster: the evidence's environment says how much when the run began. InputError if `path` holds another run,
+    Passes on whole batches are replayed as CUDA graphs where these give the same, up to rounding, and are faster: the
+    evidence's environment says how much when the run began; with `cuda_graphs="off"` none are tried, with `"on"` a
+    device without them is refused. `batch_size="auto"` takes as many images at a time as the memory at hand holds; the
+    plan says how many, and a run that goes on keeps to it. InputError if `path` holds another run,
     labels and tasks do not fit, the device has no CUDA graphs, or the model predicts something that is not finite; what
     is measured by then is kept.
     """
     images = labelled_images(data, model.tasks)
+    if batch_size == "auto":
+        batch_size = ranks.once(lambda: _begun_with(path, fresh))
+        if batch_size == "auto" and shard != WHOLE and ranks is ALONE:
+            raise InputError(f"batch_size auto for shard {shard}: all shards need the same, so give a number")
     setup = set_up(
         model, images, attacks, fit_data=fit_data, name=name, suite=suite, precision=precision, cuda_graphs=cuda_graphs,
         batch_size=batch_size, device=device, seed=seed, ranks=ranks,
@@ -85,5 +93,13 @@ def evaluate(
             file.write(job, rows, measured, time.perf_counter() - started, arrival)
 
         titles = {job: str(attack or CLEAN) for job, attack in named.items()}
-        Loop(prepared, titles, batch_size, do).finish(images, done, setup.device, "attacking", shard)
+        Loop(prepared, titles, setup.batch_size, do).finish(images, done, setup.device, "attacking", shard)
         return Run.of(file.read())
+
+
+def _begun_with(path: str | Path | None, fresh: bool) -> BatchSize:
+    """The batch size of the run that goes on at `path`; auto where one begins."""
+    if path is not None and not fresh and Path(path).exists():
+        size: int = EvidenceFile(Path(path)).plan()["batch_size"]
+        return size
+    return "auto"

@@ -12,6 +12,7 @@ from mtlattack.attacks import Attack, UniversalAttack
 from mtlattack.data import AnyData, Batch, LabelledImages, labelled_images
 from mtlattack.devices import choose_device, is_out_of_memory
 from mtlattack.errors import InputError
+from mtlattack.evaluation.batching import BatchSize, check_batch_size, largest_batch
 from mtlattack.evaluation.belonging import check_labels_alone
 from mtlattack.evaluation.calls import compare_calls
 from mtlattack.evaluation.crafting import first_images, no_autocast
@@ -21,11 +22,12 @@ from mtlattack.evaluation.loop import Done, full_size, make_room
 from mtlattack.evaluation.members import expand
 from mtlattack.evaluation.plan import make_plan, plan_attacks
 from mtlattack.evaluation.preparation import (
+    CudaGraphs,
     Precision,
     Preparation,
-    check_cuda_graphs,
     check_precision,
     prepare,
+    wants_graphs,
     with_graphs,
 )
 from mtlattack.evaluation.ranks import ALONE, Ranks
@@ -45,6 +47,7 @@ class Setup:
     environment: dict[str, Any]
     fit_data: LabelledImages
     device: torch.device
+    batch_size: int
     ranks: Ranks = ALONE
 
     def named_attacks(self, done: Done) -> dict[str, Attack | None]:
@@ -78,8 +81,8 @@ def set_up(
     name: str | None,
     suite: Mapping[str, Any] | None,
     precision: Precision,
-    cuda_graphs: bool,
-    batch_size: int,
+    cuda_graphs: CudaGraphs,
+    batch_size: BatchSize,
     device: str | None,
     seed: int,
     ranks: Ranks = ALONE,
@@ -87,8 +90,7 @@ def set_up(
     """Prepare a run of `attacks` on a model and data; arguments and errors as for `evaluate`."""
     check_precision(precision)
     chosen = choose_device(device)
-    if cuda_graphs:
-        check_cuda_graphs(chosen)
+    graphs = wants_graphs(cuda_graphs, chosen, model)
     images_to_fit = data if fit_data is None else labelled_images(fit_data, model.tasks)
     jobs, ensembles = expand(attacks, model.tasks)
     for job in jobs:
@@ -102,25 +104,30 @@ def set_up(
         prepared = prepare(model, first, precision)
         for job in jobs:
             job.check_model(prepared.search, prepared.laid_out(first).images[:1])
-        calls = compare_calls(prepared.judge, first.images[:batch_size], first.targets)
+        size: int = (
+            ranks.once(lambda: largest_batch(prepared, prepared.laid_out(first), len(data)))
+            if batch_size == "auto"
+            else batch_size
+        )
+        calls = compare_calls(prepared.judge, first.images[:size], first.targets)
         environment = describe_environment(chosen, precision, prepared.sign_agreement, calls)
-        if cuda_graphs:  # After the calls: they are compared without TF32, which a recording would hold on to.
-            prepared = with_graphs(prepared, first.images, full_size(batch_size, len(data)))
+        if graphs:  # After the calls: they are compared without TF32, which a recording would hold on to.
+            prepared = with_graphs(prepared, first.images, full_size(size, len(data)))
             environment["cuda_graphs"] = prepared.speed_ups
+            environment["cuda_graphs_bytes"] = prepared.graph_bytes
     plan = make_plan(
         model, data, plan_attacks(jobs, len(model.tasks), prepared, images_to_fit, ranks), name=name, suite=suite,
-        ensembles=ensembles, preparation=prepared, batch_size=batch_size, seed=seed, ranks=ranks,
+        ensembles=ensembles, preparation=prepared, batch_size=size, seed=seed, ranks=ranks,
     )  # fmt: skip
-    return Setup(prepared, jobs, plan, environment, images_to_fit, chosen, ranks)
+    return Setup(prepared, jobs, plan, environment, images_to_fit, chosen, size, ranks)
 
 
-def first_batch(model: Model, data: LabelledImages, batch_size: int, ranks: Ranks = ALONE) -> Batch:
+def first_batch(model: Model, data: LabelledImages, batch_size: BatchSize, ranks: Ranks = ALONE) -> Batch:
     """The images that a model is prepared with; InputError for a batch size, labels or tasks that do not fit.
 
     One of `ranks` reads all images, for which it is known what they are, and whether labels are what they should be.
     """
-    if batch_size < 1:
-        raise InputError(f"batch_size {batch_size}, expected at least 1")
+    check_batch_size(batch_size)
     if isinstance(model, SourceModel):
         raise InputError(
             f"{type(model).__name__} is a source of adversarial images for others (`craft`, `transfer`): "

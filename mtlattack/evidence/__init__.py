@@ -1,45 +1,6 @@
 """What was measured: numbers per image, kept safe and passed on; what they mean is for `analysis` to say."""
 
-from mtlattack.evidence.agreement import Agreement, AgreementFile
-from mtlattack.evidence.mapped import part_of
-from mtlattack.evidence.merging import merge_shards
-from mtlattack.evidence.outcome import (
-    ARRIVAL,
-    CLEAN,
-    DIAGNOSTICS,
-    NORMS,
-    Evidence,
-    Measurement,
-    Outcome,
-    job_names,
-    targets_of,
-    tasks_of_plan,
-)
-from mtlattack.evidence.parts import NUMERIC, differing, parts_of
-from mtlattack.evidence.shard import WHOLE, Shard
-from mtlattack.evidence.store import FORMAT_VERSION, EvidenceFile, read_evidence
+import lazy_loader
 
-__all__ = [
-    "ARRIVAL",
-    "CLEAN",
-    "DIAGNOSTICS",
-    "FORMAT_VERSION",
-    "NORMS",
-    "Agreement",
-    "AgreementFile",
-    "NUMERIC",
-    "WHOLE",
-    "Evidence",
-    "EvidenceFile",
-    "Measurement",
-    "Outcome",
-    "Shard",
-    "differing",
-    "job_names",
-    "merge_shards",
-    "part_of",
-    "parts_of",
-    "read_evidence",
-    "targets_of",
-    "tasks_of_plan",
-]
+# Names and where they are from stand in `__init__.pyi`: what is asked for is imported, and no more.
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

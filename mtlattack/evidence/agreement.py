@@ -3,6 +3,7 @@
 Laid out in full before the first image, as evidence is: later writes overwrite bytes and mark them as done.
 """
 
+import math
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtlattack.errors import InputError
-from mtlattack.files import whole_file
+from mtlattack.files import check_room, whole_file
 from mtlattack.hdf5 import opened_hdf5
 
 FORMAT = "mtlattack-agreement"
@@ -43,14 +44,18 @@ class AgreementFile:
         """Lay out the file (whole or not at all); InputError where it cannot be written."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with whole_file(path) as partial, h5py.File(partial, "w") as file:
-                file.attrs.update(format=FORMAT, format_version=FORMAT_VERSION)
-                file.create_dataset("id", data=list(ids), dtype=h5py.string_dtype())
-                for place, shape in enumerate(shapes):
-                    group = file.create_group(f"{place:04d}")
-                    for name in ("cosine", "signs"):
-                        group.create_dataset(name, data=np.zeros((len(ids), *shape), np.float32))
-                    group.create_dataset("done", data=np.zeros(len(ids), np.uint8))
+            with whole_file(path) as partial:
+                values = len(ids) * sum(8 * math.prod(shape) + 1 for shape in shapes)
+                texts = sum(80 + len(identity.encode()) for identity in ids)
+                check_room(partial, values + texts + 8192 * (len(shapes) + 2))
+                with h5py.File(partial, "w") as file:
+                    file.attrs.update(format=FORMAT, format_version=FORMAT_VERSION)
+                    file.create_dataset("id", data=list(ids), dtype=h5py.string_dtype())
+                    for place, shape in enumerate(shapes):
+                        group = file.create_group(f"{place:04d}")
+                        for name in ("cosine", "signs"):
+                            group.create_dataset(name, data=np.zeros((len(ids), *shape), np.float32))
+                        group.create_dataset("done", data=np.zeros(len(ids), np.uint8))
         except OSError as error:
             raise InputError(f"cannot write {path} ({error})") from None
         return AgreementFile(path)

@@ -52,6 +52,7 @@ class _Plan(_Part):
     model: _Model
     data: dict[str, Any]
     seed: int = 0
+    batch_size: int = 1
 
 
 def check_plan(plan: Any) -> dict[str, Task]:

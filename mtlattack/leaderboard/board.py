@@ -1,24 +1,27 @@
 """The board's folder: where rows, their evidence and the ledger lie, and how they are read without trusting them."""
 
+import hashlib
 import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mtlattack.analysis import Record
 from mtlattack.errors import InputError
-from mtlattack.evidence import Evidence
-from mtlattack.evidence.packing.compact import unpack
-from mtlattack.leaderboard.rows.deriving import derive, read_packed
+from mtlattack.evaluation.kept import kept_record
+from mtlattack.evidence.packing import MOST_BYTES
 from mtlattack.leaderboard.rows.identity import ID_DIGITS, row_id
 from mtlattack.leaderboard.rows.migrations import migrate
 from mtlattack.leaderboard.rows.schema import ID, NAME, Row
 from mtlattack.reading.hostile import read_regular
 from mtlattack.reading.strict_json import parse_json
 from mtlattack.schemas import validate
+
+if TYPE_CHECKING:
+    from mtlattack.evidence import Evidence
 
 ROWS, LEDGER = "rows", "ledger.jsonl"
 ROW_SUFFIX, EVIDENCE_SUFFIX = ".json", ".evidence.xz"
@@ -42,14 +45,20 @@ class StoredRow:
 
     @cached_property
     def record(self) -> Record:
-        """All that the evidence says, derived when it is first asked for; InputError as `derive`."""
-        return derive(self.evidence_path, self.row.evidence.sha256)
+        """All that the evidence says, derived when it is first asked for.
 
-    def read_evidence(self) -> Evidence:
+        InputError for another file than the row's, or none, and for evidence from which no record can be derived.
+        """
+        packed = read_packed(self.evidence_path, self.row.evidence.sha256)
+        return kept_record(self.row.evidence.sha256, lambda: _derive(packed, self.evidence_path))
+
+    def read_evidence(self) -> "Evidence":
         """The evidence itself, which must be the file that the row states in every way.
 
         InputError names the field of the row that is wrong, or says what is wrong with the file.
         """
+        from mtlattack.evidence.packing.compact import unpack
+
         said = self.row.evidence
         expected = said.sha256[:ID_DIGITS] + EVIDENCE_SUFFIX
         if said.file != expected:
@@ -142,6 +151,26 @@ def read_row(path: Path) -> StoredRow:
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
     return StoredRow(identity, path, document, row)
+
+
+def read_packed(path: Path, sha256: str) -> bytes:
+    """The content of an evidence file; InputError for a link, for what is too large, and for another SHA-256."""
+    try:
+        packed = read_regular(path, MOST_BYTES)
+    except InputError as error:
+        raise InputError(f"evidence.file: {path.name} {error}") from None
+    found = hashlib.sha256(packed).hexdigest()
+    if found != sha256:
+        raise InputError(f"evidence.sha256 is {sha256}, {path.name} has {found}")
+    return packed
+
+
+def _derive(packed: bytes, place: Path) -> Record:
+    # What is kept needs none of this.
+    from mtlattack.evidence.packing.compact import unpack
+    from mtlattack.leaderboard.rows.deriving import record_of
+
+    return record_of(unpack(packed, str(place)))
 
 
 def _walk(folder: Path, depth: int = 1) -> Iterator[tuple[int, Path, str]]:

@@ -6,8 +6,7 @@ from math import inf
 
 from mtlattack.analysis import AttackResult
 from mtlattack.analysis.record import RobustSkill, Skill
-from mtlattack.analysis.report import robust_skill
-from mtlattack.analysis.summaries import LOG_RATIO, mean_of
+from mtlattack.analysis.summaries import LOG_RATIO, mean_of, robust_skill
 from mtlattack.leaderboard.board import StoredRow
 from mtlattack.leaderboard.ledger import Event, Status
 from mtlattack.leaderboard.records import attacks_at, headline_eps

@@ -13,7 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from mtlattack.errors import InputError
+from mtlattack.errors import InputError, one_line
 from mtlattack.files import whole_file
 from mtlattack.models.checkpoint_files import HASH, SUFFIX, check_hash, checkpoint_name
 from mtlattack.models.creating import create_network, sketch_network
@@ -88,7 +88,7 @@ def read_description(path: str | Path) -> dict[str, Any]:
         with safe_open(path, "pt") as file:
             header = (file.metadata() or {}).get(_HEADER)
     except SafetensorError as error:
-        raise InputError(f"{path} is truncated or no safetensors file ({error})") from None
+        raise InputError(f"{path} is truncated or no safetensors file ({one_line(error)})") from None
     if header is None:
         raise InputError(f"{path} has no mtlattack description in its header; bring foreign weights with models.wrap")
     description = _parse(path, header)
@@ -106,7 +106,7 @@ def has_description(path: Path) -> bool:
         with safe_open(path, "pt") as file:
             return _HEADER in (file.metadata() or {})
     except (SafetensorError, OSError) as error:
-        raise InputError(f"{path} is truncated or no safetensors file ({error})") from None
+        raise InputError(f"{path} is truncated or no safetensors file ({one_line(error)})") from None
 
 
 def _check_tensors(file: Any, sketch: MultiTaskNetwork) -> None:

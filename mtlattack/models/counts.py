@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from mtlattack.errors import InputError
+from mtlattack.errors import InputError, one_line
 from mtlattack.models.backbones import create_backbone
 from mtlattack.models.creating import sketch_network
 from mtlattack.models.network import NetworkConfig
@@ -48,7 +48,7 @@ def count_network(config: NetworkConfig | Mapping[str, Any], size: tuple[int, in
         try:
             network(images)
         except (RuntimeError, AssertionError, ValueError) as error:  # whatever timm's families say of a size
-            reason = " ".join(str(error).split())
+            reason = one_line(error)
             raise InputError(f"{network.config.backbone} takes no image of {size[0]}x{size[1]}: {reason}") from None
     flops = {
         name.partition(".")[2]: sum(by_operation.values()) for name, by_operation in counter.get_flop_counts().items()

@@ -9,7 +9,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 
-from mtlattack.errors import InputError
+from mtlattack.errors import InputError, one_line
 from mtlattack.models.checkpoint_files import SUFFIX
 
 # Under what names training scripts keep the state dict, and what wrappers of the module put before its keys.
@@ -55,7 +55,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
         try:
             return safetensors.torch.load_file(path)
         except SafetensorError as error:
-            raise InputError(f"{path} is truncated or no safetensors file ({error})") from None
+            raise InputError(f"{path} is truncated or no safetensors file ({one_line(error)})") from None
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # unpicklers and zip readers raise what they like

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from mtlattack.devices import is_out_of_memory
-from mtlattack.errors import InputError
+from mtlattack.errors import InputError, one_line
 from mtlattack.models.features import (
     FeatureSource,
     check_source,
@@ -131,7 +131,7 @@ class WrappedModel(NormalisingModule):
         except Exception as error:  # a foreign module raises what it likes
             if is_out_of_memory(error) or isinstance(error, InputError):
                 raise
-            reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            reason = f"{type(error).__name__}: {one_line(error)}"
             raise InputError(f"{model_name(self)} on images {tuple(x.shape)} raised {reason}") from error
 
 

@@ -19,6 +19,7 @@ from mtlattack.attacks import Attack, create_attack
 from mtlattack.evaluation import evaluate
 from mtlattack.studies.nested import LEAST_MODELS, Array, Effect, effect, effects
 from mtlattack.studies.networks import spread
+from mtlattack.studies.pictures import Forest, plot_forests
 from mtlattack.studies.strength import RESAMPLES, rounded
 from mtlattack.studies.study import Cell, Claim, Measured, Study, Table, Verdict
 from mtlattack.studies.trained import trained
@@ -198,6 +199,16 @@ class AuxiliaryStudy(Study):
             rows.append([f"{each.pair}{mark}", f"{each.weight:g}", f"{each.apart:+.3f}", *gains])
         columns = ["main + auxiliary", "λ", "clean skill, with − without", *(f"gain, {label}" for label in labels)]
         return [Table("skill of the main task with the auxiliary one minus without (* judged)", columns, rows)]
+
+    def plot(self, measured: Sequence[Measured], folder: Path) -> list[Path]:
+        """The gain of every pair and weight, a panel an attack."""
+        labels = [f"{norm}-{rule}" for norm, rule in product(EPS, RULES)]
+        found = {f"{each.pair}, λ = {each.weight:g}": each for each in candidates(measured)}
+        panels = [
+            Forest(label, "skill, with − without", {name: _alone(each, label) for name, each in found.items()})
+            for label in labels
+        ]
+        return [plot_forests([panels], folder / "auxiliary.png")]
 
 
 def attacks_on(main: str, steps: int) -> dict[str, Attack]:

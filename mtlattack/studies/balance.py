@@ -7,9 +7,11 @@ from typing import Any
 
 from mtlattack.attacks import Attack, create_attack
 from mtlattack.studies.nested import Effect, effects
-from mtlattack.studies.networks import families, load
+from mtlattack.studies.networks import families
+from mtlattack.studies.pictures import Forest, plot_forests
 from mtlattack.studies.strength import MEASURES, attacked, stronger
 from mtlattack.studies.study import Cell, Claim, Measured, Study, Table, Verdict
+from mtlattack.studies.trained import network_of, reseeded_cells
 
 EPS = 4
 DGBA = "dgba"
@@ -84,32 +86,33 @@ C5_PERFORMANCE = Strongest(
 
 
 class BalanceStudy(Study):
-    """DGBA against total, sign-sum and every single-task attack on shipped networks, at equal backward passes."""
+    """DGBA against total, sign-sum and every single-task attack at equal backward passes, on shipped networks and clean
+    ones of the rooms trained from other seeds."""
 
     name = "balance"
     paper = "Zhang, Liu, Mahmood, Ding, Guan: Attacking All Tasks at Once (arXiv 2305.12066)"
     summary = "Weighing tasks by their current losses makes the strongest attack on all of them."
-    cost = "full: 14 networks, 32 images each, 6 or 8 attacks of 20 backward passes; quick: 2 networks, 2 images"
+    cost = (
+        "full: 14 shipped networks and 12 trained on 1,024 rooms for 5 epochs, 32 images, 6 or 8 attacks of 20 passes; "
+        "quick: 2 networks, 2 images"
+    )
     claims = (C1_LOSSES, C1_PERFORMANCE, C1_SKILL, C5_LOSSES, C5_PERFORMANCE)
 
     def cells(self, quick: bool) -> list[Cell]:
-        """A cell a network."""
+        """A cell a network, shipped or trained."""
         passes, images, layouts = (5, 2, 1) if quick else (20, 32, None)
-        return [
-            Cell(
-                self.name,
-                model,
-                {"model": model, "training": training, "passes": passes, "images": images, "eps": EPS},
-                work=images,
-            )
+        same = {"passes": passes, "images": images, "eps": EPS}
+        shipped = [
+            Cell(self.name, model, {"model": model, "training": training, **same}, work=images)
             for family in families(quick)
             for training, models in zip(_TRAININGS, (family.clean, family.robust), strict=True)
             for model in models[:layouts]
         ]
+        return shipped if quick else shipped + reseeded_cells(self.name, {"training": "clean", **same})
 
     def measure(self, settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         """`strength.attacked` of all contestants."""
-        model, data = load(settings["model"], settings["images"])
+        model, data = network_of(settings, folder)
         return attacked(model, data, contestants(list(model.tasks), settings), folder, settings["model"])
 
     def tables(self, measured: Sequence[Measured]) -> list[Table]:
@@ -125,6 +128,18 @@ class BalanceStudy(Study):
             title = f"{training} models ({len(cells)}): how much stronger DGBA is than"
             tables.append(Table(title, ["rival", *(what for what, _ in MEASURES.values())], rows))
         return tables
+
+    def plot(self, measured: Sequence[Measured], folder: Path) -> list[Path]:
+        """DGBA minus each rival: a row a training, a panel a measure."""
+        trainings = [each for each in _TRAININGS if any(cell.settings["training"] == each for cell in measured)]
+        panels = [
+            [
+                Forest(f"{training}: {what}", "DGBA stronger by", compare(measured, training, measure))
+                for measure, (what, _) in MEASURES.items()
+            ]
+            for training in trainings
+        ]
+        return [plot_forests(panels, folder / "balance.png")]
 
 
 def contestants(tasks: Sequence[str], settings: Mapping[str, Any]) -> dict[str, Attack]:

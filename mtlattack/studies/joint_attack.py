@@ -15,6 +15,7 @@ from mtlattack.attacks.composed import ComposedAttack
 from mtlattack.attacks.threat import Threat
 from mtlattack.studies.nested import Array, effect
 from mtlattack.studies.networks import clean_networks, load
+from mtlattack.studies.pictures import Line, Trend, plot_trends
 from mtlattack.studies.strength import attacked, rounded
 from mtlattack.studies.study import Cell, Claim, Measured, Study, Table, Verdict
 
@@ -132,3 +133,12 @@ class JointAttackStudy(Study):
         most = max(len(row) for row in rows)
         columns = ["model", *(f"{size} attacked" for size in range(1, most))]
         return [Table("drop of an attacked task, %", columns, [row + [""] * (most - len(row)) for row in rows])]
+
+    def plot(self, measured: Sequence[Measured], folder: Path) -> list[Path]:
+        """The drop by the number of tasks, a line a network."""
+        lines = []
+        for cell in measured:
+            found = _drops_of(cell)
+            lines.append(Line(cell.name, list(found), [effect([100 * values]) for values in found.values()]))
+        panel = Trend("PGD on the sum of so many tasks", "tasks attacked", "drop of an attacked task, %", lines)
+        return [plot_trends([panel], folder / "joint-attack.png")]

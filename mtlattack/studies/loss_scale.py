@@ -14,6 +14,7 @@ from mtlattack.attacks.criteria import Criterion
 from mtlattack.attacks.threat import Threat
 from mtlattack.studies.nested import Array, effect
 from mtlattack.studies.networks import clean_networks, load
+from mtlattack.studies.pictures import Line, Trend, plot_trends
 from mtlattack.studies.strength import attacked, stronger
 from mtlattack.studies.study import Cell, Claim, Measured, Study, Table, Verdict
 from mtlattack.tasks import Task
@@ -144,3 +145,15 @@ class LossScaleStudy(Study):
             rows.append([f"{factor:g}", str(found), f"{own:.4g}"])
         title = f"one task's loss times a factor ({len(by_model)} networks), by mean relative loss change"
         return [Table(title, ["factor", "DGBA − total", "DGBA"], rows)]
+
+    def plot(self, measured: Sequence[Measured], folder: Path) -> list[Path]:
+        """The lead by factor, of each network and of all."""
+        by_model = _by_model(measured)
+        lines = [
+            Line(name, FACTORS, [effect([lead(cells, factor)]) for factor in FACTORS])
+            for name, cells in by_model.items()
+        ]
+        of_all = [effect([lead(cells, factor) for cells in by_model.values()]) for factor in FACTORS]
+        lines.append(Line(f"mean of {len(by_model)}", FACTORS, of_all))
+        panel = Trend("one loss times a factor", "factor", "DGBA − total, mean relative loss change", lines, log=True)
+        return [plot_trends([panel], folder / "loss-scale.png")]

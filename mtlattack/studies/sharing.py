@@ -1,7 +1,7 @@
 """C3 and C4: what sharing stages between tasks means for transfer between them, and for robustness."""
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import combinations, permutations, product
+from itertools import combinations, permutations
 from pathlib import Path
 from typing import Any
 
@@ -10,16 +10,15 @@ import numpy as np
 from mtlattack.analysis.transfer.correlation import Pair, spearman
 from mtlattack.attacks import create_attack
 from mtlattack.models import Layout
-from mtlattack.studies.nested import LEAST_MODELS, Array, effect
-from mtlattack.studies.networks import ROOMS, SHIPPED_SEED, clean_networks, load, spread
+from mtlattack.studies.nested import LEAST_MODELS, Array, Effect, effect
+from mtlattack.studies.networks import SHIPPED_SEED, clean_networks
+from mtlattack.studies.pictures import Forest, Line, Trend, plot_forests, plot_trends
 from mtlattack.studies.strength import attacked
 from mtlattack.studies.study import Cell, Claim, Measured, Study, Table, Verdict
-from mtlattack.studies.trained import reseeded, trained
+from mtlattack.studies.trained import network_of, reseeded_cells
 
 EPS = 4
 JOINT = "dgba"
-# Of the networks that are trained beside the shipped ones.
-SEEDS = (1, 2, 3)
 
 
 def carried(cell: Measured) -> tuple[list[tuple[str, str]], Array]:
@@ -125,34 +124,23 @@ class SharingStudy(Study):
     summary = "Tasks that share more feel each other's attacks more, and are less robust."
     cost = (
         "full: 7 shipped networks and 12 trained on 1,024 rooms for 5 epochs, 32 images, 4 or 6 attacks of 20 passes; "
-        "quick: 3 networks, 2 images"
+        "quick: 2 networks, 2 images"
     )
     claims = (C3(), C4())
 
     def cells(self, quick: bool) -> list[Cell]:
         """A cell a network: the shipped ones, then every layout of the rooms from each of `SEEDS`."""
         steps, images = (3, 2) if quick else (20, 32)
-        size = {"train_images": 8, "epochs": 1} if quick else {"train_images": 1024, "epochs": 5}
-        models, seeds = (ROOMS.clean[:1], SEEDS[:1]) if quick else (ROOMS.clean, SEEDS)
         same = {"steps": steps, "images": images, "eps": EPS}
         shipped = [
             Cell(self.name, model, {"model": model, "seed": SHIPPED_SEED, **same}, work=images)
             for model in clean_networks(quick, few=2)
         ]
-        return shipped + [
-            Cell(self.name, f"{model}-seed{seed}", {"model": model, "seed": seed, **same, **size}, work=8 * images)
-            for model, seed in product(models, seeds)
-        ]
+        return shipped if quick else shipped + reseeded_cells(self.name, same)
 
     def measure(self, settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         """`strength.attacked`, the sharing degree, and by pair of tasks the share of stages in common."""
-        name, seed = settings["model"], settings["seed"]
-        if seed == SHIPPED_SEED:
-            model, data = load(name, settings["images"])
-        else:
-            images = settings["train_images"]
-            model = trained(reseeded(name, seed, settings["epochs"], images), images, folder)
-            data = spread(name.partition("-")[0], model.tasks, settings["images"])
+        model, data = network_of(settings, folder)
         names = [*(f"single:{task}" for task in model.tasks), JOINT]
         attacks = {
             name: create_attack(f"apgd-{name}", eps=settings["eps"] / 255, steps=settings["steps"]) for name in names
@@ -181,3 +169,38 @@ class SharingStudy(Study):
             )
         columns = ["model", "sharing degree", "transfer (median)", "ρ with branching", "clean skill", "attacked skill"]
         return [Table("what is shared, and what carries over", columns, rows)]
+
+    def plot(self, measured: Sequence[Measured], folder: Path) -> list[Path]:
+        """Skill against the sharing degree, and ρ of each network that has one."""
+        found = {cell.name: effect([rho]) for cell in measured if (rho := rank_correlation(cell)) is not None}
+        pictures = [plot_trends(_skill_panels(measured), folder / "sharing.png")]
+        if found:
+            panel = Forest("transfer and branching", "Spearman's ρ", found)
+            pictures.append(plot_forests([[panel]], folder / "branching.png"))
+        return pictures
+
+
+def _skill_panels(measured: Sequence[Measured]) -> list[Trend]:
+    """A panel a data set for the shipped networks and for those of other seeds, with the mean over these."""
+    groups: dict[str, dict[float, list[Measured]]] = {}
+    for cell in measured:
+        data, seed = cell.settings["model"].partition("-")[0], cell.settings["seed"]
+        group = f"{data}, {'shipped' if seed == SHIPPED_SEED else 'mean over seeds'}"
+        groups.setdefault(group, {}).setdefault(cell.numbers["degree"], []).append(cell)
+    skills = {"clean": _clean_skill, f"under apgd-{JOINT}": _skill_left}
+    return [
+        Trend(
+            group,
+            "sharing degree",
+            "skill",
+            [
+                Line(label, sorted(degrees), [_mean(degrees[degree], of) for degree in sorted(degrees)])
+                for label, of in skills.items()
+            ],
+        )
+        for group, degrees in groups.items()
+    ]
+
+
+def _mean(cells: Sequence[Measured], of: Callable[[Measured], list[float]]) -> Effect:
+    return effect([np.array(of(cell)) for cell in cells])

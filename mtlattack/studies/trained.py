@@ -1,10 +1,38 @@
 """Networks that a study trains itself, in the folder of the cell that needs them."""
 
+from collections.abc import Mapping
+from itertools import product
 from pathlib import Path
+from typing import Any
 
+from mtlattack.data import PreparedDataset
 from mtlattack.data.rooms_files import SPLIT_SIZES, rooms_file, write_rooms
 from mtlattack.models.network import MultiTaskNetwork
+from mtlattack.studies.networks import ROOMS, load, spread
+from mtlattack.studies.study import Cell
 from mtlattack.training import Recipe, load_recipe, train
+
+# Beside that of the shipped networks.
+SEEDS = (1, 2, 3)
+
+
+def reseeded_cells(study: str, same: Mapping[str, Any]) -> list[Cell]:
+    """A cell for every clean layout of the rooms and each of `SEEDS`, with these settings."""
+    size = {"train_images": 1024, "epochs": 5}
+    return [
+        Cell(study, f"{model}-seed{seed}", {"model": model, "seed": seed, **same, **size}, work=8 * same["images"])
+        for model, seed in product(ROOMS.clean, SEEDS)
+    ]
+
+
+def network_of(settings: Mapping[str, Any], folder: Path) -> tuple[MultiTaskNetwork, PreparedDataset]:
+    """The network of a cell, shipped or trained there, and `spread` test images of its data set."""
+    name = settings["model"]
+    if "train_images" not in settings:
+        return load(name, settings["images"])
+    images = settings["train_images"]
+    network = trained(reseeded(name, settings["seed"], settings["epochs"], images), images, folder)
+    return network, spread(name.partition("-")[0], network.tasks, settings["images"])
 
 
 def reseeded(model: str, seed: int, epochs: int, images: int) -> Recipe:

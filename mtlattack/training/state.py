@@ -9,7 +9,7 @@ import torch
 from torch.amp.grad_scaler import GradScaler
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from mtlattack.errors import InputError
+from mtlattack.errors import InputError, one_line
 from mtlattack.files import whole_file
 from mtlattack.models import MultiTaskNetwork
 from mtlattack.training.finite import not_finite_weights
@@ -19,7 +19,10 @@ Row = dict[str, float]
 
 @dataclass
 class TrainingState:
-    """Network, optimiser and everything else that decides what the next epoch does; `curves` has a row an epoch."""
+    """Network, optimiser and everything else that decides what the next epoch does; `curves` has a row an epoch.
+
+    `not_deterministic` names the operations that may have given other last bits each time.
+    """
 
     network: MultiTaskNetwork
     optimizer: torch.optim.Optimizer
@@ -29,6 +32,7 @@ class TrainingState:
     epoch: int = 0
     seconds: float = 0.0
     curves: list[Row] = field(default_factory=list)
+    not_deterministic: list[str] = field(default_factory=list)
 
     @property
     def result(self) -> MultiTaskNetwork:
@@ -40,6 +44,7 @@ class TrainingState:
     def save(self, path: Path) -> None:
         """Write the state whole or not at all."""
         plain = {"identity": self.identity, "epoch": self.epoch, "seconds": self.seconds, "curves": self.curves}
+        plain |= {"not_deterministic": self.not_deterministic}
         with whole_file(path) as partial:
             torch.save({name: part.state_dict() for name, part in self._parts().items()} | plain, partial)
 
@@ -56,8 +61,9 @@ class TrainingState:
             if wrong := not_finite_weights(self.network):
                 raise ValueError(f"{wrong} is not finite")
             self.epoch, self.seconds, self.curves = content["epoch"], content["seconds"], content["curves"]
+            self.not_deterministic = list(content.get("not_deterministic", []))
         except (RuntimeError, ValueError, LookupError, TypeError, AttributeError, EOFError, UnpicklingError) as error:
-            reason = " ".join(str(error).split())
+            reason = one_line(error)
             raise InputError(f"{path} is no state of this run ({reason}); start anew with --fresh") from None
 
     def _parts(self) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from mtlattack.models import MultiTaskNetwork, create_network, resolve_model
 from mtlattack.models.pretrained import IMAGENET, load_imagenet
 from mtlattack.progress import progress_bar
 from mtlattack.training.augmentation import Augmentation, AugmentedDataset
+from mtlattack.training.determinism import deterministic
 from mtlattack.training.finite import DivergedError, not_finite_gradient, not_finite_loss, not_finite_weights
 from mtlattack.training.objectives import Term, create_objective
 from mtlattack.training.optimization import create_optimizer, one_cycle
@@ -40,7 +41,8 @@ def train(
     """Train the recipe's network; the state is saved after every epoch and found again by the next call.
 
     `data` overrides the recipe's data set and `limit` its number of images; `device` is by default the best there is.
-    On the CPU a recipe gives the same weights to the last bit however often it was stopped. Raises InputError for
+    A recipe gives the same weights to the last bit however often it was stopped, on CUDA unless the state says which
+    operations have no deterministic kernel there. Raises InputError for
     labels that the data does not have, and a `start` that does not fit; DivergedError for a loss or a gradient that is
     no longer finite, of which nothing is saved.
     """
@@ -57,7 +59,11 @@ def train(
     )
     while state.epoch < recipe.epochs:
         started = time.monotonic()
-        losses = _train_epoch(state, model, augmented, recipe, chosen, workers)
+        known = len(state.not_deterministic)
+        with deterministic(chosen, state.not_deterministic):
+            losses = _train_epoch(state, model, augmented, recipe, chosen, workers)
+        for operation in state.not_deterministic[known:]:
+            report(f"not deterministic: {operation}")
         state.epoch += 1
         _check_weights(state)
         state.seconds += time.monotonic() - started

@@ -126,6 +126,13 @@ def test_the_worst_task_is_named() -> None:
     assert [row["task"] for row in rows if row["quantity"] == "worst task"] == [r.worst_task for r in record.attacks]
 
 
+def test_a_report_in_python_is_as_wide_as_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    report = evidence_of(FIVE).report()
+    wide = str(report)
+    monkeypatch.setenv("COLUMNS", "60")
+    assert max(map(len, str(report).splitlines())) <= 60 < max(map(len, wide.splitlines()))
+
+
 def test_stars_mark_the_strongest_in_each_column() -> None:
     record = evidence_of(FIVE).report().record
     strengths = {

@@ -161,6 +161,8 @@ def test_default_step_sizes():
     walk = dict.fromkeys(["bim", "bsr", "dim", "mim", "nim", "sim", "tim", "vmi"], 0.005)
     expected = walk | {"adam": 0.1, "apgd": 0.2, "decay": 0.2, "pgd": 0.0125, "heavyball": 0.0125}
     assert {name: size for name, size in sizes.items() if size is not None} == pytest.approx(expected)
+    for step, size in (("apgd", 5), ("decay", 5), ("pgd", 0.625)):
+        assert create_attack(f"{step}-dgba", norm="l0", eps=9).config()["step_size"] == size
 
 
 def test_an_attack_prints():

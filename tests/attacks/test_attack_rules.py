@@ -283,12 +283,13 @@ def test_decay_goes_by_its_schedule(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("steps", [1, 2, 3, 20])
 def test_decays_lengths(steps: int) -> None:
-    lengths = Decay(steps=steps).lengths(0.1)
+    ball = Threat("linf", 0.1)
+    lengths = Decay(steps=steps).lengths(ball)
     assert len(lengths) == steps and lengths[0] == pytest.approx(0.2)
     assert lengths[-1] == lengths[max(steps - 2, 0)]
     ratios = [b / a for a, b in zip(lengths[:-1], lengths[1:-1], strict=False)]
     assert ratios == pytest.approx([(1 / 16) ** (1 / max(steps - 1, 1))] * len(ratios))
-    assert Decay(steps=steps, step_size=0.3).lengths(0.1)[0] == pytest.approx(0.3)
+    assert Decay(steps=steps, step_size=0.3).lengths(ball)[0] == pytest.approx(0.3)
 
 
 @pytest.mark.parametrize("name", ["adam", "decay"])

@@ -8,6 +8,8 @@ from attack_toys import Counted, LinearNet, ToyNet, losses_of, toy_batch
 from torch import Tensor
 
 from mtlattack.attacks import Cost, FittedUniversal, UniversalAttack, create_attack, list_attacks
+from mtlattack.attacks.aggregators.wgd import WeightedGradient
+from mtlattack.attacks.objective import Objective
 from mtlattack.attacks.universal import Labelled
 from mtlattack.errors import InputError
 
@@ -80,6 +82,37 @@ def test_a_fit_depends_on_the_seed_and_on_the_order_and_on_nothing_else() -> Non
     assert isinstance(other, UniversalAttack)
     assert not torch.equal(other.fit(ToyNet(), data).delta, delta)
     assert not torch.equal(attack.fit(ToyNet(), data[::-1]).delta, delta)
+
+
+def test_an_aggregator_that_looks_back_remembers_each_image_over_the_whole_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[Tensor, Tensor]] = []
+    plain = WeightedGradient.rates
+
+    def rates(self: WeightedGradient, losses: Tensor, memory: dict[str, Tensor]) -> Tensor:
+        seen.append((losses, plain(self, losses, memory)))
+        return seen[-1][1]
+
+    monkeypatch.setattr(WeightedGradient, "rates", rates)
+    universal("wgd", epochs=3).fit(ToyNet(), batches(2))
+    assert len(seen) == 6
+    for visit, (losses, found) in enumerate(seen):
+        torch.testing.assert_close(found, losses / seen[visit % 2][0])
+    assert not torch.equal(seen[5][1], torch.ones_like(seen[5][1]))
+
+
+def test_whole_gradients_are_not_kept_for_a_data_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[dict[str, Tensor]] = []
+    begin = Objective.begin
+
+    def beginning(self: Objective, steps: int, memory: dict[str, Tensor] | None = None) -> None:
+        kept.append(dict(memory or {}))
+        begin(self, steps, memory)
+
+    monkeypatch.setattr(Objective, "begin", beginning)
+    for aggregator, remembers in (("saga", False), ("minmax", True)):
+        kept.clear()
+        universal(aggregator, epochs=2).fit(ToyNet(), batches(2))
+        assert [bool(memory) for memory in kept] == [False, False, remembers, remembers]
 
 
 @pytest.mark.parametrize(

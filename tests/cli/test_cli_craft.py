@@ -32,7 +32,9 @@ def crafted(rooms: Path, checkpoint: Path, tmp_path_factory: pytest.TempPathFact
 def test_both_are_a_run_but_for_what_says_that_images_were_given(
     cli: CommandLine, whole: Path, crafted: Path, rooms: Path, checkpoint: Path
 ) -> None:
-    out = cli.good("judge", crafted, "--model", checkpoint, "--data", rooms, "--device", "cpu", "--out", "judged")
+    out = cli.good(
+        "judge", crafted.parent, "--model", checkpoint, "--data", rooms, "--device", "cpu", "--out", "judged"
+    )
     judged, expected = plain(Path("judged")), plain(whole)
     source = judged.pop("judged")["source"]
     assert expected.pop("judged") is None and source == expected["model"]

@@ -60,13 +60,40 @@ def test_whatever_becomes_of_an_interrupt(
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_a_second_one_does_not_wait(ends: list[int], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_second_one_does_not_wait(
+    ends: list[int], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But for one that comes with the first, which is the same."""
+    now = 100.0
+    monkeypatch.setattr("mtlattack.interrupts.time.monotonic", lambda: now)
     with pytest.raises(SystemExit), interrupts.Interrupts().answered():
         try:
             signal.raise_signal(signal.SIGINT)
         except KeyboardInterrupt:
             signal.raise_signal(signal.SIGINT)
+            assert ends == []
+            now += 1
+            signal.raise_signal(signal.SIGINT)
     assert ends == [130] and capsys.readouterr().err == LINE
+
+
+class Last:
+    """Interrupted where nothing can be raised."""
+
+    def __del__(self) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_one_that_python_drops_ends_it_too(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    codes: list[int] = []
+    monkeypatch.setattr("mtlattack.interrupts.os._exit", codes.append)
+    told: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", told.append)
+    with interrupts.Interrupts().answered():
+        Last()
+    # Only since the process did not end here, Python goes on to tell.
+    assert codes == [130] and capsys.readouterr().err == LINE and len(told) == 1
+    assert sys.unraisablehook == told.append
 
 
 def test_what_is_ignored_stays_ignored() -> None:
@@ -83,6 +110,21 @@ def test_what_is_held_back_comes_at_the_end() -> None:
         signal.raise_signal(signal.SIGINT)
         late = True
     assert late
+
+
+def test_processes_that_are_started_hear_of_none() -> None:
+    """Although what multiprocessing starts with the first of them lets interrupts in."""
+    code = """
+import signal
+from multiprocessing import forkserver
+from mtlattack.interrupts import held_back
+with held_back():
+    forkserver.ensure_running()
+    print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))
+print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ran.stdout.split() == ["True", "False"], ran.stderr
 
 
 def test_a_real_process_in_the_middle_of_an_import() -> None:

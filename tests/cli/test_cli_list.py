@@ -104,6 +104,13 @@ def test_titles_stay_where_what_it_does_stands_below(cli: CommandLine, monkeypat
     assert max(map(len, lines)) <= 60
 
 
+def test_studies_are_as_wide_as_the_terminal(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = cli.good("study")
+    monkeypatch.setenv("COLUMNS", "60")
+    folded = cli.good("study")
+    assert folded.split() == whole.split() and max(map(len, folded.splitlines())) <= 60
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -50,5 +50,5 @@ def test_auto_says_what_it_chose(
 
 
 def test_cuda_graphs_need_a_cuda_device(cli: CommandLine, command: list[object]) -> None:
-    assert cli.bad(*command, "--cuda-graphs") == "cuda_graphs needs a CUDA device, the run is on cpu"
+    assert cli.bad(*command, "--cuda-graphs", "on") == "cuda_graphs needs a CUDA device, the run is on cpu"
     assert not Path("out").exists()

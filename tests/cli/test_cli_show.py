@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from cli_toys import CommandLine, run_quietly
 
-from mtlattack.analysis import Record
+from mtlattack.analysis import Record, Run, read_run
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,7 @@ def test_record_is_not_needed(cli: CommandLine, runs: list[Path]) -> None:
 def test_mistakes(cli: CommandLine, runs: list[Path], rooms: Path) -> None:
     assert cli.bad("show", "nowhere") == "no run at nowhere: expected a folder with evidence.h5, or such a file"
     assert "has format 'mtlattack-dataset' version 1" in cli.bad("show", rooms)
-    assert "'yaml' is not one of" in cli.bad("show", runs[0], "--format", "yaml")
+    assert "Invalid value for '--format': 'yaml' is not one of" in cli.bad("show", runs[0], "--format", "yaml")
     content = (runs[0] / "evidence.h5").read_bytes()
     (runs[0] / "evidence.h5").write_bytes(content[:-100])
     assert "one/evidence.h5 is truncated" in cli.bad("show", runs[0])
@@ -99,3 +99,24 @@ def test_a_panel_of_one_image(cli: CommandLine, runs: list[Path], rooms: Path, c
     assert cli.bad("show", two, "--attack", "fgsm-dgba") == "--image, --attack, --model and --data go with --panel"
     assert cli.bad("show", *runs, "--panel", "p.png") == "--panel p.png is of one run, 2 are given"
     assert not Path("other.png").exists()
+
+
+def test_numbers_are_kept_by_evidence_and_code(
+    cli: CommandLine, runs: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MTLATTACK_CACHE", str(tmp_path / "cache"))
+    one, two = runs
+    derived: list[Path] = []
+
+    def counted(path: Path) -> Run:
+        derived.append(path)
+        return read_run(path)
+
+    monkeypatch.setattr("mtlattack.analysis.read_run", counted)
+    shown = [cli.good("show", one), cli.good("show", two)]
+    assert len(derived) == 2 and len(list((tmp_path / "cache" / "records").iterdir())) == 2
+    assert [cli.good("show", one), cli.good("show", two)] == shown and len(derived) == 2
+    shutil.copy(two / "evidence.h5", one / "evidence.h5")
+    assert cli.good("show", one) == shown[1] and len(derived) == 2, "the same evidence, wherever it lies"
+    monkeypatch.setenv("MTLATTACK_PLUGIN", "json")
+    assert cli.good("show", one) == shown[1] and len(derived) == 3, "a plugin's code has no digest"

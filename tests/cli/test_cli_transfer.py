@@ -69,7 +69,7 @@ def test_victims_are_judged_on_images_of_the_sources(
             ("--model", "rooms-resnet10t.shred"),
             "unknown model 'rooms-resnet10t.shred'; did you mean 'rooms-resnet10t.s",
         ),
-        (("--model", "kitchens-*"), "--model 'kitchens-*' matches none of the models: nyuv2-resnet10t.degree53"),
+        (("--model", "kitchens-*"), "--model 'kitchens-*' matches none of the models: nyuv2-efficientnetlite0.shared"),
         (("--model", "TINY", "--victim", "no:such"), "model 'no:such': No module named 'no'"),
         (("--model", "TINY", "--victim", "gone.safetensors"), "gone.safetensors"),
         (("--model", "TINY", "--eps", "0"), "eps 0"),

@@ -159,9 +159,10 @@ FAULTS: dict[str, tuple[Callable[[h5py.File], None], str]] = {
         "test/normal: unknown task 'normal'; did you mean 'normals'?",
     ),
     "no image": (remove("test/image"), "test/image: missing"),
-    "no ids": (remove("test/id"), "test/id: missing, or no list"),
+    "no ids": (remove("test/id"), "test: test/id is missing, or no list of texts"),
     "no name": (attribute("/", "name"), "no attribute 'name'"),
     "height": (attribute("/", "height", "tall"), "height and width are no positive numbers"),
+    "endless height": (attribute("/", "height", np.inf), "height and width are no positive numbers"),
     "no split": (remove("test", "train"), "no split"),
     "no split but an array": (lambda file: file.create_dataset("extra", data=[1]), "extra: is no split (a group)"),
 }
@@ -210,6 +211,22 @@ def test_every_array_is_read_once(toy: Path, monkeypatch: pytest.MonkeyPatch) ->
     stored = ["image", *LABELS]
     expected = {(f"/{split}/{name}", row) for split in ("test", "train") for name in stored for row in range(5)}
     assert {read: times for read, times in reads.items() if not read[0].endswith("/id")} == dict.fromkeys(expected, 1)
+
+
+def test_a_name_that_is_no_text(copy: Path) -> None:
+    with h5py.File(copy, "a") as file:
+        file["test"].create_dataset(b"\xff\xfe", data=np.zeros(5))
+    with pytest.raises(InputError, match=f"{copy.name} is damaged"):
+        verify(copy)
+
+
+def test_too_few_images_in_a_file_of_no_size(copy: Path) -> None:
+    with h5py.File(copy, "a") as file:
+        attribute("/", "height", -1)(file)
+        replace("test/image", np.zeros((0, *SIZE, 3), np.uint8))(file)
+    told = lines(copy)
+    assert "height and width are no positive numbers" in told
+    assert f"test/image: has shape {(0, *SIZE, 3)}, expected 5 images" in told
 
 
 def test_all_faults_are_listed(copy: Path) -> None:

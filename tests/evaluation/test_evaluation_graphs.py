@@ -16,12 +16,13 @@ from mtlattack.attacks import Attack, create_attack
 from mtlattack.data import PreparedDataset
 from mtlattack.errors import InputError
 from mtlattack.evaluation import evaluate
-from mtlattack.evaluation.preparation import Preparation, check_cuda_graphs, prepare, with_graphs
+from mtlattack.evaluation.preparation import CudaGraphs, Preparation, prepare, wants_graphs, with_graphs
 from mtlattack.evidence import Evidence
 from mtlattack.models import GraphedModel, MultiTaskNetwork, PreparedModel
 from mtlattack.models.prepared import Predict, Record
 
 EPS = 4 / 255
+MODES: tuple[CudaGraphs, CudaGraphs] = ("off", "on")
 SIZE = (24, 32)
 Seconds = Callable[[Any, Tensor], float]
 
@@ -43,7 +44,7 @@ def emulated(monkeypatch: pytest.MonkeyPatch) -> Callable[[Record], Counting]:
         counting = Counting(record)
         seconds: Seconds = lambda model, images: 0.5 if isinstance(model, GraphedModel) else 1.0  # noqa: E731
         monkeypatch.setattr("mtlattack.models.prepared.graphed._seconds", seconds)
-        monkeypatch.setattr("mtlattack.evaluation.setup.check_cuda_graphs", lambda device: None)
+        monkeypatch.setattr("mtlattack.evaluation.setup.wants_graphs", lambda mode, *rest: mode == "on")
         monkeypatch.setattr("mtlattack.evaluation.setup.with_graphs", partial(with_graphs, record=counting))
         return counting
 
@@ -60,7 +61,7 @@ def test_numbers_are_those_of_a_run_without(
 ) -> None:
     expected = run(network, data, attacks(), precision=precision)
     counting = emulated(record_on_cpu)
-    evidence = run(network, data, attacks(), precision=precision, cuda_graphs=True)
+    evidence = run(network, data, attacks(), precision=precision, cuda_graphs="on")
     assert evidence.plan == expected.plan
     assert_equal(evidence, expected)
     assert "cuda_graphs" not in expected.environment
@@ -100,7 +101,7 @@ def test_recorded_for_batches_of_the_run(
     emulated: Callable[[Record], Counting],
 ) -> None:
     counting = emulated(record_on_cpu)
-    run(network, data, attacks()[:1], cuda_graphs=True, batch_size=batch_size)
+    run(network, data, attacks()[:1], cuda_graphs="on", batch_size=batch_size)
     assert counting.replays.keys() == {(recorded, 3, *SIZE)}
 
 
@@ -126,7 +127,7 @@ def test_one_of_two_models_stays_as_it_is(
     expected = run(network, data, attacks()[:2], precision="bfloat16")
     emulated(refusing(lambda count: count == refused))
     with pytest.warns(UserWarning, match=r"raises RuntimeError \(no graph of this\) as a CUDA graph"):
-        evidence = run(network, data, attacks()[:2], precision="bfloat16", cuda_graphs=True)
+        evidence = run(network, data, attacks()[:2], precision="bfloat16", cuda_graphs="on")
     assert evidence.plan == expected.plan
     assert_equal(evidence, expected)
     speed_ups = evidence.environment["cuda_graphs"]
@@ -201,7 +202,7 @@ def test_graphs_are_dropped_where_there_is_no_memory_beside_them(
     expected = run(network, data, attacks()[:2], batch_size=batch_size)
     emulated(record_on_cpu)
     Failing(NO_MEMORY, after=2).install(monkeypatch)
-    evidence, said = collected(lambda: run(network, data, attacks()[:2], batch_size=batch_size, cuda_graphs=True))
+    evidence, said = collected(lambda: run(network, data, attacks()[:2], batch_size=batch_size, cuda_graphs="on"))
     assert said == [f"cpu has no memory for {batch_size} images beside CUDA graphs: going on without these"]
     assert evidence.plan == expected.plan
     assert_equal(evidence, expected)
@@ -233,7 +234,7 @@ def test_then_batches_are_halved(
     emulated(record_on_cpu)
     monkeypatch.setattr(PreparedModel, "forward", hungry)
     Filling(NO_MEMORY, after=0).install(monkeypatch)
-    _, said = collected(lambda: run(network, data, attacks()[:1], cuda_graphs=True))
+    _, said = collected(lambda: run(network, data, attacks()[:1], cuda_graphs="on"))
     assert said == [
         "cpu has no memory for 3 images beside CUDA graphs: going on without these",
         "cpu has no memory for 3 images: going on with 1",
@@ -249,7 +250,7 @@ def test_a_fit_drops_graphs_too(
     expected = run(network, data, attacks()[3:], batch_size=4)
     emulated(record_on_cpu)
     Failing(NO_MEMORY, after=0).install(monkeypatch)
-    evidence, said = collected(lambda: run(network, data, attacks()[3:], batch_size=4, cuda_graphs=True))
+    evidence, said = collected(lambda: run(network, data, attacks()[3:], batch_size=4, cuda_graphs="on"))
     assert said == ["cpu has no memory to fit beside CUDA graphs: going on without these"]
     assert evidence.plan == expected.plan
     assert_equal(evidence, expected)
@@ -264,7 +265,7 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory(
     emulated(record_on_cpu)
     Failing(RuntimeError("out of patience"), after=2).install(monkeypatch)
     with pytest.raises(RuntimeError, match="out of patience"):
-        run(network, data, attacks()[:1], cuda_graphs=True)
+        run(network, data, attacks()[:1], cuda_graphs="on")
 
 
 # --- where there are none
@@ -273,20 +274,47 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory(
 def test_refused_on_a_cpu_before_anything_is_computed(network: Little, data: PreparedDataset) -> None:
     model = Fickle(network)
     with pytest.raises(InputError, match="^cuda_graphs needs a CUDA device, the run is on cpu$"):
-        run(model, data, attacks(), cuda_graphs=True)
+        run(model, data, attacks(), cuda_graphs="on")
     assert model.calls.count == 0
 
 
-def test_devices_that_have_them() -> None:
-    check_cuda_graphs(torch.device("cuda:1"))
+@pytest.mark.parametrize(
+    ("mode", "device", "wanted"),
+    [
+        ("auto", "cuda:1", True),
+        ("on", "cuda", True),
+        ("off", "cuda", False),
+        ("auto", "cpu", False),
+        ("off", "mps", False),
+    ],
+)
+def test_auto_is_wherever_there_are_any(mode: str, device: str, wanted: bool, network: Little) -> None:
+    assert wants_graphs(mode, torch.device(device), network) == wanted
+    # A callable is no module, of which there could be a graph: only who asks for one is told so.
+    assert wants_graphs(mode, torch.device(device), lambda images: {}) == (wanted and mode == "on")  # type: ignore[arg-type]
+
+
+def test_what_there_is_not() -> None:
+    model = torch.nn.Identity()
     with pytest.raises(InputError, match="^cuda_graphs needs a CUDA device, the run is on mps$"):
-        check_cuda_graphs(torch.device("mps"))
+        wants_graphs("on", torch.device("mps"), model)
+    with pytest.raises(InputError, match="^unknown cuda_graphs 'yes'; known: auto, off, on"):
+        wants_graphs("yes", torch.device("cuda"), model)
+
+
+def test_the_memory_that_graphs_hold_is_said(
+    network: Little, data: PreparedDataset, emulated: Callable[[Record], Counting], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = iter([1_000, 5_000])
+    emulated(record_on_cpu)
+    monkeypatch.setattr("mtlattack.evaluation.preparation._held", lambda device: next(held))
+    assert run(network, data, attacks()[:1], cuda_graphs="on").environment["cuda_graphs_bytes"] == 4_000
 
 
 @pytest.mark.parametrize("device", DEVICES[1:])
 def test_on_a_device(device: str, trained: MultiTaskNetwork, rooms: PreparedDataset) -> None:
     expected, evidence = (
-        evaluate(trained, rooms, attacks()[:2], device=device, cuda_graphs=graphs) for graphs in (False, True)
+        evaluate(trained, rooms, attacks()[:2], device=device, cuda_graphs=graphs) for graphs in MODES
     )
     for one, other in zip(evidence.attacked, expected.attacked, strict=True):
         np.testing.assert_allclose(one.losses, other.losses, rtol=0.01)

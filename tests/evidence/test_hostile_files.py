@@ -1,21 +1,26 @@
 """HDF5 files from strangers: what is in them is looked at before it is believed. Each case was found by fuzzing."""
 
 import json
+import lzma
 import shutil
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
-from test_merging import write
+from test_merging import IMAGES, write
 
+from mtlattack.analysis.run import read_run
 from mtlattack.campaigns.description import load_campaign
 from mtlattack.data import load_dataset, write_rooms
 from mtlattack.errors import InputError
 from mtlattack.evaluation import load_suite
 from mtlattack.evaluation.keeping import ImageFile
 from mtlattack.evidence import read_evidence
+from mtlattack.evidence.packing.sealed import unseal
+from mtlattack.models import load_checkpoint
 from mtlattack.training import load_recipe
 
 Spoil = Callable[[h5py.File], object]
@@ -43,6 +48,49 @@ def planned(**changes: object) -> Spoil:
     return lambda file: file.attrs.modify("plan", json.dumps(json.loads(file.attrs["plan"]) | changes))
 
 
+def elsewhere(name: str, **to: object) -> Spoil:
+    """An array of the same type and shape that lies in another file."""
+
+    def spoil(file: h5py.File) -> None:
+        kind, shape = file[name].dtype, file[name].shape
+        del file[name]
+        file.create_dataset(name, shape, kind, **to)
+
+    return spoil
+
+
+def through_another(file: h5py.File) -> None:
+    """The same values, in a file beside it."""
+    other = Path(file.filename).with_name("other.h5")
+    with h5py.File(other, "w") as beside:
+        file.copy("clean", beside)
+    link("clean", h5py.ExternalLink(str(other), "/clean"))(file)
+
+
+def long_texts(file: h5py.File) -> None:
+    """Ids that all are one long text in the file."""
+    ids = file["id"]
+    place, size = ids.id.get_offset(), len(ids)
+    ids[0] = "x" * 60_000
+    file.flush()
+    with Path(file.filename).open("r+b") as raw:
+        raw.seek(place)
+        first = raw.read(16)
+        raw.seek(place)
+        raw.write(first * size)
+
+
+def unwritten(name: str, images: int) -> Spoil:
+    """As many images as one likes, of which nothing is stored."""
+
+    def spoil(file: h5py.File) -> None:
+        kind, shape, attributes = file[name].dtype, file[name].shape, dict(file[name].attrs)
+        del file[name]
+        file.create_dataset(name, (images, *shape[1:]), kind, chunks=True).attrs.update(attributes)
+
+    return spoil
+
+
 def as_a_group(file: h5py.File) -> None:
     del file["clean/losses"]
     file.create_group("clean/losses")
@@ -60,12 +108,21 @@ SPOILED: dict[str, tuple[Spoil, str]] = {
     "texts": (as_another("clean/losses", data=["x"] * 4), "clean/losses is object"),
     "no image": (as_another("clean/losses", data=np.zeros((0, 1), "f4")), "expected floats"),
     "a bomb": (bomb, "expected unsigned"),
+    "a bomb of the right type": (unwritten("clean/done", IMAGES), "claims 7 bytes, of which 0 are stored"),
+    "a bomb of ids": (unwritten("id", 2**40), "id claims .* bytes, of which 0 are stored"),
+    "one text for all ids": (long_texts, "id claims 420,000 bytes of text, more than the file has"),
+    "values of another file": (through_another, "clean lies in another file"),
+    "bytes of another file": (
+        elsewhere("clean/done", external=[("/etc/passwd", 0, 100)]),
+        "clean/done lies in other files",
+    ),
     "a link to itself": (link("clean/done", h5py.SoftLink("/clean/done")), "is damaged"),
     "a link elsewhere": (link("clean", h5py.ExternalLink("/etc/passwd", "/")), "is damaged"),
     "not finite": (spoiled_value, "attacks/0000/perturbation holds values that are not finite"),
     "no plan": (lambda f: f.attrs.modify("plan", "[" * 100_000), "attribute plan is no JSON"),
     "plan of another kind": (lambda f: f.attrs.modify("plan", "3"), "attribute plan is no JSON object"),
     "an attack without a threat": (planned(attacks=[{"config": {"name": "x"}}]), "config.norm: Field required"),
+    "a batch size that is none": (planned(batch_size="x"), "plan.batch_size: Input should be"),
     "no model": (planned(model=None), "plan.model: Input should be"),
     "members that are not": (
         planned(ensembles=[{"name": "e", "norm": "l2", "eps": 0.1, "members": [7]}]),
@@ -85,6 +142,43 @@ def test_what_is_wrong_is_said(case: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=message) as caught:
         read_evidence(path)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_heap_in_which_hdf5_would_look_for_ever_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, "1/1")
+    content = bytearray(path.read_bytes())
+    heap = content.index(b"GCOL")
+    content[heap + 16 : heap + 32] = bytes(16)
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="is damaged: a list of texts in it does not end"):
+        read_evidence(path)
+
+
+def test_a_plan_need_not_name_a_suite(tmp_path: Path) -> None:
+    path = write(tmp_path, "1/1")
+    with h5py.File(path, "r+") as file:
+        plan = {name: x for name, x in json.loads(file.attrs["plan"]).items() if name not in ("suite", "batch_size")}
+        file.attrs.modify("plan", json.dumps(plan))
+    assert read_run(path).report().record.suite is None
+    with h5py.File(path, "r+") as file:
+        planned(preparation={"search": "float8"})(file)
+    with pytest.raises(InputError, match="the evidence's record: search_precision: Input should be") as caught:
+        read_run(path).report()
+    assert "\n" not in str(caught.value)
+
+
+def test_what_a_checkpoint_says_of_itself_does_not_break_the_line(tmp_path: Path) -> None:
+    header = json.dumps({"a": {"dtype": "\n", "shape": [1], "data_offsets": [0, 4]}}).encode()
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(struct.pack("<Q", len(header)) + header + bytes(4))
+    with pytest.raises(InputError, match="is truncated or no safetensors file") as caught:
+        load_checkpoint(path)
+    assert "\n" not in str(caught.value)
+    told = {"__metadata__": {"mtlattack": "{}"}, "a": {"dtype": "\n", "shape": [1], "data_offsets": [0, 4]}}
+    header = json.dumps(told).encode()
+    with pytest.raises(InputError, match="this holds no safetensors") as caught:
+        unseal(lzma.compress(struct.pack("<Q", len(header)) + header + bytes(4), check=lzma.CHECK_CRC64))
+    assert "\n" not in str(caught.value)
 
 
 def test_a_message_that_repeats_something_endless_is_short() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from mtlattack.analysis import AttackResult, Interval, Record
 from mtlattack.analysis.record import Skill
-from mtlattack.analysis.report import robust_skill
+from mtlattack.analysis.summaries import robust_skill
 from mtlattack.leaderboard.board import StoredRow
 from mtlattack.leaderboard.ledger import Status
 from mtlattack.leaderboard.records import headline_eps, robust_at, strongest

@@ -12,8 +12,7 @@ from leaderboard_toys import store
 
 from mtlattack.analysis import AttackResult, Interval, Record
 from mtlattack.analysis.record import Flag
-from mtlattack.analysis.report import robust_skill
-from mtlattack.analysis.summaries import UNDEFINED
+from mtlattack.analysis.summaries import UNDEFINED, robust_skill
 from mtlattack.leaderboard.board import Board, StoredRow
 from mtlattack.leaderboard.ledger import Event, append
 from mtlattack.leaderboard.pages.site import pages, static_files

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,15 @@ from typer.testing import CliRunner
 
 from mtlattack.analysis import Record, read_run
 from mtlattack.cli.application import app
+from mtlattack.data.cache import cache_folder
 from mtlattack.errors import InputError
+from mtlattack.evaluation import kept
+from mtlattack.evaluation.kept import code_digest
 from mtlattack.evidence import Evidence
 from mtlattack.evidence.packing.compact import MOST_BYTES, pack, unpack
 from mtlattack.leaderboard.board import Board, StoredRow
 from mtlattack.leaderboard.rows import deriving
-from mtlattack.leaderboard.rows.deriving import code_digest, derive, record_of
+from mtlattack.leaderboard.rows.deriving import record_of
 
 
 @pytest.fixture
@@ -41,7 +45,7 @@ def derivations(monkeypatch: pytest.MonkeyPatch) -> list[Evidence]:
 
 
 def derived(stored: StoredRow) -> Record:
-    return derive(stored.evidence_path, stored.row.evidence.sha256)
+    return replace(stored).record  # which asks anew
 
 
 def test_the_numbers_are_those_of_the_run(stored: StoredRow, tiny_run: Path, cache: Path) -> None:
@@ -60,8 +64,8 @@ def _objects(document: object) -> list[dict]:  # type: ignore[type-arg]
 
 def test_they_are_derived_once(stored: StoredRow, cache: Path, derivations: list[Evidence]) -> None:
     first = derived(stored)
-    [kept] = (cache / "records").iterdir()
-    assert kept.name.startswith(stored.row.evidence.sha256) and code_digest()[:16] in kept.name
+    [file] = (cache / "records").iterdir()
+    assert file.name.startswith(stored.row.evidence.sha256) and code_digest()[:16] in file.name
     assert derived(stored) == first and len(derivations) == 1
 
 
@@ -69,7 +73,7 @@ def test_other_code_derives_anew(
     stored: StoredRow, cache: Path, derivations: list[Evidence], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     derived(stored)
-    monkeypatch.setattr(deriving, "code_digest", lambda: "0" * 64)
+    monkeypatch.setattr(kept, "code_digest", lambda: "0" * 64)
     derived(stored)
     assert len(derivations) == 2 and len(list((cache / "records").iterdir())) == 2
 
@@ -94,11 +98,11 @@ def test_what_is_damaged_is_derived_again(
     stored: StoredRow, cache: Path, derivations: list[Evidence], damage: Callable[[str], str]
 ) -> None:
     first = derived(stored)
-    [kept] = (cache / "records").iterdir()
-    whole = kept.read_text()
-    kept.write_text(damage(whole))
+    [file] = (cache / "records").iterdir()
+    whole = file.read_text()
+    file.write_text(damage(whole))
     assert derived(stored) == first and len(derivations) == 2
-    assert kept.read_text() == whole
+    assert file.read_text() == whole
 
 
 def test_where_nothing_can_be_written_nothing_is_kept(
@@ -113,11 +117,11 @@ def test_where_nothing_can_be_written_nothing_is_kept(
 def test_the_cache_is_where_the_system_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setenv("MTLATTACK_CACHE", str(tmp_path / "mine"))
-    assert deriving.cache_folder() == tmp_path / "mine"
+    assert cache_folder() == tmp_path / "mine"
     monkeypatch.delenv("MTLATTACK_CACHE")
-    assert deriving.cache_folder() == tmp_path / "mtlattack"
+    assert cache_folder() == tmp_path / "mtlattack"
     monkeypatch.setenv("XDG_CACHE_HOME", "not/absolute")
-    assert deriving.cache_folder() == Path.home() / ".cache" / "mtlattack"
+    assert cache_folder() == Path.home() / ".cache" / "mtlattack"
 
 
 def test_the_file_is_looked_at_though_its_record_is_kept(board: Board, stored: StoredRow, cache: Path) -> None:

@@ -170,7 +170,9 @@ def targets(images: Tensor) -> dict[str, Tensor]:
 
 
 @pytest.mark.parametrize("row", [pytest.param(row, marks=[pytest.mark.slow] if row in LARGE else []) for row in ROWS])
-@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")  # Of torch.compile itself.
+# Both of torch.compile itself.
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
+@pytest.mark.filterwarnings("ignore:Guards may run slower on Python 3.13.0")
 def test_what_is_brought_is_called_attacked_and_named(row: str) -> None:
     """In its user's words: predictions as by hand, an attack that hurts, and the class that they wrote."""
     brought, images = ROWS[row], random_images(2, *SIZE)

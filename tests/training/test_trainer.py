@@ -2,6 +2,7 @@
 
 import csv
 import re
+from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
@@ -86,6 +87,21 @@ def test_a_killed_and_resumed_run_equals_an_uninterrupted_one(tmp_path, data, op
     for a, b in zip(*moments, strict=True):
         assert all(torch.equal(a[key], b[key]) for key in a)
     assert not list(tmp_path.glob("*.partial"))
+
+
+def test_what_is_not_deterministic_is_said_and_kept(tmp_path, data, monkeypatch):
+    @contextmanager
+    def finding(device, found):
+        yield
+        found[:] = ["scatter_kernel"]
+
+    monkeypatch.setattr("mtlattack.training.trainer.deterministic", finding)
+    lines: list[str] = []
+    recipe = recipe_of(tmp_path, data, "epochs = 1")
+    state = train(recipe, tmp_path / "state.pt", workers=0, report=lines.append)
+    assert lines[0] == "not deterministic: scatter_kernel" and state.not_deterministic == ["scatter_kernel"]
+    again = train(recipe, tmp_path / "state.pt", workers=0, report=lines.append)
+    assert again.not_deterministic == ["scatter_kernel"]
 
 
 def test_a_finished_run_is_not_trained_again(tmp_path, data):

@@ -68,8 +68,8 @@ def build_matrices(
         data=first.plan["data"],
         tasks=plan["tasks"],
         left_out=plan["left_out"],
-        seed=first.plan["seed"],
-        batch_size=first.plan["batch_size"],
+        seed=first.plan.get("seed", 0),
+        batch_size=first.plan.get("batch_size", 1),
         bootstrap={"resamples": RESAMPLES, "seed": BOOTSTRAP_SEED},
         environment=first.environment | first.plan.get("environment", {}),
         matrices=[_matrix(grid) for grid in grids],
@@ -78,7 +78,7 @@ def build_matrices(
 
 
 def _passes(entry: Mapping[str, Any]) -> list[int | None]:
-    return [entry["forward_passes"], entry["backward_passes"]]
+    return [entry.get("forward_passes"), entry.get("backward_passes")]
 
 
 def _source_passes(plan: Mapping[str, Any], attacks: Sequence[Mapping[str, Any]]) -> dict[str, list[int | None]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from mtlattack.attacks.levels import from_levels, to_levels
 from mtlattack.attacks.noise import Noise
@@ -19,10 +19,23 @@ if TYPE_CHECKING:
 MARGIN = 2.0**-33
 
 
+class Lengths(Protocol):
+    """What lengths of steps go by, of a ball or a threat."""
+
+    @property
+    def radius(self) -> float:
+        """The unit in which steps are counted."""
+
+    @property
+    def diameter(self) -> float:
+        """The first step of rules whose steps grow shorter: the longest that makes sense."""
+
+
 class Ball(ABC):
     """The points that a threat of size `eps` allows around `images` (`[B, 3, H, W]` float32), all in the box [0, 1].
 
-    `radius` is the unit in which steps are counted, in the norm in which `steepest` has length 1.
+    `radius` is the unit in which steps are counted, in the norm in which `steepest` has length 1; rules whose steps
+    grow shorter begin with `diameter`.
     """
 
     norm: ClassVar[str]
@@ -31,12 +44,17 @@ class Ball(ABC):
     def __init__(self, images: Tensor, eps: float) -> None:
         self.images = images
         self.eps = eps
-        self.radius = self.radius_of(eps)
+        self.radius, self.diameter = self.radius_of(eps), self.diameter_of(eps)
 
     @staticmethod
     def radius_of(eps: float) -> float:
         """The `radius` at this ε: ε itself where it is a length."""
         return eps
+
+    @classmethod
+    def diameter_of(cls, eps: float) -> float:
+        """The `diameter` at this ε: from one end of the ball to the other."""
+        return 2 * cls.radius_of(eps)
 
     @classmethod
     def check(cls, eps: float) -> None:

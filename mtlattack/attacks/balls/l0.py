@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # A pixel that is not chosen falls back to its clean value at every projection, so one step must do to overtake another.
 _STEP_UNIT = 5.0
+# A step of twice the unit loses what was found before (measured: benchmarks/registry/README.md).
+_LONGEST_STEP = _STEP_UNIT
 # Pixels that are summed at a time.
 _PART = 1024
 
@@ -23,7 +25,7 @@ class L0Ball(Ball):
     """At most `eps` pixels (all channels of a pixel count as one) change, to any values in [0, 1].
 
     `eps` is a whole number from 1 to H·W. Steps have length 1 if the `eps` pixels that move most move by 1 on average,
-    each by its largest channel; their unit, `radius`, is 5.
+    each by its largest channel; their unit, `radius`, is 5, and so is `diameter`, the longest that makes sense.
     """
 
     norm: ClassVar[str] = "l0"
@@ -38,6 +40,10 @@ class L0Ball(Ball):
     @staticmethod
     def radius_of(eps: float) -> float:
         return _STEP_UNIT
+
+    @classmethod
+    def diameter_of(cls, eps: float) -> float:
+        return _LONGEST_STEP
 
     @classmethod
     def check(cls, eps: float) -> None:

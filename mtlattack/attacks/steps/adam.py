@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from mtlattack.attacks.balls import Ball
+from mtlattack.attacks.balls import Ball, Lengths
 from mtlattack.attacks.norms import normalise
 from mtlattack.attacks.options import check_number
 from mtlattack.attacks.steps.registry import STEPS
@@ -38,11 +38,11 @@ class Adam(PathRule):
         check_number("beta1", self.beta1, 0, below=1)
         check_number("beta2", self.beta2, 0, below=1)
 
-    def first_step(self, radius: float) -> float:
-        return self.step_size or radius
+    def first_step(self, lengths: Lengths) -> float:
+        return self.step_size or lengths.radius
 
     def path(self, ball: Ball, points: Tensor) -> Generator[Tensor, Tensor, None]:
-        step = self.first_step(ball.radius)
+        step = self.first_step(ball)
         first, second = torch.zeros_like(points), torch.zeros_like(points)
         for k in range(1, self.steps + 1):
             gradient = normalise((yield points), 2)

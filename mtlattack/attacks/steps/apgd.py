@@ -26,7 +26,8 @@ class APGD(TrackedRule):
     Unlike there, a step size that still pays is halved too, at every second checkpoint and the first: in few steps the
     paper's rule, `halve_steadily=False`, ends before its steps are small. Both go back to the best point when halving.
 
-    The first step is 2ε. A run of K steps costs K forward and backward passes and one closing forward pass.
+    The first step is the ball's `diameter`, 2ε but in l_0. A run of K steps costs K forward and backward passes and one
+    closing forward pass.
     """
 
     kind: ClassVar[str] = "apgd"
@@ -43,7 +44,7 @@ class APGD(TrackedRule):
         objective.begin(self.steps)
         score, gradient = objective.gradient(points)
         best, best_gradient = Best(points, score), gradient.clone()
-        step = torch.full_like(score, self.first_step(ball.radius))
+        step = torch.full_like(score, self.first_step(ball))
         rises = torch.zeros_like(score)
         checkpoint, halved, best_at_checkpoint = 0, torch.zeros_like(score, dtype=torch.bool), score
         checkpoints = frozenset(_checkpoints(self.steps))

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from mtlattack.attacks.balls import Ball
+from mtlattack.attacks.balls import Ball, Lengths
 from mtlattack.attacks.cost import Cost
 from mtlattack.attacks.noise import Noise
 from mtlattack.attacks.norms import overwrite
@@ -39,8 +39,8 @@ class StepRule(ABC):
         """Points of `ball` with a high score, `[B, 3, H, W]`."""
 
     @abstractmethod
-    def first_step(self, radius: float) -> float:
-        """Length of the first step, for a ball of this radius."""
+    def first_step(self, lengths: Lengths) -> float:
+        """Length of the first step, for a ball or threat of these lengths."""
 
     @abstractmethod
     def cost(self, backward_passes: int) -> Cost:
@@ -51,10 +51,10 @@ class StepRule(ABC):
         """Points an image that go into a choice with the score of the gradient pass."""
         return 0
 
-    def config(self, radius: float) -> dict[str, Any]:
-        """The options in force in a ball of this radius, plain JSON types."""
+    def config(self, lengths: Lengths) -> dict[str, Any]:
+        """The options in force for a ball or threat of these lengths, plain JSON types."""
         options = {field.name: getattr(self, field.name) for field in fields(self)}
-        return options | ({"step_size": self.first_step(radius)} if "step_size" in options else {})
+        return options | ({"step_size": self.first_step(lengths)} if "step_size" in options else {})
 
 
 class Best:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from mtlattack.attacks.balls import Lengths
 from mtlattack.attacks.steps.iterated import IteratedRule
 from mtlattack.attacks.steps.registry import STEPS
 
@@ -17,5 +18,5 @@ class BIM(IteratedRule):
     steps: int = 20
     step_size: float | None = None
 
-    def first_step(self, radius: float) -> float:
-        return self.step_size or radius / self.steps
+    def first_step(self, lengths: Lengths) -> float:
+        return self.step_size or lengths.radius / self.steps

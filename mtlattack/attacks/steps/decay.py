@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from mtlattack.attacks.balls import Ball
+from mtlattack.attacks.balls import Ball, Lengths
 from mtlattack.attacks.steps.registry import STEPS
 from mtlattack.attacks.steps.tracked import PathRule, with_momentum
 
@@ -28,13 +28,13 @@ class Decay(PathRule):
 
     def path(self, ball: Ball, points: Tensor) -> Generator[Tensor, Tensor, None]:
         before = points
-        for length in self.lengths(ball.radius):
+        for length in self.lengths(ball):
             gradient = yield points
             target = ball.project(torch.add(points, ball.steepest(gradient), alpha=length))
             before, points = points, with_momentum(ball, target, points, before)
         yield points
 
-    def lengths(self, radius: float) -> list[float]:
-        """The length of every step in a ball of this radius."""
-        first, last = self.first_step(radius), max(self.steps - 1, 1)
+    def lengths(self, ball: Lengths) -> list[float]:
+        """The length of every step in a ball."""
+        first, last = self.first_step(ball), max(self.steps - 1, 1)
         return [first * _LAST ** ((min(k, last) - 1) / last) for k in range(1, self.steps + 1)]

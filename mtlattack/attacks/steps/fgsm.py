@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from mtlattack.attacks.balls import Lengths
 from mtlattack.attacks.steps.iterated import IteratedRule
 from mtlattack.attacks.steps.registry import STEPS
 
@@ -14,5 +15,5 @@ class FGSM(IteratedRule):
 
     kind: ClassVar[str] = "fgsm"
 
-    def first_step(self, radius: float) -> float:
-        return radius
+    def first_step(self, lengths: Lengths) -> float:
+        return lengths.radius

@@ -55,7 +55,7 @@ class IteratedRule(StepRule):
 
     def climb(self, objective: Objective, ball: Ball, points: Tensor, noise: Noise, restart: int) -> Tensor:
         """Where a run from `points` `[B, 3, H, W]` ends."""
-        step, velocity = self.first_step(ball.radius), None
+        step, velocity = self.first_step(ball), None
         views = iter(self.views(ball, noise, restart))
         objective.begin(self.steps * self.looks)
         for _ in range(self.steps):

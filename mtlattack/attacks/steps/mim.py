@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
+from mtlattack.attacks.balls import Lengths
 from mtlattack.attacks.norms import normalise
 from mtlattack.attacks.options import check_fraction
 from mtlattack.attacks.steps.iterated import IteratedRule
@@ -30,5 +31,5 @@ class MIM(IteratedRule):
         unit = normalise(gradient, 1)
         return unit if previous is None else self.momentum * previous + unit
 
-    def first_step(self, radius: float) -> float:
-        return self.step_size or radius / self.steps
+    def first_step(self, lengths: Lengths) -> float:
+        return self.step_size or lengths.radius / self.steps

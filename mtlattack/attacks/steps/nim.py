@@ -24,4 +24,4 @@ class NIM(MIM):
     def ahead(self, ball: Ball, points: Tensor, previous: Tensor | None) -> Tensor:
         if previous is None:
             return points
-        return torch.add(points, ball.steepest(previous), alpha=self.first_step(ball.radius) * self.momentum)
+        return torch.add(points, ball.steepest(previous), alpha=self.first_step(ball) * self.momentum)

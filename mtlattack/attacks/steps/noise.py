@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from mtlattack.attacks.balls import Ball
+from mtlattack.attacks.balls import Ball, Lengths
 from mtlattack.attacks.cost import Cost
 from mtlattack.attacks.noise import Noise
 from mtlattack.attacks.objective import Objective
@@ -27,8 +27,8 @@ class RandomNoise(StepRule):
 
     restarts: int = 10
 
-    def first_step(self, radius: float) -> float:
-        return radius
+    def first_step(self, lengths: Lengths) -> float:
+        return lengths.radius
 
     def cost(self, backward_passes: int) -> Cost:
         return Cost(self.restarts, 0)

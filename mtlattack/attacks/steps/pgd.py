@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from mtlattack.attacks.balls import Ball
+from mtlattack.attacks.balls import Ball, Lengths
 from mtlattack.attacks.noise import Noise
 from mtlattack.attacks.steps.iterated import IteratedRule
 from mtlattack.attacks.steps.registry import STEPS
@@ -25,5 +25,5 @@ class PGD(IteratedRule):
     def start(self, ball: Ball, noise: Noise, restart: int) -> Tensor:
         return ball.random_start(noise, restart)
 
-    def first_step(self, radius: float) -> float:
-        return self.step_size or 2.5 * radius / self.steps
+    def first_step(self, lengths: Lengths) -> float:
+        return self.step_size or 2.5 * lengths.radius / self.steps

@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from mtlattack.attacks.balls import Ball
+from mtlattack.attacks.balls import Ball, Lengths
 from mtlattack.attacks.cost import Cost
 from mtlattack.attacks.noise import Noise
 from mtlattack.attacks.norms import per_image
@@ -44,8 +44,8 @@ class Square(StepRule):
         super().__post_init__()
         check_share("area", self.area)
 
-    def first_step(self, radius: float) -> float:
-        return radius
+    def first_step(self, lengths: Lengths) -> float:
+        return lengths.radius
 
     def cost(self, backward_passes: int) -> Cost:
         return Cost(self.steps + 1, 0)

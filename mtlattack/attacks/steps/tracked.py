@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mtlattack.attacks.balls import Ball
+from mtlattack.attacks.balls import Ball, Lengths
 from mtlattack.attacks.cost import Cost
 from mtlattack.attacks.noise import Noise
 from mtlattack.attacks.objective import Objective
@@ -32,8 +32,8 @@ class TrackedRule(StepRule):
     def climb(self, objective: Objective, ball: Ball, points: Tensor) -> Best:
         """The best of a run from `points` `[B, 3, H, W]`, as `closed` gives it."""
 
-    def first_step(self, radius: float) -> float:
-        return self.step_size or 2 * radius
+    def first_step(self, lengths: Lengths) -> float:
+        return self.step_size or lengths.diameter
 
     def cost(self, backward_passes: int) -> Cost:
         return Cost(self.restarts * (self.steps + 1), self.restarts * self.steps * backward_passes)

@@ -38,7 +38,7 @@ class VMI(MIM):
         check_positive("around", self.around)
 
     def climb(self, objective: Objective, ball: Ball, points: Tensor, noise: Noise, restart: int) -> Tensor:
-        step, velocity, variance = self.first_step(ball.radius), None, torch.zeros_like(points)
+        step, velocity, variance = self.first_step(ball), None, torch.zeros_like(points)
         objective.begin(self._gradients)
         for k in range(self.steps):
             _, gradient = objective.gradient(points)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,6 +14,7 @@ from mtlattack.attacks import Attack, Standard, UniversalAttack
 from mtlattack.data import AnyData, Batch, LabelledImages, labelled_images
 from mtlattack.devices import choose_device
 from mtlattack.errors import InputError, UnknownNameError
+from mtlattack.evaluation.batching import BatchSize, check_batch_size, largest_batch
 from mtlattack.evaluation.crafting import first_images, no_autocast
 from mtlattack.evaluation.environment import describe_environment
 from mtlattack.evaluation.opening import evidence_at
@@ -39,7 +40,7 @@ def transfer(
     attack: Attack,
     *,
     path: str | Path | None = None,
-    batch_size: int = 16,
+    batch_size: BatchSize = 16,
     device: str | None = None,
     resize: bool = False,
     fresh: bool = False,
@@ -58,7 +59,9 @@ def transfer(
     models = _together(sources, victims)
     _check_attack(attack)
     chosen, images = choose_device(device), labelled_images(data, _all_tasks(models))
-    parties = _parties(models, images, batch_size, chosen, resize)
+    check_batch_size(batch_size)
+    parties = _parties(models, images, chosen, resize)
+    size = _sized(batch_size, parties, images, path, fresh, chosen)
     common = common_tasks(parties.values())
     rows, columns = ([parties[name] for name in names] for names in (sources, victims))
     return _carry_out(
@@ -71,7 +74,7 @@ def transfer(
             "tasks": list(common),
             "left_out": left_out(models, common),
         },
-        parties, images, path, batch_size, chosen, fresh,
+        parties, images, path, size, chosen, fresh,
     )  # fmt: skip
 
 
@@ -82,7 +85,7 @@ def transfer_between_tasks(
     attacks: Mapping[str, Attack],
     *,
     path: str | Path | None = None,
-    batch_size: int = 16,
+    batch_size: BatchSize = 16,
     device: str | None = None,
     resize: bool = False,
     fresh: bool = False,
@@ -99,7 +102,9 @@ def transfer_between_tasks(
     for attack in attacks.values():
         _check_attack(attack)
     chosen, images = choose_device(device), labelled_images(data, _all_tasks(models))
-    parties = _parties(models, images, batch_size, chosen, resize)
+    check_batch_size(batch_size)
+    parties = _parties(models, images, chosen, resize)
+    size = _sized(batch_size, parties, images, path, fresh, chosen)
     common = common_tasks(parties.values())
     if not attacks:
         raise InputError(f"there is no attack; expected one a task, of {', '.join(common)}")
@@ -117,7 +122,7 @@ def transfer_between_tasks(
             "tasks": list(own),
             "left_out": left_out(models, own),
         },
-        parties, images, path, batch_size, chosen, fresh,
+        parties, images, path, size, chosen, fresh,
     )  # fmt: skip
 
 
@@ -195,11 +200,24 @@ def _all_tasks(models: Models) -> dict[str, Task]:
     return tasks
 
 
-def _parties(
-    models: Models, data: LabelledImages, batch_size: int, device: torch.device, resize: bool
-) -> dict[str, Party]:
-    if batch_size < 1:
-        raise InputError(f"batch_size {batch_size}, expected at least 1")
+def _sized(
+    batch_size: BatchSize, parties: Mapping[str, Party], data: LabelledImages, path: str | Path | None, fresh: bool,
+    device: torch.device,
+) -> int:  # fmt: skip
+    """The batch size of all parties: for auto that of the transfer which goes on at `path`, or what the hungriest model
+    leaves room for."""
+    if batch_size != "auto":
+        return batch_size
+    place = None if path is None or fresh else Path(path) / PLAN
+    if place is not None and place.is_file():
+        with suppress(OSError, ValueError, LookupError, TypeError, AttributeError):  # `_begin` says that it is damaged
+            return int(next(iter(json.loads(place.read_text(encoding="utf-8"))["runs"].values()))["batch_size"])
+    first = first_images(data).to(device)
+    with no_autocast(device):
+        return min(largest_batch(p.prepared, p.prepared.laid_out(first), len(data)) for p in parties.values())
+
+
+def _parties(models: Models, data: LabelledImages, device: torch.device, resize: bool) -> dict[str, Party]:
     data.identify()  # What is wrong with labels is said before anything is done.
     first = first_images(data).to(device)
     return {name: join(name, model, data.tasks, first, resize) for name, model in models.items()}

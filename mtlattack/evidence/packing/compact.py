@@ -16,6 +16,7 @@ from typing import Any
 
 from mtlattack.errors import InputError
 from mtlattack.evidence import ARRIVAL, Evidence, job_names, targets_of
+from mtlattack.evidence.packing import MOST_BYTES
 from mtlattack.evidence.packing.sealed import seal, unseal
 from mtlattack.evidence.packing.stacking import (
     ARRIVALS,
@@ -35,7 +36,6 @@ from mtlattack.reading.hostile import read_regular
 FORMAT = "mtlattack-evidence-compact"
 # Version 1 knew no constant answer; it is still what evidence without one is packed as.
 _WITHOUT_CONSTANT, FORMAT_VERSION = 1, 2
-MOST_BYTES = 4 * 2**20
 # 4 MiB hold some 7 million numbers of a real run; they become float64.
 MOST_VALUES = 2**24
 MOST_IMAGES = 100_000

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import save
 
 from mtlattack.canonical import canonical_json
-from mtlattack.errors import InputError
+from mtlattack.errors import InputError, one_line
 from mtlattack.evidence.packing.stacking import Arrays
 from mtlattack.reading.strict_json import parse_json
 
@@ -58,7 +58,7 @@ def unseal(data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     try:
         stored = safetensors.deserialize(plain)
     except safetensors.SafetensorError as error:
-        raise InputError(f"this holds no safetensors ({str(error)[:300]})") from None
+        raise InputError(f"this holds no safetensors ({one_line(error)[:300]})") from None
     for name, tensor in stored:
         if tensor["dtype"] not in _TYPES:
             raise InputError(f"{name[:60]!a} has type {tensor['dtype']}, expected one of {', '.join(_TYPES)}")

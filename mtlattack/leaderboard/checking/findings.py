@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from mtlattack.errors import InputError
+from mtlattack.errors import InputError, one_line
 from mtlattack.leaderboard.rows.plan import Plan
 from mtlattack.leaderboard.rows.schema import Row
 
@@ -59,7 +59,7 @@ def guarded(path: str, check: Callable[[], Iterable[Finding]]) -> list[Finding]:
     except InputError as error:
         found.append(refused_for(path, error))
     except Exception as error:  # a bug of ours must let nothing pass, and hide no other row
-        reason = " ".join(str(error).split())
+        reason = one_line(error)
         found.append(refused(path, "", f"cannot be checked, please report this: {type(error).__name__} ({reason})"))
     return found
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mtlattack.errors import InputError
-from mtlattack.evidence.packing.compact import MOST_BYTES
+from mtlattack.evidence.packing import MOST_BYTES
 from mtlattack.leaderboard.board import LEDGER, MOST_ROW_BYTES, Board, Listing, StoredRow
 from mtlattack.leaderboard.checking.events import Line
 from mtlattack.leaderboard.checking.findings import Finding, flagged, refused

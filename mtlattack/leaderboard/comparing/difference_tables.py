@@ -17,7 +17,7 @@ from mtlattack.leaderboard.standings import Standing
 from mtlattack.printing import Grid
 
 # What is said of a row takes several lines beyond.
-_LONGEST = 44
+_LONGEST = 32
 
 
 def render_heading(one: StoredRow, two: StoredRow) -> Group:

@@ -136,8 +136,9 @@ class Circumstances(Part):
     precision_asked: Name
     sign_agreement: Share | None
     calls: Calls | None
-    # Only of a run that was asked for them.
+    # Only of a run that tried them.
     cuda_graphs: dict[Literal["judge", "search"], Nonnegative | None] | None = None
+    cuda_graphs_bytes: Count | None = None
     # Only of a run that was made in several; all of what is numeric stands in the plan of evidence of earlier versions.
     parts: Items[Piece] = Field(default_factory=list)
     versions: dict[Name, Label] | None = None

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from mtlattack.errors import InputError
 from mtlattack.evidence import Evidence, read_evidence
-from mtlattack.evidence.packing.compact import MOST_BYTES, pack, unpack
+from mtlattack.evidence.packing import MOST_BYTES
+from mtlattack.evidence.packing.compact import pack, unpack
 from mtlattack.files import whole_file
 from mtlattack.leaderboard.board import EVIDENCE_SUFFIX, ROW_SUFFIX, ROWS, Board, StoredRow, read_row
 from mtlattack.leaderboard.ledger import Event, append, read_ledger, statuses

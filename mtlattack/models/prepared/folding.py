@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
+from timm.layers.conv2d_same import Conv2dSame
 from timm.layers.norm_act import BatchNormAct2d
 from torch import fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
@@ -13,7 +14,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from mtlattack.models.prepared.copying import private_copy
 from mtlattack.models.prepared.frozen import FrozenConv2d, FrozenConvTranspose2d
 
-_CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d, FrozenConv2d, FrozenConvTranspose2d)
+_CONVOLUTIONS = (nn.Conv2d, Conv2dSame, nn.ConvTranspose2d, FrozenConv2d, FrozenConvTranspose2d)
 _BATCH_NORMS = (nn.BatchNorm2d, nn.SyncBatchNorm, BatchNormAct2d)
 
 

@@ -17,6 +17,7 @@ from torch.autograd.function import once_differentiable
 
 from mtlattack.chance import same_chance
 from mtlattack.devices import release_memory
+from mtlattack.errors import one_line
 from mtlattack.models.prepared.preparing import TOLERANCE, PreparedModel, are_close
 from mtlattack.tasks import Task
 
@@ -170,7 +171,9 @@ def graph_where_it_pays(
 def _try(prepared: PreparedModel, images: Tensor, record: Record) -> tuple[GraphedModel | None, float | None, str]:
     """The graphed model and its speed-up if it is worth having, or nothing, and what went wrong, if anything did."""
     try:
-        with same_chance(images.device):
+        with same_chance(images.device), warnings.catch_warnings():
+            # torch records on a stream of its own: that is meant, and where warnings are errors no reason to refuse.
+            warnings.filterwarnings("ignore", message="The AccumulateGrad node's stream does not match")
             graphed = GraphedModel(prepared, images, record)
         if not _alike(graphed, prepared, images):
             return None, None, "gives other predictions or gradients"
@@ -178,7 +181,7 @@ def _try(prepared: PreparedModel, images: Tensor, record: Record) -> tuple[Graph
             speed_up = _speed_up(graphed, prepared, images)
         return (graphed, speed_up, "") if speed_up >= _LEAST_SPEED_UP else (None, None, "")
     except Exception as error:  # whatever a model does that cannot be recorded
-        return None, None, f"raises {type(error).__name__} ({' '.join(str(error).split())})"
+        return None, None, f"raises {type(error).__name__} ({one_line(error)})"
 
 
 def _alike(graphed: GraphedModel, prepared: PreparedModel, images: Tensor) -> bool:

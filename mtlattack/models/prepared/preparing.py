@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from mtlattack.chance import same_chance
 from mtlattack.devices import is_out_of_memory
-from mtlattack.errors import InputError
+from mtlattack.errors import InputError, one_line
 from mtlattack.models.naming import model_name
 from mtlattack.models.normalisation import cast_weights, normalising_parts
 from mtlattack.models.prepared.copying import BorrowedModule, private_copy
@@ -167,12 +167,12 @@ def _expected(reference: PreparedModel, images: Tensor) -> dict[str, Tensor]:
         left = out_of_reach(reference.model, images.device, reference.dtype)
         if is_out_of_memory(error) or not left:
             raise
-        name, reason = type(reference.model).__name__, " ".join(str(error).split())
+        name, reason = type(reference.model).__name__, one_line(error)
         raise InputError(f"{name} fails on {images.device} in float32: {reason}{how_to_reach(left)}") from error
 
 
 def _raises(error: Exception) -> str:
-    return f"raises {type(error).__name__} ({' '.join(str(error).split())})"
+    return f"raises {type(error).__name__} ({one_line(error)})"
 
 
 def are_close(value: Tensor, expected: Tensor, tolerance: float = TOLERANCE) -> bool:

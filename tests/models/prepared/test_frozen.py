@@ -168,6 +168,20 @@ def test_under_autocast_layers_work_as_before() -> None:
     assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
 
 
+@pytest.mark.slow  # torch's compiler takes seconds to load
+def test_a_compiler_follows_them_without_a_break() -> None:
+    """As plain layers: what is kept of a pass is its own to choose."""
+    plain, layers = pair(stack)
+    torch._dynamo.reset()
+    compiled = torch.compile(layers, backend="aot_eager", fullgraph=True)
+    found = []
+    for model in (compiled, plain):
+        x = torch.randn(2, 8, 8, 8, generator=torch.Generator().manual_seed(0)).requires_grad_()
+        output = model(x)
+        found += [(output.detach(), *torch.autograd.grad(output.square().sum(), x))]
+    torch.testing.assert_close(*found)
+
+
 def test_a_leaf_is_not_overwritten() -> None:
     x = torch.randn(1, 2, 4, 4, requires_grad=True)
     before = x.detach().clone()

@@ -1,7 +1,7 @@
 """CUDA graphs where they pay: only where they give the same and are faster; otherwise the model as it was."""
 
 import warnings
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import pytest
@@ -49,6 +49,22 @@ def test_left_where_not_five_percent_faster(graphed: float, pays: bool, monkeypa
     model, speed_up = silently(prepared(), random_images(), record_on_cpu)
     assert (isinstance(model, GraphedModel), speed_up is not None) == (pays, pays)
     assert pays or model is prepared()
+
+
+STREAMS = "The AccumulateGrad node's stream does not match the stream of the node that produced the gradient."
+
+
+def test_what_torch_says_of_its_own_streams_is_no_reason_to_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
+    times(monkeypatch, 0.5)
+
+    def record(said: str, predict: Predict, sample: tuple[Tensor]) -> Predict:
+        warnings.warn(said, stacklevel=2)
+        return record_on_cpu(predict, sample)
+
+    model, speed_up = silently(prepared(), random_images(), partial(record, STREAMS))
+    assert isinstance(model, GraphedModel) and speed_up == 2
+    with pytest.raises(UserWarning, match=r"raises UserWarning \(something else\) as a CUDA graph"):
+        silently(prepared(), random_images(), partial(record, "something else"))
 
 
 def test_time_is_taken() -> None:
