@@ -15,7 +15,7 @@ TASKS = {
 }
 FULL: Mapping[str, Any] = {
     "seeds": (0, 1, 2),
-    "own": {"rooms": (1, 4), "nyuv2": (2,)},
+    "own": {"rooms": (1, 2, 3, 4), "nyuv2": (2,)},
     "held_out": TASKS,
     # Data set of the target, model of the zoo, how it was trained, targets.
     "borrowed": (
