@@ -18,6 +18,7 @@ def with_new_head(source: MultiTaskNetwork, target: Task, seed: int = 0) -> Mult
 
     InputError for a backbone that tasks do not share to its end, and for a target that the source was trained on.
     """
+    _check_shared(source)
     if target.name in source.tasks or _kind(target) in map(_kind, source.tasks.values()):
         raise InputError(
             f"the target {target.name} is a source task ({', '.join(source.tasks)}); expected a task that is no source"
@@ -31,8 +32,7 @@ def with_foreign_head(source: MultiTaskNetwork, target: Task, seed: int = 0) -> 
 
     InputError for a backbone that tasks do not share to its end.
     """
-    if not isinstance(source, TreeNetwork) or any(len(groups) > 1 for groups in source.layout.partitions):
-        raise InputError("expected a backbone that all tasks share to its end: sharing 'tree', layout 'shared'")
+    _check_shared(source)
     config = source.config.model_copy(update={"tasks": [target.config()], "layout": "shared"})
     network = _drawn(config.model_dump(), seed)
     network.stages.load_state_dict(source.stages.state_dict())  # type: ignore[union-attr,operator]
@@ -48,6 +48,11 @@ def with_imagenet_backbone(network: Mapping[str, Any], target: Task, seed: int =
     made = _drawn({**network, "tasks": [target.config()], "layout": "shared"}, seed)
     load_imagenet(made)
     return made
+
+
+def _check_shared(source: MultiTaskNetwork) -> None:
+    if not isinstance(source, TreeNetwork) or any(len(groups) > 1 for groups in source.layout.partitions):
+        raise InputError("expected a backbone that all tasks share to its end: sharing 'tree', layout 'shared'")
 
 
 def _drawn(config: Mapping[str, Any], seed: int) -> MultiTaskNetwork:

@@ -10,10 +10,10 @@ from mtlattack.studies.study import Claim, Measured, Outcome, Verdict
 
 Comparisons = Mapping[str, list[Array]]
 RULE = (
-    f"Difference of robust skill (below 0 where a constant answer is better, no less than {LEAST:g}), mean over held-out "
-    "tasks and seeds: {} Holds if every difference that has to be above 0 is and none is below, fails if one is below 0 "
-    "(two-sided p < .05 by the hierarchical bootstrap over pairs of held-out task and seed, then test images; Holm over "
-    "the claim's comparisons); else, or with fewer than 3 pairs, undecided."
+    f"Difference of robust skill (below 0 where a constant answer is better, no less than {LEAST:g}), mean over "
+    "held-out tasks and seeds: {} Holds if every difference that has to be above 0 is and none is below, fails if one "
+    "is below 0 (two-sided p < .05 by the hierarchical bootstrap over pairs of held-out task and seed, then test "
+    "images; Holm over the claim's comparisons); else, or with fewer than 3 pairs, undecided."
 )
 
 
@@ -131,27 +131,29 @@ def _both(skills: Skills, arm: Arm, m: int) -> Mapping[tuple[str, int], Array]:
 V1 = Compared(
     "V1",
     "An adversarially trained backbone beats a clean one under equal (adversarial) heads where labels are few.",
-    "adversarial minus clean stage 1, stage 2 adversarial, by data set, t and m, at the largest t by `standard` too; it "
-    "has to be above 0 at the smallest m.",
+    "adversarial minus clean stage 1, stage 2 adversarial, by data set, t and m, at the largest t by `standard` too; "
+    "it has to be above 0 at the smallest m.",
     stage_one,
 )
 V2 = Compared(
     "V2",
     "More source tasks make a backbone on which the target's head is more robust.",
-    "most minus fewest source tasks, both stages adversarial, by data set and m; it has to be above 0 at the smallest m.",
+    "most minus fewest source tasks, both stages adversarial, by data set and m; it has to be above 0 at the smallest "
+    "m.",
     more_tasks,
 )
 V3 = Compared(
     "V3",
     "More labels of the target make its head more robust.",
-    "largest minus smallest m, both stages adversarial, by data set and t, has to be above 0; every step of m is looked "
-    "at too.",
+    "largest minus smallest m, both stages adversarial, by data set and t, has to be above 0; every step of m is "
+    "looked at too.",
     more_labels,
 )
 V4 = Compared(
     "V4",
     "On an adversarially trained backbone an adversarially trained head beats a clean one.",
-    "adversarial minus clean stage 2, stage 1 adversarial, by data set, t and m; it has to be above 0 at the largest m.",
+    "adversarial minus clean stage 2, stage 1 adversarial, by data set, t and m; it has to be above 0 at the largest "
+    "m.",
     stage_two,
 )
 V5 = Compared(
