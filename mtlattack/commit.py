@@ -19,9 +19,9 @@ def describe_commit() -> str:
 
 
 def _git(*arguments: str) -> str | None:
+    # Without locks: `status` would write the index anew, and leave its lock behind on a full disk.
+    command = ["git", "--no-optional-locks", *arguments]
     try:
-        return subprocess.run(
-            ["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
-        ).stdout.strip()
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return None

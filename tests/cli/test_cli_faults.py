@@ -1,6 +1,9 @@
 """What no program can help, a full disk or no memory, is said in one line, and nothing that was there is lost."""
 
 import errno
+import os
+import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -10,7 +13,7 @@ from cli_toys import files as contents
 from full_disk_toys import assert_said_in_words, full_disk
 from matplotlib.figure import Figure
 
-from mtlattack import files
+from mtlattack import commit, files
 from mtlattack.figures import save_figure
 
 KEPT = "; what is finished is kept, the same command goes on from there"
@@ -79,6 +82,22 @@ def test_a_picture_that_the_disk_takes_in_part_is_as_it_was(tmp_path: Path) -> N
         before = path.read_bytes()
         assert_said_in_words(lambda to=path: save_figure(figure, to), 100, tmp_path)  # type: ignore[misc]
         assert path.read_bytes() == before
+
+
+def test_looking_at_the_commit_leaves_the_checkout_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that is full would leave the lock of git's index behind."""
+    source = tmp_path / "mtlattack" / "x.py"
+    source.parent.mkdir()
+    source.write_text("")
+    identity = ["-c", "user.name=x", "-c", "user.email=x@y"]
+    for command in (["init", "-q"], ["add", "-A"], [*identity, "commit", "-qm", "x"]):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    os.utime(source, (0, 0))  # so that git would note another time
+    before = contents(tmp_path / ".git")
+    monkeypatch.setattr(commit, "ROOT", tmp_path)
+    with full_disk(10):
+        assert re.fullmatch("[0-9a-f]{12}", commit.describe_commit.__wrapped__())
+    assert contents(tmp_path / ".git") == before
 
 
 def test_a_run_that_the_disk_has_no_room_for(cli: CommandLine, rooms: Path, checkpoint: Path) -> None:
