@@ -175,6 +175,7 @@ def test_what_was_merged_is_built_and_given_a_status(repository: Path, tmp_path:
     row = last_row(merged)
     mtlattack(merged, "leaderboard", "build", "--board", "leaderboard", "--out", tmp_path / "site")
     assert any(row.stem in path.read_text() for path in (tmp_path / "site").rglob("*.html"))
-    said = mtlattack(merged, "leaderboard", "status", row.stem, "disputed", "--by", "a keeper", "--note", "as a test")
+    dispute = ["disputed", "--by", "a keeper", "--note", "as a test", "--board", "leaderboard"]
+    said = mtlattack(merged, "leaderboard", "status", row.stem, *dispute)
     assert "disputed" in said
     mtlattack(merged, "leaderboard", "check", "leaderboard")
