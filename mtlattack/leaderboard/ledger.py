@@ -13,6 +13,7 @@ from mtlattack.leaderboard.rows.schema import Label, Part, RowId, Text
 from mtlattack.reading.hostile import read_regular
 from mtlattack.reading.strict_json import parse_json
 from mtlattack.schemas import validate
+from mtlattack.wording import counted
 
 Status = Literal["self-reported", "verified", "disputed", "retracted", "superseded"]
 STATUSES: tuple[Status, ...] = get_args(Status)
@@ -116,7 +117,7 @@ def append(path: Path, *events: Event) -> None:
             size = file.tell()
             try:
                 if file.write(lines) != len(lines):
-                    raise OSError(f"the disk took a part of {len(lines)} bytes")
+                    raise OSError(f"the disk took a part of {counted(len(lines), 'byte')}")
             except BaseException:
                 file.truncate(size)
                 raise
