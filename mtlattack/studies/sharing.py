@@ -11,7 +11,7 @@ from mtlattack.analysis.transfer.correlation import Pair, spearman
 from mtlattack.attacks import create_attack
 from mtlattack.models import Layout
 from mtlattack.studies.nested import LEAST_MODELS, Array, Effect, effect
-from mtlattack.studies.networks import SHIPPED_SEED, clean_networks
+from mtlattack.studies.networks import ROOMS, SHIPPED_SEED, clean_networks
 from mtlattack.studies.pictures import Forest, Line, Trend, plot_forests, plot_trends
 from mtlattack.studies.strength import attacked
 from mtlattack.studies.study import Cell, Claim, Measured, Study, Table, Verdict
@@ -137,7 +137,7 @@ class SharingStudy(Study):
             Cell(self.name, model, {"model": model, "seed": SHIPPED_SEED, **same}, work=images)
             for model in clean_networks(quick, few=2)
         ]
-        return shipped if quick else shipped + reseeded_cells(self.name, same)
+        return shipped if quick else shipped + reseeded_cells(self.name, ROOMS.clean, same)
 
     def measure(self, settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         """`strength.attacked`, the sharing degree, and by pair of tasks the share of stages in common."""

@@ -1,6 +1,6 @@
 """Networks that a study trains itself, in the folder of the cell that needs them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from mtlattack.data import PreparedDataset
 from mtlattack.data.rooms_files import SPLIT_SIZES, rooms_file, write_rooms
 from mtlattack.models.network import MultiTaskNetwork
-from mtlattack.studies.networks import ROOMS, load, spread
+from mtlattack.studies.networks import load, spread
 from mtlattack.studies.study import Cell
 from mtlattack.training import Recipe, load_recipe, train
 
@@ -16,12 +16,12 @@ from mtlattack.training import Recipe, load_recipe, train
 SEEDS = (1, 2, 3)
 
 
-def reseeded_cells(study: str, same: Mapping[str, Any]) -> list[Cell]:
-    """A cell for every clean layout of the rooms and each of `SEEDS`, with these settings."""
+def reseeded_cells(study: str, models: Sequence[str], same: Mapping[str, Any]) -> list[Cell]:
+    """A cell for each of these shipped networks of the rooms and each of `SEEDS`, with these settings."""
     size = {"train_images": 1024, "epochs": 5}
     return [
         Cell(study, f"{model}-seed{seed}", {"model": model, "seed": seed, **same, **size}, work=8 * same["images"])
-        for model, seed in product(ROOMS.clean, SEEDS)
+        for model, seed in product(models, SEEDS)
     ]
 
 
@@ -36,11 +36,11 @@ def network_of(settings: Mapping[str, Any], folder: Path) -> tuple[MultiTaskNetw
 
 
 def reseeded(model: str, seed: int, epochs: int, images: int) -> Recipe:
-    """The recipe of a shipped network of the rooms with another seed and so many epochs, for so many images."""
+    """The recipe of a shipped network of the rooms with another seed and so many epochs, for so many images; an
+    adversarial one begins from weights of the seed, not with a clean network, which would share another seed's."""
     recipe = load_recipe(model)
-    return recipe.model_copy(
-        update={"seed": seed, "epochs": epochs, "batch_size": min(recipe.batch_size, images), "validation": None}
-    )
+    size = {"epochs": epochs, "batch_size": min(recipe.batch_size, images)}
+    return recipe.model_copy(update={"seed": seed, "start": None, "validation": None, **size})
 
 
 def trained(recipe: Recipe, images: int, folder: Path) -> MultiTaskNetwork:

@@ -1,4 +1,4 @@
-"""Intervals over models, in which images are nested, against what is known of them."""
+"""Intervals over models that are judged on the same images, against what is known of them."""
 
 import numpy as np
 import pytest
@@ -15,13 +15,24 @@ def models(count: int, between: float, within: float, mean: float = 0.0) -> list
 
 @pytest.mark.parametrize(("between", "within"), [(1.0, 0.0), (0.0, 1.0), (1.0, 0.5)])
 def test_the_spread_is_that_of_both_levels(between: float, within: float) -> None:
-    """Of n models drawn again: (variance between + variance within)/n."""
+    """Of n models drawn again: (variance between + twice the variance within)/n, the price of crossed bootstraps."""
     by_model = models(40, between, within)
     value, draws = resampled(by_model)
     centres = np.array([values[0] for values in by_model])
     assert value == pytest.approx(centres.mean()) and len(draws) == DRAWS
-    expected = (centres.var() + np.mean([values[1:].var() for values in by_model])) / len(by_model)
+    expected = (centres.var() + 2 * np.mean([values[1:].var() for values in by_model])) / len(by_model)
     assert draws.var() == pytest.approx(expected, rel=0.15)
+
+
+def test_the_luck_of_images_that_all_models_share_does_not_cancel_out() -> None:
+    luck = np.random.default_rng(5).standard_normal(500)
+    _, draws = resampled([np.concatenate([[0.3], 0.3 + luck]) for _ in range(8)])
+    assert draws.std() == pytest.approx(luck.std(), rel=0.1)
+
+
+def test_resamples_that_are_no_number_show_nothing() -> None:
+    found = effect([np.array([0.1, *[np.nan] * 200])] * 3)
+    assert found.p == 1 and not found.above and not found.below
 
 
 def test_above_and_below_zero() -> None:
