@@ -143,7 +143,7 @@ def _of_loader(loader: DataLoader[Any]) -> Items:
     if left_out:
         raise InputError(
             f"the DataLoader leaves out the last {left_out} of {counted(len(data), 'image')} (drop_last=True), "
-            f"expected all: "
+            "expected all: "
             "give the data set"
         )
     plain = loader.collate_fn in (default_collate, default_convert)
