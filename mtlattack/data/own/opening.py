@@ -143,8 +143,7 @@ def _of_loader(loader: DataLoader[Any]) -> Items:
     if left_out:
         raise InputError(
             f"the DataLoader leaves out the last {left_out} of {counted(len(data), 'image')} (drop_last=True), "
-            "expected all: "
-            "give the data set"
+            "expected all: give the data set"
         )
     plain = loader.collate_fn in (default_collate, default_convert)
     return data if plain else _Collated(data, loader.collate_fn)
