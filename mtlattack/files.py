@@ -79,9 +79,11 @@ def whole_file(path: Path) -> Iterator[Path]:
         raise
 
 
-def check_same_plan(path: Path, what: str, stored: Mapping[str, Any], plan: Mapping[str, Any]) -> None:
-    """InputError names in what the plan of a run (or `what` it is) that is `stored` at a path differs from `plan`."""
-    other = [key for key, value in plan.items() if stored.get(key) != value]
+def check_same_plan(path: Path, what: str, stored: Any, plan: Mapping[str, Any]) -> None:
+    """InputError names in what the plan of a run (or `what` it is) that is `stored` at a path differs from `plan`: in
+    everything, where that is no object."""
+    known = stored if isinstance(stored, Mapping) else {}
+    other = [key for key, value in plan.items() if key not in known or known[key] != value]
     if other:
         raise InputError(
             f"{path} holds another {what} (other {', '.join(other)}); start anew with --fresh or choose another --out"

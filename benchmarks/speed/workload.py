@@ -175,9 +175,10 @@ class MapB(EdgeTexture):
 
 
 def task_kinds() -> list[str]:
-    """Every kind of task that there is, those of the recipe first."""
+    """Every kind of task of pixels that there is, those of the recipe first."""
     first = load_recipe(RECIPE).tasks
-    return [*first, *(kind for kind in list_tasks() if kind not in first)]
+    dense = [kind for kind in list_tasks() if TASKS.get(kind).dense]
+    return [*first, *(kind for kind in dense if kind not in first)]
 
 
 def _description(case: Case) -> dict[str, Any]:

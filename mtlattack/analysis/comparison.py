@@ -36,7 +36,7 @@ def join_parts(records: Mapping[Path, Record]) -> dict[Path, Record]:
 
 
 def _are_parts(one: Record, other: Record) -> bool:
-    keys = ("model", "data", "tasks", "seed", "search_precision", "clean")
+    keys = ("model", "data", "tasks", "seed", "search_precision", "judged", "clean")
     same = all(getattr(one, key) == getattr(other, key) for key in keys)
     configs = [result.config for result in one.attacks]
     return same and not any(result.config in configs for result in other.attacks)

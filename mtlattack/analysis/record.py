@@ -90,7 +90,8 @@ class AttackResult(_Part):
     members: dict[str, dict[str, float | None]] | None = Field(
         default=None,
         description="of an ensemble: by member the share of the images on which it was chosen, by task and `joint`; "
-        "arp, loss_change and log_ratio are of the joint choice, all else of the choice for each task",
+        "arp, loss_change and log_ratio are of the joint choice, mean skill of the member that leaves the least of an "
+        "image, all else of the choice for each task",
     )
 
 

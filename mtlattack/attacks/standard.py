@@ -46,8 +46,8 @@ class Standard(StandaloneAttack):
     """What the leaderboard runs: nobody has to choose (in the manner of AutoAttack, arXiv 2003.01690).
 
     An evaluation runs the members one by one, and takes the worst case of each image: for a task's numbers the member
-    with the highest loss of that task, for the joint numbers the one with the highest mean relative loss change. Called
-    by itself it gives the images of the latter, judged by the model. The composition is part of the version; a change
+    that leaves its worst headline metric, for the joint ones that with the highest mean relative loss change. Called by
+    itself it gives the images of the latter, judged by the model. The composition is part of the version; a change
     of either changes numbers. A defence that scales the logits of classes, of pixels or images, meets members with DLR,
     which no scale changes.
 

@@ -1,9 +1,8 @@
 """Cells: what a campaign comes to, each one run with a folder of its own."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from itertools import product
+from itertools import chain, count, product
 from pathlib import Path
 from typing import Any, Literal
 
@@ -61,20 +60,21 @@ def expand(campaign: Campaign) -> list[Cell]:
         campaign.seeds or [None],
     ]
     parts = list(product(*axes))
-    taken: Counter[str] = Counter()
+    taken: set[str] = set()
     cells = []
     for model, suite, data, attacks, eps, seed in parts:
         entry = {"model": model} if isinstance(model, str | None) else model.model_dump()
         names = [_short(suite), _model_name(entry, suite)]
         names += [text for axis, text in zip(axes[2:], _texts(data, attacks, eps, seed), strict=True) if len(axis) > 1]
         name = file_name("-".join(names))
-        taken[name] += 1
+        name = next(free for free in chain([name], (f"{name}-{n}" for n in count(2))) if free not in taken)
+        taken.add(name)
         changes = {"attacks": _listed(attacks), "eps": _listed(eps), "seed": seed} | {
             key: getattr(campaign, key) for key in ("norm", "quantize", "every", "limit", "batch_size", "target")
         }
         cells.append(
             Cell(
-                name=name if taken[name] == 1 else f"{name}-{taken[name]}",
+                name=name,
                 suite=suite,
                 model=entry["model"],
                 checkpoint=entry.get("checkpoint"),

@@ -156,6 +156,7 @@ def _die_with_parent() -> None:
 
 def _last_words(code: int | None) -> str:
     if code is not None and code < 0:
-        name = signal.Signals(-code).name
+        known = {each.value: each.name for each in signal.Signals}
+        name = known.get(-code, f"signal {-code}")
         return f"killed by {name}" + (" (was there enough memory?)" if name == "SIGKILL" else "")
     return f"ended with exit code {code}"

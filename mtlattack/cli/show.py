@@ -1,6 +1,5 @@
 """`mtlattack show`: tables and pictures of runs, side by side."""
 
-import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -15,7 +14,6 @@ from mtlattack.errors import InputError
 from mtlattack.evaluation.kept import kept_record
 from mtlattack.models import file_hash
 from mtlattack.printing import print_parts
-from mtlattack.tasks.plugins import VARIABLE as PLUGINS
 
 
 class Format(StrEnum):
@@ -98,8 +96,7 @@ def load_record(run: Path) -> Record:
             raise InputError(f"{path} changed while it was read: is it being written?")
         return record
 
-    # Nobody knows the code of a plugin by its text.
-    return derive() if os.environ.get(PLUGINS) else kept_record(content, derive)
+    return kept_record(content, derive)
 
 
 def _evidence(run: Path) -> Path:

@@ -19,13 +19,14 @@ from mtlattack.evaluation.constants import constant_statistics
 from mtlattack.evaluation.crafting import craft_batch, no_autocast
 from mtlattack.evaluation.environment import describe_environment
 from mtlattack.evaluation.judging import judge
-from mtlattack.evaluation.keeping import ImageFile
+from mtlattack.evaluation.keeping import Claim, ImageFile
 from mtlattack.evaluation.loop import Loop
 from mtlattack.evaluation.opening import evidence_at
 from mtlattack.evaluation.plan import make_plan
 from mtlattack.evaluation.preparation import Precision, prepare
 from mtlattack.evaluation.setup import first_batch, set_up
 from mtlattack.evidence import CLEAN, job_names, targets_of
+from mtlattack.evidence.plans import check_plan
 from mtlattack.files import set_aside
 from mtlattack.locking import held
 from mtlattack.tasks import Model
@@ -147,7 +148,8 @@ def _filled(result: Result, size: int) -> Result:
 def _check_belongs(file: ImageFile, data: LabelledImages) -> None:
     """InputError unless all images are there, and made of those of `data`."""
     if file.ids != data.ids:
-        missing = [identity for identity in file.ids if identity not in set(data.ids)]
+        known = set(data.ids)
+        missing = [identity for identity in file.ids if identity not in known]
         which = f"image {missing[0]!r} is not among them" if missing else "they are others, or in another order"
         raise InputError(f"{file.path} holds images of other data than {data.split} of {data.name}: {which}")
     if file.plan and file.plan["data"]["sha256"]["image"] != data.identify().digests["image"]:
@@ -162,8 +164,12 @@ def _check_belongs(file: ImageFile, data: LabelledImages) -> None:
 def _claimed(file: ImageFile) -> list[dict[str, Any]]:
     """What the file says of its attacks, as a plan has it; what it does not say of their cost is unknown."""
     if file.plan:
-        claimed: list[dict[str, Any]] = file.plan["attacks"]
-        return claimed
+        check_plan(file.plan)
+        planned: list[dict[str, Any]] = file.plan["attacks"]
+        # The balls are checked by the claims, and reported by the plan.
+        if [Claim(**each["config"]).threat for each in planned] != [claim.threat for claim in file.claims.values()]:
+            raise InputError(f"{file.path}: its plan and its attacks do not say the same of these")
+        return planned
     return [
         {"config": claim.model_dump(), "white_box": True, "forward_passes": None, "backward_passes": None}
         for claim in file.claims.values()

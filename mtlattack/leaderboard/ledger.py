@@ -1,6 +1,6 @@
 """The ledger: what became of each row, one line an event, only ever appended to."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal, get_args
@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, Field
 from mtlattack.canonical import canonical_json
 from mtlattack.errors import InputError
 from mtlattack.leaderboard.rows.schema import Label, Part, RowId, Text
+from mtlattack.locking import taking_turns
 from mtlattack.reading.hostile import read_regular
 from mtlattack.reading.strict_json import parse_json
 from mtlattack.schemas import validate
@@ -104,12 +105,17 @@ def check_event(event: Event, before: Event | None, now: datetime | None = None)
 
 
 def append(path: Path, *events: Event) -> None:
-    """Add events to the ledger, all or none; InputError if one may not follow what stands there, or where nothing can
-    be written."""
-    last = statuses(read_ledger(path))
-    for event in events:
-        check_event(event, last.get(event.row))
-        last[event.row] = event
+    """Add events to the ledger, all or none, one process at a time; InputError if one may not follow what stands there,
+    or where nothing can be written."""
+    with taking_turns(path):
+        last = statuses(read_ledger(path))
+        for event in events:
+            check_event(event, last.get(event.row))
+            last[event.row] = event
+        _write(path, events)
+
+
+def _write(path: Path, events: Sequence[Event]) -> None:
     lines = b"".join(canonical_json(event.model_dump(mode="json")) + b"\n" for event in events)
     # Unbuffered: one write, and an error leaves nothing that would be written later.
     try:

@@ -113,8 +113,15 @@ class _Relationship(Parametrised):
         raise NotImplementedError
 
 
+def _as_predicted(labels: Array, predicted: Array) -> Array:
+    """Labels in the shape of the predictions; InputError where they are others in number."""
+    if labels.size != predicted.size:
+        raise InputError(f"y is {labels.shape}, expected {predicted.shape}")
+    return labels.reshape(predicted.shape)
+
+
 class MTRLRegressor(_Relationship):
-    """Relationship learning with the squared loss ½r²; `score` is R², averaged over tasks where there are several."""
+    """Relationship learning with the squared loss ½r²; `score` is R²."""
 
     _kind = Kind.REGRESSION
     _estimator_type = "regressor"
@@ -133,9 +140,10 @@ class MTRLRegressor(_Relationship):
         return self._responses(X, task)
 
     def score(self, X: ArrayLike, y: ArrayLike, task: ArrayLike | None = None) -> float:
-        """1 − Σ(y − ŷ)²/Σ(y − ȳ)²; of several columns the mean."""
+        """1 − Σ(y − ŷ)²/Σ(y − ȳ)² over all points, those of several tasks together where `task` says whose they are; of
+        several columns of labels the mean."""
         predicted = self.predict(X, task)
-        labels = self._encode(y)
+        labels = _as_predicted(self._encode(y), predicted)
         rest = ((labels - predicted) ** 2).sum(0)
         spread = ((labels - labels.mean(0)) ** 2).sum(0)
         return float(np.mean(1 - rest / np.where(spread == 0, 1, spread)))
@@ -182,7 +190,8 @@ class MTRLClassifier(_Relationship):
 
     def score(self, X: ArrayLike, y: ArrayLike, task: ArrayLike | None = None) -> float:
         """The share of right answers."""
-        return float(np.mean(self.predict(X, task) == np.asarray(y)))
+        predicted = self.predict(X, task)
+        return float(np.mean(predicted == _as_predicted(np.asarray(y), predicted)))
 
     def __sklearn_tags__(self) -> Any:
         from sklearn.utils import ClassifierTags, Tags, TargetTags

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from mtlattack.data import Batch, PreparedDataset, load_dataset, loader
@@ -112,10 +111,12 @@ def _class_labels(shares: Array, names: list[str], kind: Kind) -> dict[str, Arra
     if kind is Kind.REGRESSION:
         shown = {f"share {name}": column for name, column in zip(names, shares.T, strict=True)}
         return {name: column for name, column in shown.items() if np.mean(column > 0) >= _LEAST_SHARE}
-    most = shares.argmax(1)
-    dominant: dict[str, NDArray[np.float64]] = {name: (most == c).astype(float) for c, name in enumerate(names)}
+    if np.isnan(shares).all():
+        return {}
+    most, unlabelled = shares.argmax(1), np.isnan(shares).any(1)
+    dominant = {name: np.where(unlabelled, np.nan, most == c) for c, name in enumerate(names)}
     return {
         f"mostly {name}": column
         for name, column in dominant.items()
-        if _LEAST_SHARE <= column.mean() <= 1 - _LEAST_SHARE
+        if _LEAST_SHARE <= column[~unlabelled].mean() <= 1 - _LEAST_SHARE
     }

@@ -148,7 +148,8 @@ class BalanceStudy(Study):
 
 
 def contestants(tasks: Sequence[str], settings: Mapping[str, Any]) -> dict[str, Attack]:
-    """The attacks by label, each with the same number of backward passes under `apgd`."""
+    """The attacks by label, each with the same number of backward passes under `apgd`; the sign-sum, which takes one a
+    task at a step, with no fewer."""
     passes, eps = settings["passes"], settings["eps"] / 255
 
     def made(aggregator: str, steps: int) -> Attack:
@@ -156,4 +157,4 @@ def contestants(tasks: Sequence[str], settings: Mapping[str, Any]) -> dict[str, 
 
     joint = {DGBA: made(DGBA, passes), "total": made("total", passes)}
     singles = {f"single:{task}": made(f"single:{task}", passes) for task in tasks}
-    return {**joint, "signsum": made("signsum", max(passes // len(tasks), 1)), **singles}
+    return {**joint, "signsum": made("signsum", -(-passes // len(tasks))), **singles}

@@ -43,7 +43,7 @@ def rank_correlation(cell: Measured) -> Array | None:
     if np.ptp(depth) == 0:
         return None
     common = np.broadcast_to(depth, values.shape)[:, None, :]
-    return spearman([Pair(common, values[:, None, :], np.ones((1, len(pairs)), bool), False)])
+    return spearman([Pair(common, values[:, None, :], np.ones((1, len(pairs)), bool), shared=0)])
 
 
 class C3(Claim):

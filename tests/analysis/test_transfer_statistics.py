@@ -45,7 +45,7 @@ def test_one_matrix_is_ranked_as_scipy_does() -> None:
     rng = np.random.default_rng(0)
     common, transfer = rng.normal(size=(2, 4, 4))
     off = ~np.eye(4, dtype=bool)
-    pair = Pair(one(common), one(transfer), off, square=True)
+    pair = Pair(one(common), one(transfer), off, shared=len(off))
     assert spearman([pair])[0] == pytest.approx(spearmanr(common[off], transfer[off]).statistic)
 
 
@@ -59,8 +59,25 @@ def test_p_counts_all_ways_to_label_rows_and_columns(square: bool) -> None:
     found = [
         abs(spearmanr(common[np.ix_(rows, columns)][counts], transfer[counts]).statistic) for rows, columns in orders
     ]
-    p, count, exact = permutation_test([Pair(one(common), one(transfer), counts, square)])
+    p, count, exact = permutation_test([Pair(one(common), one(transfer), counts, 3 if square else 0)])
     assert (count, exact) == (len(orders), True)
+    assert p == pytest.approx(np.mean(np.array(found) >= found[0] - 1e-12))
+
+
+def test_what_is_source_and_victim_is_permuted_together_and_the_rest_apart() -> None:
+    rng = np.random.default_rng(4)
+    common, transfer = rng.normal(size=(2, 4, 3))
+    counts = ~np.eye(4, 3, dtype=bool)
+    counts[2, 2] = True
+    orders = [
+        ([*shared, *(2 + place for place in rest)], [*shared, 2])
+        for shared, rest in product(permutations(range(2)), permutations(range(2)))
+    ]
+    found = [
+        abs(spearmanr(common[np.ix_(rows, columns)][counts], transfer[counts]).statistic) for rows, columns in orders
+    ]
+    p, count, exact = permutation_test([Pair(one(common), one(transfer), counts, shared=2)])
+    assert (count, exact) == (4, True)
     assert p == pytest.approx(np.mean(np.array(found) >= found[0] - 1e-12))
 
 
@@ -69,13 +86,13 @@ def test_several_matrices_are_permuted_apart_and_ranked_within_themselves() -> N
     off = ~np.eye(3, dtype=bool)
     values = rng.normal(size=(2, 3, 3))
     pairs = [
-        Pair(one(values[0]), one(values[0] + 100), off, True),
-        Pair(one(values[1] * 1000), one(values[1]), off, True),
+        Pair(one(values[0]), one(values[0] + 100), off, len(off)),
+        Pair(one(values[1] * 1000), one(values[1]), off, len(off)),
     ]
     assert spearman(pairs)[0] == pytest.approx(1)
     p, count, exact = permutation_test(pairs)
     assert (count, exact) == (36, True) and p == pytest.approx(1 / 36)
-    big = Pair(one(np.arange(64.0).reshape(8, 8)), one(np.arange(64.0).reshape(8, 8)), ~np.eye(8, dtype=bool), True)
+    big = Pair(one(np.arange(64.0).reshape(8, 8)), one(np.arange(64.0).reshape(8, 8)), ~np.eye(8, dtype=bool), 8)
     p, count, exact = permutation_test([big])
     assert (count, exact) == (9999, False) and 1 / 10000 <= p < 0.01
 
@@ -85,7 +102,7 @@ def test_undefined_cells_and_constant_matrices_do_not_count() -> None:
     common, transfer = np.random.default_rng(3).normal(size=(2, 3, 3))
     transfer[0, 1] = np.nan
     ok = off & np.isfinite(transfer)
-    pair = Pair(one(common), one(transfer), off, True)
+    pair = Pair(one(common), one(transfer), off, len(off))
     assert spearman([pair])[0] == pytest.approx(spearmanr(common[ok], transfer[ok]).statistic)
-    assert not Pair(one(np.ones((3, 3))), one(common), off, True).varies
-    assert np.isnan(spearman([Pair(one(np.ones((3, 3))), one(common), off, True)])[0])
+    assert not Pair(one(np.ones((3, 3))), one(common), off, len(off)).varies
+    assert np.isnan(spearman([Pair(one(np.ones((3, 3))), one(common), off, len(off))])[0])

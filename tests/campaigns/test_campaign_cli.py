@@ -58,6 +58,12 @@ def test_a_campaign_from_its_file(
     assert_same([good], Path("campaigns/mine"), Path("campaigns/mine"))
 
 
+def test_no_two_cells_have_one_name() -> None:
+    cells = expand(toy_campaign(models=["x/a.safetensors", "y/a.safetensors", "z/a-2.safetensors"], seeds=[0]))
+    names = [cell.name for cell in cells]
+    assert len(set(names)) == 3 and names[:2] == ["toy-a", "toy-a-2"]
+
+
 def test_the_summary_loses_no_digit_on_a_narrow_terminal(tmp_path: Path) -> None:
     cells = expand(toy_campaign(models=["a" * 50, "b"]))
     skill = {"mean": {"value": 0.25}}

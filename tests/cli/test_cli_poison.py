@@ -69,6 +69,7 @@ def test_written_points_pass_an_audit_and_moved_ones_do_not(cli: CommandLine, ta
         (("landmin", "--from", "."), "unknown table of tasks 'landmin'; did you mean 'landmine'?"),
         (("mine.toml", "--budget", "0"), "budget"),
         (("mine.toml", "--budget", "1.5"), "budget"),
+        (("mine.toml", "--budget", "0.2,0.2"), "expected each once"),
         (("mine.toml", "--mode", "sideways"), "sideways"),
         (("mine.toml", "--targets", "four"), "four"),
         (("mine.toml", "--targets", "one", "--attacked", "one", "--mode", "indirect"), "one"),

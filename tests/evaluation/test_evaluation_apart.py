@@ -96,6 +96,18 @@ def test_what_is_not_as_it_claims_is_refused(
     assert message in str(caught.value) or ("outside" in message and "outside" in str(caught.value))
 
 
+def test_a_plan_that_says_other_than_the_attacks_is_refused(
+    network: Little, data: PreparedDataset, tmp_path: Path
+) -> None:
+    path = tmp_path / "images.h5"
+    craft_to(path, network, data, ATTACKS[:1], device="cpu")
+    with h5py.File(path, "r+") as file:
+        group = file["attacks/0000"]
+        group.attrs["config"] = json.dumps(json.loads(group.attrs["config"]) | {"eps": 16 / 255})
+    with pytest.raises(InputError, match=r"its plan and its attacks do not say the same"):
+        judge_from(ImageFile(path), network, data, device="cpu")
+
+
 def test_images_of_other_data_are_refused(network: Little, data: PreparedDataset, tmp_path: Path) -> None:
     file = craft_to(tmp_path / "images.h5", network, data, ATTACKS[:1], device="cpu")
     fewer = PreparedDataset(data.path, data.split, tasks=network.tasks, limit=2)

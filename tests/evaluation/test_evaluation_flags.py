@@ -181,6 +181,15 @@ def test_noise_is_as_strong_from_nine_tenths_on(strength: float, flagged: bool) 
     assert bool(named(record, "noise-as-strong")) == flagged
 
 
+@pytest.mark.parametrize(("noise", "flagged"), [(0.55, True), (0.45, False)])
+def test_noise_that_lowers_losses_less_than_the_attacks_do_is_as_strong(noise: float, flagged: bool) -> None:
+    record = evidence_of({"pgd-total": 0.5, "noise-dgba": noise}).report().record
+    results = {result.name: result.log_ratio.value for result in record.attacks}
+    assert results["pgd-total"] < 0  # type: ignore[operator]
+    assert (results["noise-dgba"] >= results["pgd-total"]) == flagged  # type: ignore[operator]
+    assert bool(named(record, "noise-as-strong")) == flagged
+
+
 def test_an_attack_after_the_smallest_perturbation_is_no_rival_and_needs_no_eps() -> None:
     evidence = evidence_of({"minimal-dgba": 2, "noise-dgba": 2}, eps=(4 / 255, 8 / 255))
     for planned, outcome in zip(evidence.plan["attacks"], evidence.attacked, strict=True):

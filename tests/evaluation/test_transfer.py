@@ -346,6 +346,12 @@ def test_a_folder_holds_one_transfer(network: Toy, other: Toy, data: PreparedDat
     again = transfer({"a": network}, None, small, attack, path=tmp_path)
     assert again.record() == first.record()
     transfer({"a": network}, {"b": other}, small, attack, path=tmp_path, fresh=True)
+    for wrong in ("[]", "7", "{}"):
+        (tmp_path / "plan.json").write_text(wrong)
+        with pytest.raises(InputError, match="plan.json|holds another transfer"):
+            transfer({"a": network}, {"b": other}, small, attack, path=tmp_path)
+        with pytest.raises(InputError, match="plan.json|holds no transfer"):
+            read_transfer(tmp_path)
     (tmp_path / "plan.json").write_text("{")
     with pytest.raises(InputError, match=r"plan.json is damaged"):
         read_transfer(tmp_path)

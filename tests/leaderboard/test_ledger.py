@@ -1,5 +1,7 @@
 """The ledger: what may follow what, and lines that nobody has looked at."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import product
 from pathlib import Path
@@ -7,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mtlattack.errors import InputError
+from mtlattack.leaderboard import ledger
 from mtlattack.leaderboard.ledger import NEXT, STATUSES, Event, Status, append, check_event, read_ledger, statuses
 
 A, B = "a" * 16, "b" * 16
@@ -33,6 +36,21 @@ def test_events_are_appended_and_the_last_counts(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is disputed: status 'self-reported', expected verified or retracted or"):
         append(path, event("self-reported", hours=3))
     assert path.read_bytes() == kept
+
+
+def test_of_two_that_append_at_once_one_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "ledger.jsonl"
+    read = ledger.read_ledger
+
+    def slowly(place: Path) -> list[Event]:
+        found = read(place)
+        time.sleep(0.05)
+        return found
+
+    monkeypatch.setattr(ledger, "read_ledger", slowly)
+    with ThreadPoolExecutor(2) as pool:
+        ended = [each.exception() for each in [pool.submit(append, path, event("self-reported")) for _ in range(2)]]
+    assert sorted(type(each) for each in ended if each) == [InputError] and len(read(path)) == 1
 
 
 @pytest.mark.parametrize(("before", "after"), list(product([None, *STATUSES], STATUSES)))

@@ -36,6 +36,12 @@ def test_parts_are_said_as_they_are(said: Any, tiny_evidence: Evidence) -> None:
         record_of(changed(tiny_evidence, lambda e: e.environment.update(parts=parts)))
 
 
+@pytest.mark.parametrize("said", [1700000000, 1.5, "2026-13-01T00:00:00+00:00", "2026-11-21", None])
+def test_a_start_is_a_time_with_its_zone_in_text(said: Any, tiny_evidence: Evidence) -> None:
+    with pytest.raises(InputError, match="evidence: environment: started"):
+        record_of(changed(tiny_evidence, lambda e: e.environment.update(started=said)))
+
+
 def test_evidence_of_earlier_versions_has_its_device_in_the_plan(tiny_evidence: Evidence) -> None:
     def move(evidence: Evidence) -> None:
         evidence.plan["environment"] = {key: evidence.environment.pop(key) for key in NUMERIC}

@@ -72,6 +72,16 @@ def test_parameters_are_cloned_searched_and_shown() -> None:
         estimator.set_params(lamda=1)
 
 
+def test_a_column_of_labels_is_scored_as_the_labels() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(30, 2))
+    y = x @ [1.0, -2.0] + 0.1 * rng.normal(size=30)
+    for estimator, labels in ((MTRLRegressor(), y), (MTRLClassifier(), (y > 0).astype(int))):
+        column = labels[:, None]
+        scores = {fitted.score(x, each) for fitted in (estimator.fit(x, column),) for each in (labels, column)}
+        assert len(scores) == 1 and scores.pop() > 0.9
+
+
 @pytest.mark.parametrize(
     ("fit", "message"),
     [
@@ -81,6 +91,7 @@ def test_parameters_are_cloned_searched_and_shown() -> None:
         (lambda x, y: MTRLClassifier().fit(x, y), "Only binary classification"),
         (lambda x, y: MTRLRegressor().fit(x, y, y).predict(x, y + 9), "task has .*9.*, expected"),
         (lambda x, y: MTRLRegressor().predict(x), "not fitted yet"),
+        (lambda x, y: MTRLRegressor().fit(x, y).score(x, y[:3]), r"y is \(3,\), expected \(6,\)"),
         (lambda x, y: MTRLRegressor().fit(x, y).predict(x[:, :1]), "X has 1 features, but MTRL"),
     ],
 )  # fmt: skip

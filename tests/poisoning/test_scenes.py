@@ -11,7 +11,7 @@ from mtlattack.models import create_model
 from mtlattack.poisoning import Kind, Learner, make_tasks
 from mtlattack.poisoning.evasion import SceneModel, perturbed_features
 from mtlattack.poisoning.splitting import units_of
-from mtlattack.poisoning.vision import Scenes, pool, read_scenes, scene_tasks, shared_network
+from mtlattack.poisoning.vision import Scenes, _class_labels, pool, read_scenes, scene_tasks, shared_network
 
 MODEL = "rooms-resnet10t.shared"
 
@@ -36,6 +36,14 @@ def test_labels_are_those_of_the_images(scenes: Scenes) -> None:
         with torch.no_grad():
             expected = network.shared_features(batch.images).mean((2, 3))[0]
         np.testing.assert_allclose(scenes.features[row], expected, rtol=1e-4, atol=1e-6)
+
+
+def test_an_image_without_labelled_pixels_has_no_class() -> None:
+    shares = np.array([[0.2, 0.8], [0.9, 0.1], [0.4, 0.6], [np.nan, np.nan]])
+    labels = _class_labels(shares, ["wall", "floor"], Kind.CLASSIFICATION)
+    np.testing.assert_array_equal(labels["mostly wall"], [0, 1, 0, np.nan])
+    np.testing.assert_array_equal(labels["mostly floor"], [1, 0, 1, np.nan])
+    assert _class_labels(shares[3:], ["wall", "floor"], Kind.CLASSIFICATION) == {}
 
 
 def test_splits_are_put_together_and_images_are_rows() -> None:

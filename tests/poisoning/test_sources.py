@@ -9,7 +9,7 @@ import scipy.io
 
 from mtlattack.errors import InputError
 from mtlattack.poisoning.sources import read_described, read_tasks
-from mtlattack.poisoning.sources.mnist import principal_components
+from mtlattack.poisoning.sources.mnist import principal_components, read_idx
 
 
 def cells(*arrays: object) -> np.ndarray:
@@ -103,6 +103,20 @@ def test_any_table_that_is_described(tmp_path: Path) -> None:
     assert tasks.rows is not None and [each.tolist() for each in tasks.rows] == [[0, 1, 2]] * 2
 
 
+def test_the_mark_that_spreadsheets_write_is_no_part_of_a_name(tmp_path: Path) -> None:
+    (tmp_path / "mine.csv").write_text("y,a\n1,2\n3,5\n", encoding="utf-8-sig")
+    (tmp_path / "mine.toml").write_text('file = "mine.csv"\nkind = "regression"\ntargets = ["y"]\n')
+    assert read_described(tmp_path / "mine.toml").points[0][1].tolist() == [1, 3]
+
+
+def test_a_damaged_packed_file_is_refused(tmp_path: Path) -> None:
+    packed = bytearray(gzip.compress(idx(np.arange(64).reshape(4, 4, 4)), mtime=0))
+    packed[12:20] = b"\xff" * 8
+    (tmp_path / "images.gz").write_bytes(packed)
+    with pytest.raises(InputError, match=r"cannot read .*images\.gz"):
+        read_idx(tmp_path / "images.gz")
+
+
 @pytest.mark.parametrize(
     ("table", "description", "message"),
     [
@@ -114,6 +128,8 @@ def test_any_table_that_is_described(tmp_path: Path) -> None:
         ("a,y\n", 'targets = ["y"]', "mine.csv: no row"),
         ("a,y\n1,2\n", 'targets = ["y", "a"]', "mine.csv has no column for features: all of a, y are targets"),
         ("", 'targets = ["y"]', "mine.csv is empty"),
+        ("a,a,y\n1,2,3\n", 'targets = ["y"]', "mine.csv: its heading names 'a' twice"),
+        (f'a,y\n"{"1" * 140_000}",2\n', 'targets = ["y"]', "cannot read .*mine.csv .*field larger than field limit"),
         ("a,y\n1,2\n", "targets = []", "mine.toml: targets: List should have at least 1 item"),
         ("a,y\n1,2\n", 'targets = ["y"]\ncolour = 1', "mine.toml: colour: Extra inputs"),
     ],

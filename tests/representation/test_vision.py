@@ -12,7 +12,16 @@ from mtlattack.cli import main
 from mtlattack.data import PreparedDataset, load_dataset
 from mtlattack.errors import InputError
 from mtlattack.models import MultiTaskNetwork, create_network, load_checkpoint, save_checkpoint
-from mtlattack.representation.vision import HeadTraining, few_images, learn_head, source_recipe, with_new_head
+from mtlattack.representation.vision import (
+    HeadTraining,
+    few_images,
+    grafting,
+    learn_head,
+    source_recipe,
+    with_foreign_head,
+    with_imagenet_backbone,
+    with_new_head,
+)
 from mtlattack.tasks import Depth, Normals, Task, task_from_config
 
 NETWORK = {"backbone": "resnet10t", "backbone_options": {"channels": [8, 8, 16, 16], "stem_width": 8}, "head_width": 8}
@@ -46,6 +55,32 @@ def test_a_new_head_stands_on_the_same_backbone() -> None:
     again, other = (with_new_head(old, Depth(), seed=seed) for seed in (1, 2))
     assert torch.equal(new(images)["depth"], again(images)["depth"])
     assert not torch.equal(new(images)["depth"], other(images)["depth"])
+
+
+def test_a_task_of_other_images_may_have_the_name_of_a_source() -> None:
+    images = torch.rand(2, 3, 24, 32)
+    old = source()
+    new = with_foreign_head(old, Normals(), seed=1)
+    assert torch.equal(new.shared_features(images), old.shared_features(images))
+    assert not torch.equal(new(images)["normals"], old(images)["normals"])
+    apart = create_network({"tasks": [Normals().config(), Depth().config()], **NETWORK, "layout": "separate"})
+    with pytest.raises(InputError, match="a backbone that all tasks share to its end"):
+        with_foreign_head(apart, Normals())
+
+
+def test_imagenets_weights_are_in_the_backbone_and_the_head_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match="no package holds ImageNet weights of 'resnet10t'"):
+        with_imagenet_backbone(NETWORK, Depth())
+    packaged = source()
+    monkeypatch.setattr(
+        grafting, "load_imagenet", lambda network: network.stages.load_state_dict(packaged.stages.state_dict())
+    )
+    one, again, other = (with_imagenet_backbone(packaged.config.model_dump(), Depth(), seed) for seed in (1, 1, 2))
+    images = torch.rand(2, 3, 24, 32)
+    assert list(one.tasks) == ["depth"] and not one.training
+    assert torch.equal(one.shared_features(images), packaged.shared_features(images))
+    assert torch.equal(one(images)["depth"], again(images)["depth"])
+    assert not torch.equal(one(images)["depth"], other(images)["depth"])
 
 
 @pytest.mark.parametrize("attacked", [False, True])

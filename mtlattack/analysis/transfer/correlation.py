@@ -25,12 +25,13 @@ Orders = tuple[NDArray[np.int64], NDArray[np.int64]]
 class Pair:
     """What sources and victims of a matrix have in common, and how attacks transfer, both `[R, rows, columns]`: one
     matrix a resample of the images, the images as they are first. `counts` `[rows, columns]` says which cells are not a
-    victim's own. Where rows and columns are the same things in one order (`square`) both are permuted together."""
+    victim's own. The first `shared` rows and columns are the same things, which are permuted together; the other rows
+    and the other columns each among themselves."""
 
     common: Array
     transfer: Array
     counts: NDArray[np.bool_]
-    square: bool
+    shared: int
 
     def ranks(self) -> tuple[Array, Array]:
         """Of both, centred and scaled to lie in [−1/2, 1/2], `[R, rows, columns]`; 0 for a cell that does not count or
@@ -79,19 +80,23 @@ def _ranks(values: Array, defined: NDArray[np.bool_]) -> Array:
 
 
 def _number_of_orders(pair: Pair) -> int:
-    rows, columns = pair.counts.shape
-    return factorial(rows) if pair.square else factorial(rows) * factorial(columns)
+    return prod(factorial(size) for size in (pair.shared, *_others(pair)))
 
 
 def _all_orders(pair: Pair) -> Iterator[Orders]:
-    rows, columns = pair.counts.shape
-    if pair.square:
-        return ((np.array(order), np.array(order)) for order in permutations(range(rows)))
-    both = product(permutations(range(rows)), permutations(range(columns)))
-    return ((np.array(row), np.array(column)) for row, column in both)
+    every = product(*(permutations(range(size)) for size in (pair.shared, *_others(pair))))
+    return (_orders(np.array(shared, int), np.array(row, int), np.array(column, int)) for shared, row, column in every)
 
 
 def _random_order(pair: Pair, rng: np.random.Generator) -> Orders:
+    return _orders(*(rng.permutation(size) for size in (pair.shared, *_others(pair))))
+
+
+def _others(pair: Pair) -> tuple[int, int]:
+    """How many rows and how many columns are of one side alone."""
     rows, columns = pair.counts.shape
-    order = rng.permutation(rows)
-    return (order, order) if pair.square else (order, rng.permutation(columns))
+    return rows - pair.shared, columns - pair.shared
+
+
+def _orders(shared: NDArray[np.int64], row: NDArray[np.int64], column: NDArray[np.int64]) -> Orders:
+    return np.concatenate([shared, len(shared) + row]), np.concatenate([shared, len(shared) + column])

@@ -256,4 +256,10 @@ def _pair(grid: Grid, name: str, of: str) -> Pair | None:
         common = np.broadcast_to(np.array(grid.depth), transfer.shape)
     else:
         common = grid.cosine if name == "cosine" else grid.signs
-    return Pair(common, transfer, ~grid.own, square=grid.sources == list(grid.columns))
+    shared = [name for name in grid.sources if name in grid.columns]
+    rows, columns = (
+        [names.index(name) for name in [*shared, *(name for name in names if name not in shared)]]
+        for names in (grid.sources, list(grid.columns))
+    )
+    cells = np.ix_(rows, columns)
+    return Pair(common[:, *cells], transfer[:, *cells], ~grid.own[cells], len(shared))

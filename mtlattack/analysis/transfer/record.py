@@ -29,8 +29,9 @@ class Cell(_Part):
 
     @property
     def beats_noise(self) -> bool:
-        """Whether it is above the floor by more than chance."""
-        return self.p_holm < LEVEL and (self.log_above_noise.value or 0) > 0
+        """Whether it is above the floor by more than chance: by the test, and by the interval of the mean, which one
+        image of an unlike kind can move and the test's ranks cannot."""
+        return self.p_holm < LEVEL and (self.log_above_noise.low or 0) > 0
 
 
 class Difference(_Part):

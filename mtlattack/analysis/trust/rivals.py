@@ -27,7 +27,8 @@ def noise_as_strong(run: Finished) -> list[Sighting] | None:
     seen: list[Sighting] = []
     for noise, white_boxes in contests:
         best = _strongest(white_boxes)
-        if noise.strength[0] >= AS_STRONG * best.strength[0]:
+        # An attack that lowers losses is beaten by noise that lowers them less.
+        if noise.strength[0] >= min(best.strength[0], AS_STRONG * best.strength[0]):
             text = f"random noise is at {AS_STRONG:.0%} or more of all that follow gradients"
             seen.append((str(noise), f"{text}: {_compared(noise, best)}"))
     return seen if contests else None

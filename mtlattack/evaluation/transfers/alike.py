@@ -80,11 +80,11 @@ def finish(
     values = 3 * data.size[0] * data.size[1]
     with progress_bar("comparing gradients", len(data) * len(comparisons)) as bar:
         for matrix, comparison in enumerate(comparisons):
-            todo = [int(row) for row in np.flatnonzero(~file.done(matrix))]
-            bar.advance(len(data) - len(todo))
+            done = file.done(matrix)
+            bar.advance(int(done.sum()))
             fitting = max(1, min(batch_size, _MOST_BYTES // (4 * values * comparison.gradients)))
             batches = [range(start, min(start + fitting, len(data))) for start in range(0, len(data), fitting)]
-            batches = [rows for rows in batches if any(row in todo for row in rows)]
+            batches = [rows for rows in batches if not done[rows.start : rows.stop].all()]
             for rows, batch in zip(batches, read_ahead(data, batches, device), strict=True):
                 file.write(matrix, slice(rows.start, rows.stop), comparison.compare(batch))
                 bar.advance(len(rows))

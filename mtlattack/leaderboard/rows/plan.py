@@ -1,8 +1,11 @@
 """The plan and circumstances that stand in submitted evidence, checked before anything is computed from them."""
 
-from typing import Any, Literal
+from contextlib import suppress
+from datetime import datetime
+from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, ConfigDict, Field
+from pydantic import AwareDatetime, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 from mtlattack.errors import InputError
 from mtlattack.evidence import NUMERIC, Evidence, parts_of
@@ -118,10 +121,21 @@ class Calls(Part):
     looks: dict[Name, dict[Name, float]] | None = None
 
 
+def _text_of_time(value: Any) -> Any:
+    """As it is read later; pydantic would take numbers and more ways to write a time."""
+    with suppress(TypeError, ValueError):
+        datetime.fromisoformat(value)
+        return value
+    raise PydanticCustomError("moment", "expected a time as text, such as 2026-11-21T12:00:00+00:00")
+
+
+Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_text_of_time)]
+
+
 class Piece(NumericEnvironment):
     """One of several parts that a run was made in: a shard, or what was done on another machine."""
 
-    started: AwareDatetime = Field(strict=False)
+    started: Moment
     system: Label
     shard: Label | None = None
 
@@ -129,7 +143,7 @@ class Piece(NumericEnvironment):
 class Circumstances(Part):
     """When, on what system, by what command, and what else than the plan can change a number."""
 
-    started: AwareDatetime = Field(strict=False)
+    started: Moment
     system: Label
     cpus: Count | None
     command: Text

@@ -93,7 +93,7 @@ def read_points(path: Path, tasks: TaskSet) -> dict[int, Points]:
     """Points of such a table, by task; InputError says what is wrong with it."""
     try:
         rows = list(csv.reader(path.read_text(encoding="utf-8").splitlines()))
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"cannot read {path} ({error})") from None
     width = tasks.dimension + 2
     if not rows or rows[0][:2] != ["task", "label"] or any(len(row) != width for row in rows):

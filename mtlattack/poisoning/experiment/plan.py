@@ -66,6 +66,8 @@ class Plan(BaseModel):
         for budget in self.budgets:
             if isinstance(budget, float) and not 0 < budget <= 1:
                 raise InputError(f"budget {budget:g}, expected a share of a task's points, above 0 and up to 1")
+        if len(set(self.budgets)) < len(self.budgets):
+            raise InputError(f"budgets {self.budgets}, expected each once, and not 1 beside 1.0")
         for name in self.defences:
             if name != ALARM:
                 FILTERS.get(name)
@@ -104,7 +106,8 @@ class Cell:
         """What its files are called."""
         if self.method is None:
             return f"seed{self.seed}-clean"
-        return f"seed{self.seed}-{self.mode}-{self.method}-{self.budget:g}"
+        budget = f"{self.budget}points" if isinstance(self.budget, int) else f"{self.budget:g}"
+        return f"seed{self.seed}-{self.mode}-{self.method}-{budget}"
 
 
 def cells(plan: Plan, modes: Sequence[Mode]) -> Iterator[Cell]:
@@ -177,5 +180,6 @@ def digest_of(tasks: TaskSet) -> str:
 
 
 def plan_document(plan: Plan) -> dict[str, Any]:
-    """As JSON, to be compared with a stored one."""
-    return plan.model_dump(mode="json")
+    """As JSON, to be compared with a stored one: points are told from shares, 1 from 1.0."""
+    budgets = [f"{budget} points" if isinstance(budget, int) else budget for budget in plan.budgets]
+    return plan.model_dump(mode="json") | {"budgets": budgets}

@@ -5,11 +5,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from mtlattack.errors import InputError
 from mtlattack.files import write_json
 from mtlattack.poisoning.baselines import Method
 from mtlattack.poisoning.budget import Mode, injected_counts
 from mtlattack.poisoning.experiment.folder import Folder, opened
-from mtlattack.poisoning.experiment.plan import Cell, Plan, cells, plan_document, sides_of
+from mtlattack.poisoning.experiment.plan import ALARM, Cell, Plan, cells, plan_document, sides_of
 from mtlattack.poisoning.experiment.plots import plot_budgets, plot_correlations
 from mtlattack.poisoning.experiment.summary import Estimate, summarise
 from mtlattack.poisoning.experiment.trial import Trial
@@ -57,6 +58,8 @@ def check_fits(plan: Plan, tasks: TaskSet) -> list[Mode]:
     sides = [sides_of(plan, tasks, seed) for seed in plan.seeds]
     trial = Trial(plan, tasks, plan.seeds[0])
     plan.learner.data(trial.split.train)
+    if ALARM in plan.defences and len(tasks) < 2:
+        raise InputError(f"the defence {ALARM} watches how tasks are correlated; there is one alone")
     for mode, attacked in sides[0].attacked.items():
         for budget in plan.budgets:
             injected_counts(trial.split.train, attacked, budget)

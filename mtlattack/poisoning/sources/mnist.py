@@ -1,6 +1,7 @@
 """MNIST as related tasks: each digit against the rest, or each pair of digits, on principal components."""
 
 import gzip
+import zlib
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,7 @@ def read_idx(path: Path) -> NDArray[Any]:
     """An array of unsigned bytes in MNIST's format: 0, 0, 8, dimensions, sizes as big-endian 32-bit numbers, bytes."""
     try:
         data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"cannot read {path} ({error})") from None
     dimensions = data[3] if len(data) > 3 else 0
     begin = 4 + 4 * dimensions

@@ -1,6 +1,7 @@
 """Tables of text with a heading: Parkinsons, and any that a TOML file describes."""
 
 import csv
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -58,13 +59,19 @@ def read_described(path: Path) -> TaskSet:
 def read_rows(path: Path) -> tuple[list[str], list[list[str]]]:
     """Heading and rows of a table, separated by tabs if the heading has any, else by commas."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # Spreadsheets write a mark before the heading.
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"cannot read {path} ({error})") from None
     lines = text.splitlines()
     if not lines:
         raise InputError(f"{path} is empty, expected a heading and rows")
-    heading, *rows = csv.reader(lines, delimiter="\t" if "\t" in lines[0] else ",")
+    try:
+        heading, *rows = csv.reader(lines, delimiter="\t" if "\t" in lines[0] else ",")
+    except csv.Error as error:
+        raise InputError(f"cannot read {path} ({error})") from None
+    twice = sorted(name for name, times in Counter(heading).items() if times > 1)
+    if twice:
+        raise InputError(f"{path}: its heading names {twice[0]!r} twice")
     for number, row in enumerate(rows, 2):
         if len(row) != len(heading):
             raise InputError(f"{path}, line {number}: {counted(len(row), 'value')}, expected {len(heading)}")

@@ -11,10 +11,12 @@ from torch import Tensor
 from mtlattack.attacks import Attack
 from mtlattack.data import Batch
 from mtlattack.errors import InputError
-from mtlattack.models import MultiTaskNetwork, create_network
-from mtlattack.models.tree import TreeNetwork
-from mtlattack.tasks import Task
+from mtlattack.models import MultiTaskNetwork
 from mtlattack.training.optimization import create_optimizer, one_cycle
+
+Features = dict[str, list[Tensor]]
+"""By task, finest first."""
+_AT_ONCE = 32
 
 
 @dataclass(frozen=True)
@@ -37,31 +39,11 @@ class HeadTraining:
                 raise InputError(f"{name} {rate:g}, expected a finite number above 0")
 
 
-def with_new_head(source: MultiTaskNetwork, target: Task, seed: int = 0) -> MultiTaskNetwork:
-    """A network of the target alone: the source's backbone, and a head that is drawn by `seed`; the source stays as it
-    is.
-
-    InputError for a backbone that tasks do not share to its end, and for a target that the source was trained on.
-    """
-    if not isinstance(source, TreeNetwork) or any(len(groups) > 1 for groups in source.layout.partitions):
-        raise InputError("expected a backbone that all tasks share to its end: sharing 'tree', layout 'shared'")
-    if target.name in source.tasks or _kind(target) in map(_kind, source.tasks.values()):
-        raise InputError(
-            f"the target {target.name} is a source task ({', '.join(source.tasks)}); expected a task that is no source"
-        )
-    config = source.config.model_copy(update={"tasks": [target.config()], "layout": "shared"})
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = create_network(config)
-    network.stages.load_state_dict(source.stages.state_dict())  # type: ignore[union-attr,operator]
-    return network.eval()
-
-
 def learn_head(network: MultiTaskNetwork, images: Batch, training: HeadTraining) -> list[float]:
     """Train the heads of a network in place, its backbone frozen, batch statistics too; the loss of each step.
 
-    Images are taken in epochs of a random order. InputError for labels that a task does not have, and for a loss that
-    is not finite.
+    Images are taken in epochs of a random order; without an attack each goes through the backbone once, and what comes
+    of it is kept in memory. InputError for labels that a task does not have, and for a loss that is not finite.
     """
     missing = [name for name in network.tasks if name not in images.targets]
     if missing:
@@ -69,15 +51,18 @@ def learn_head(network: MultiTaskNetwork, images: Batch, training: HeadTraining)
     network.eval()
     optimizer = create_optimizer(network.heads, training.learning_rate, training.weight_decay)
     order = _order(len(images.ids), training)
+    known = {} if training.attack else _features(network, images.images)
     losses = []
     for step in range(training.steps):
         for group in optimizer.param_groups:
             group["lr"] = training.learning_rate * one_cycle((step + 0.5) / training.steps)
         batch = _rows(images, order[step])
-        inputs = batch.images
-        if training.attack is not None:
-            inputs = training.attack(network, inputs, batch.targets, [f"{step}/{name}" for name in batch.ids])
-        loss = _loss(network, inputs, batch.targets)
+        if training.attack:
+            names = [f"{step}/{name}" for name in batch.ids]
+            features = _features(network, training.attack(network, batch.images, batch.targets, names))
+        else:
+            features = {name: [level[order[step]] for level in levels] for name, levels in known.items()}
+        loss = _loss(network, features, batch)
         if not torch.isfinite(loss):
             raise InputError(
                 f"the head's loss is {float(loss.detach()):g} in step {step + 1}; expected a lower learning rate"
@@ -89,14 +74,21 @@ def learn_head(network: MultiTaskNetwork, images: Batch, training: HeadTraining)
     return losses
 
 
-def _loss(network: MultiTaskNetwork, inputs: Tensor, targets: dict[str, Tensor]) -> Tensor:
-    """Mean over the batch, summed over tasks; only heads are in training mode, and only they have gradients."""
+def _features(network: MultiTaskNetwork, images: Tensor) -> Features:
+    """What the frozen backbone makes of images, some at a time."""
     with torch.no_grad():
-        features = network.features(network.normalise(inputs))
+        parts = [network.features(network.normalise(some)) for some in images.split(_AT_ONCE)]
+    return {
+        name: [torch.cat(levels) for levels in zip(*(part[name] for part in parts), strict=True)] for name in parts[0]
+    }
+
+
+def _loss(network: MultiTaskNetwork, features: Features, batch: Batch) -> Tensor:
+    """Mean over the batch, summed over tasks; only heads are in training mode, and only they have gradients."""
     network.heads.train()
-    size = (inputs.shape[-2], inputs.shape[-1])
+    size = (batch.images.shape[-2], batch.images.shape[-1])
     each = [
-        task.loss(network.heads[name](features[name], size), targets[name]).mean()
+        task.loss(network.heads[name](features[name], size), batch.targets[name]).mean()
         for name, task in network.tasks.items()
     ]
     network.heads.eval()
@@ -118,8 +110,3 @@ def _rows(images: Batch, which: Tensor) -> Batch:
         images.images[which],
         {name: labels[which] for name, labels in images.targets.items()},
     )
-
-
-def _kind(task: Task) -> dict[str, object]:
-    """What a task predicts, whatever its name."""
-    return {key: value for key, value in task.config().items() if key != "name"}

@@ -1,33 +1,35 @@
-"""The rooms in a quarter of their pixels, so that a study of many trainings ends within minutes on a CPU."""
+"""A data set in a part of its pixels, so that a study of many trainings ends on a CPU."""
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import h5py
 
 from mtlattack.data import load_dataset
-from mtlattack.files import whole_file
-
-EVERY = 2
 
 
-def smaller_rooms(path: Path, train: int, test: int) -> Path:
-    """Every second row and column of the first images of each split, with their labels; written once."""
+def smaller(name: str, every: int, counts: Mapping[str, int], folder: Path) -> Path:
+    """The first images of each split with their labels, of which every so-manieth row and column; the file lies beside
+    `folder`, a cell's own, for all cells, and is written once."""
+    path = folder.parent / f"{name}-{every}-{'-'.join(map(str, counts.values()))}.h5"
     if path.is_file():
         return path
-    counts = {"train": train, "test": test}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(path) as partial, h5py.File(partial, "w") as file:
+    mine = folder / path.name
+    with h5py.File(mine, "w") as file:
         for split, count in counts.items():
-            with h5py.File(load_dataset("rooms", split).path) as source:
+            with h5py.File(load_dataset(name, split).path) as source:
                 file.attrs.update(source.attrs)
-                _copy(source[split], file.create_group(split), count)
-        file.attrs.update({"name": "rooms-half", **{side: file.attrs[side] // EVERY for side in ("height", "width")}})
+                _copy(source[split], file.create_group(split), count, every)
+        sides = {side: -(-file.attrs[side] // every) for side in ("height", "width")}
+        file.attrs.update({"name": path.stem, **sides})
+    os.replace(mine, path)
     return path
 
 
-def _copy(source: h5py.Group, target: h5py.Group, count: int) -> None:
+def _copy(source: h5py.Group, target: h5py.Group, count: int, every: int) -> None:
     for name, stored in source.items():
         values = stored[:count]
-        values = values[:, ::EVERY, ::EVERY] if values.ndim > 1 else values
+        values = values[:, ::every, ::every] if values.ndim > 1 else values
         created = target.create_dataset(name, data=values, dtype=stored.dtype, chunks=(1, *values.shape[1:]))
         created.attrs.update(stored.attrs)
