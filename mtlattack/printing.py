@@ -55,7 +55,7 @@ class Grid:
     def add_row(self, *cells: str) -> None:
         """One more row, a cell a column; ValueError for another number of them."""
         if len(cells) != len(self.columns):
-            raise ValueError(f"{len(cells)} cells in a row, expected {len(self.columns)}")
+            raise ValueError(f"a row has {len(cells)} of {len(self.columns)} cells")
         self.rows.append(cells)
 
     @property

@@ -90,5 +90,10 @@ def test_what_was_added_is_written_as_the_rest(
 @pytest.mark.slow
 def test_what_was_added_passes_its_tests(run: Callable[..., None]) -> None:
     options = ("-p", "no:xdist", "-o", "addopts=-q --strict-markers", "-p", "no:cacheprovider")
-    run("-m", "pytest", *options, "tests/attacks/test_attack_invariants.py", "-k", "blend or mean-log")
-    run("-m", "pytest", *options, "tests/tasks", "-k", "shadow", "-m", "not slow")
+    run("-m", "mtlattack.cli.registered")
+    attacks = [f"tests/attacks/test_attack_{what}.py" for what in ("invariants", "registry", "errors")]
+    run("-m", "pytest", *options, *attacks, "-k", "blend or mean-log or test_default")
+    run("-m", "pytest", *options, "tests/tasks", "-k", "shadow or listed", "-m", "not slow")
+    run("-m", "pytest", *options, "tests/training/test_recipes.py", "-k", "degree80")
+    run("-m", "pytest", *options, "tests/evaluation/test_evaluation_suites.py", "-k", "rooms-l2")
+    run("-m", "pytest", *options, "tests/cli/test_cli_list.py", "-k", "index")

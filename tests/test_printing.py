@@ -57,7 +57,7 @@ def test_words_beyond_their_longest_take_several_lines() -> None:
     grid.add_column("training", longest=10)
     grid.add_row("x", "clean and adversarial")
     assert text_at(80, grid).split() == ["a", "training", "x", "clean", "and", "adversaria", "l"]
-    with pytest.raises(ValueError, match="1 cells in a row, expected 2"):
+    with pytest.raises(ValueError, match="a row has 1 of 2 cells"):
         grid.add_row("x")
 
 

@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mtlattack.analysis.record import AttackResult, Interval, Record
+from mtlattack.analysis.summaries import robust_skill
 from mtlattack.analysis.tables import compact_interval, threat_text
 from mtlattack.printing import Grid
+from mtlattack.wording import counted
 
 # Names of models take several lines beyond.
 _LONGEST = 40
@@ -55,7 +57,7 @@ def render_comparison(records: Sequence[Record]) -> Grid:
     for name, threat, steps in labels:
         # The number of steps is said where it alone tells two apart.
         several = sum(label[:2] == (name, threat) for label in labels) > 1
-        text = f"{name} {threat}, {steps} steps" if several else f"{name} {threat}"
+        text = f"{name} {threat}, {counted(steps, 'step')}" if several and steps else f"{name} {threat}"
         table.add_row(text, *(_cell(column.get((name, threat, steps))) for column in columns))
     return table
 

@@ -13,6 +13,7 @@ from mtlattack.epsilon import threat_text as threat_in_print
 from mtlattack.markdown import code, escape, table_lines
 from mtlattack.printing import Grid, output_width, width_of
 from mtlattack.tasks import Task, task_from_config
+from mtlattack.wording import counted
 
 
 def render(record: Record) -> RenderableType:
@@ -56,7 +57,8 @@ def headline(record: Record) -> list[str]:
     data, model = record.data, record.model
     lines = [
         f"{suite} · {model['name']} ({model['parameters'] / 1e6:.2f} M parameters, {model['sha256'][:8]})",
-        f"{data['images']} images of {data['name']} {data['split']} ({data['fingerprint'][:8]}), seed {record.seed}",
+        f"{counted(data['images'], 'image')} of {data['name']} {data['split']} ({data['fingerprint'][:8]}), "
+        f"seed {record.seed}",
     ]
     if record.search_precision != "float32":
         lines.append(f"gradients in {record.search_precision}, results in float32")

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from mtlattack.errors import InputError
 from mtlattack.tasks import Task
+from mtlattack.wording import counted
 
 
 def tasks_of(model: object) -> Mapping[str, Task]:
@@ -39,7 +40,9 @@ def check_targets(tasks: Mapping[str, Task], targets: Mapping[str, Tensor], batc
         if name not in targets:
             raise InputError(f"no target for task {name!r}; there are targets for: {', '.join(targets) or 'none'}")
         if targets[name].ndim == 0 or len(targets[name]) != batch:
-            raise InputError(f"target {name!r} has shape {tuple(targets[name].shape)}, expected {batch} images")
+            raise InputError(
+                f"target {name!r} has shape {tuple(targets[name].shape)}, expected {counted(batch, 'image')}"
+            )
 
 
 def check_ids(ids: Sequence[str | int] | Tensor | None, batch: int) -> Sequence[str | int]:
@@ -48,7 +51,7 @@ def check_ids(ids: Sequence[str | int] | Tensor | None, batch: int) -> Sequence[
         return range(batch)
     names: list[str | int] = ids.tolist() if isinstance(ids, Tensor) else list(ids)
     if len(names) != batch:
-        raise InputError(f"{len(names)} ids for {batch} images")
+        raise InputError(f"{counted(len(names), 'id')} for {counted(batch, 'image')}")
     return names
 
 

@@ -16,6 +16,7 @@ from mtlattack.campaigns.watching import watching
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.files import set_aside
 from mtlattack.locking import held
+from mtlattack.wording import counted
 
 EngineName = Literal["here", "ray"]
 ENGINES: tuple[str, ...] = get_args(EngineName)
@@ -55,7 +56,7 @@ def run_campaign(
     if on not in ENGINES:
         raise UnknownNameError("engine", on, ENGINES)
     if workers is not None and workers < 1:
-        raise InputError(f"{workers} workers, expected at least 1")
+        raise InputError(f"{counted(workers, 'worker')}, expected at least 1")
     if address is not None and on != "ray":
         raise InputError(f"address {address!r} goes with --on ray")
     cells = expand(campaign)

@@ -14,6 +14,7 @@ from mtlattack.campaigns.engine import Circumstances, J, Lost, Result, Runs
 from mtlattack.campaigns.worker import Worker
 from mtlattack.errors import InputError
 from mtlattack.interrupts import held_back, leave_to_parent
+from mtlattack.wording import counted
 
 _METHOD = "forkserver" if "forkserver" in get_all_start_methods() else "spawn"
 
@@ -41,8 +42,8 @@ class Here(Generic[J]):
     ) -> None:
         if gpus_per_cell and workers > (most := most_cells(gpus_per_cell, len(gpus))):
             raise InputError(
-                f"{workers} workers at {gpus_per_cell:g} GPUs a cell, of which {len(gpus)} are here; "
-                f"expected at most {most} workers"
+                f"{counted(workers, 'worker')} at {gpus_per_cell:g} GPU a cell, of which {len(gpus)} are here; "
+                f"expected at most {counted(most, 'worker')}"
             )
         self._circumstances, self._kind = circumstances, kind
         self._context = get_context(_METHOD)

@@ -13,6 +13,7 @@ from typing import Any, Generic
 from mtlattack.campaigns.engine import Circumstances, J, Lost, Result, Runs
 from mtlattack.campaigns.worker import Worker
 from mtlattack.errors import InputError, one_line
+from mtlattack.wording import counted
 
 # An address must answer within so many seconds; a cluster must find room for a first worker within so many.
 _ANSWER = 15
@@ -52,7 +53,8 @@ class OnRay(Generic[J]):
             if gpus_per_cell is None:
                 gpus_per_cell = 1 if any(node.get("GPU") for node in nodes) else 0
             room = sum(_room(node, circumstances.threads, gpus_per_cell) for node in nodes)
-            self._needs = f"{circumstances.threads} CPUs" + (f" and {gpus_per_cell:g} GPUs" if gpus_per_cell else "")
+            gpus = f" and {gpus_per_cell:g} GPU" if gpus_per_cell else ""
+            self._needs = counted(circumstances.threads, "CPU") + gpus
             if not room:
                 raise InputError(f"no node of the Ray cluster has {self._needs} for a cell")
             actor = self._ray.remote(num_cpus=circumstances.threads, num_gpus=gpus_per_cell, max_restarts=0)(kind)

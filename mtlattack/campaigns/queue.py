@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from mtlattack.campaigns.engine import Engine, J, Job, Lost, Result
+from mtlattack.wording import counted
 
 
 class Watcher(Protocol):
@@ -54,5 +55,6 @@ def work_off(engine: Engine[J], cells: Sequence[J], retries: int, watcher: Watch
                 watcher.lost(outcome)
                 waiting.appendleft(cell)
             else:
-                end(Result(cell.name, 0.0, f"its worker was lost {losses[cell.name]} times, last: {outcome.why}"))
+                times = counted(losses[cell.name], "time")
+                end(Result(cell.name, 0.0, f"its worker was lost {times}, last: {outcome.why}"))
     return results

@@ -11,6 +11,7 @@ from mtlattack.campaigns.campaign import Ended
 from mtlattack.campaigns.cells import by_name
 from mtlattack.epsilon import threat_text
 from mtlattack.printing import Grid
+from mtlattack.wording import counted
 
 # A table is for reading.
 _ROWS = 60
@@ -31,9 +32,9 @@ def render_summary(ended: Ended) -> RenderableType:
                 table.add_row(*row)
     lines = []
     if len(ended.cells) > _ROWS:
-        lines.append(f"… and {len(ended.cells) - _ROWS} cells more")
+        lines.append(f"… and {counted(len(ended.cells) - _ROWS, 'cell')} more")
     done = [cell.name for cell in ended.cells if cell.name not in failed]
-    lines.append(f"{len(done)} of {len(ended.cells)} cells in {ended.out}/")
+    lines.append(f"{len(done)} of {counted(len(ended.cells), 'cell')} in {ended.out}/")
     if done:
         lines[-1] += f"; mtlattack show {ended.out / done[0]}"
     return Group(table, *map(Text, lines))

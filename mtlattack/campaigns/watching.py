@@ -10,6 +10,7 @@ from rich.text import Text
 from mtlattack.campaigns.engine import Job, Lost, Result
 from mtlattack.printing import Grid
 from mtlattack.progress import Bar, progress_board
+from mtlattack.wording import counted
 
 # So many lines of what is running, and of what went wrong.
 _RUNNING = 16
@@ -48,7 +49,7 @@ class Board:
 
     def counts(self) -> str:
         """How many cells are done, of how many."""
-        return f"{self._done} of {self._cells} cells" + (f", {self._failed} failed" if self._failed else "")
+        return f"{self._done} of {counted(self._cells, 'cell')}" + (f", {self._failed} failed" if self._failed else "")
 
     def table(self) -> RenderableType:
         """The last troubles, and the running cells, each with its seconds so far."""

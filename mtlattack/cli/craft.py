@@ -11,6 +11,7 @@ from mtlattack.cli import choosing
 from mtlattack.cli.run import print_run
 from mtlattack.errors import InputError
 from mtlattack.locking import held
+from mtlattack.wording import counted
 
 _FILE = "images.h5"
 
@@ -55,7 +56,7 @@ def craft(
         fresh=fresh,
     )
     size = path.stat().st_size / 1e6
-    print(f"{path}: {len(file.claims)} attacks on {len(file.ids)} images, {size:.1f} MB")
+    print(f"{path}: {counted(len(file.claims), 'attack')} on {counted(len(file.ids), 'image')}, {size:.1f} MB")
 
 
 def judge(

@@ -10,6 +10,7 @@ from mtlattack.data.account import describe_accounts, read_accounts
 from mtlattack.data.verifying import SplitReport
 from mtlattack.errors import InputError
 from mtlattack.evaluation import list_suites, load_suite
+from mtlattack.wording import counted
 
 app = typer.Typer(help="Prepare, verify and preview data sets.", no_args_is_help=True, add_completion=False)
 
@@ -89,7 +90,7 @@ def _which_images(data: str, digests: bool, suite: str | None, given: dict[str, 
 
 def _line(split: SplitReport) -> str:
     state = f"fingerprint {split.fingerprint}" if split.fingerprint else "damaged"
-    return f"{split.name}: {split.images} images with {', '.join(split.labels)}, {state}"
+    return f"{split.name}: {counted(split.images, 'image')} with {', '.join(split.labels)}, {state}"
 
 
 def _order(data: str, suite: str | None) -> list[str]:

@@ -24,6 +24,7 @@ from mtlattack.poisoning.metrics import HEADLINE
 from mtlattack.poisoning.sources import READERS, read_described, read_tasks
 from mtlattack.printing import print_parts, print_paths
 from mtlattack.schemas import validate
+from mtlattack.wording import counted
 
 
 def poison(
@@ -122,7 +123,10 @@ def _print_audit(plan: Plan, tasks: TaskSet, path: Path) -> None:
         "with them": trial.judge(Cell(trial.seed), points, 0.0),
     }
     count = sum(len(y) for _, y in points.values())
-    print(f"{path}: {count} points in {len(points)} tasks, split {trial.seed}, {mode}, budget {budget:g}")
+    print(
+        f"{path}: {counted(count, 'point')} in {counted(len(points), 'task')}, split {trial.seed}, {mode}, "
+        f"budget {budget:g}"
+    )
     for finding in findings:
         print(f"⚠ {finding.points} in task {finding.task} {finding.rule}")
     if not findings:

@@ -19,6 +19,7 @@ from mtlattack.models import MultiTaskNetwork, layout_name, load_checkpoint, sav
 from mtlattack.models.tree import TreeNetwork
 from mtlattack.schemas import validate
 from mtlattack.training import Recipe, card, load_recipe, plot_curves, train, training_data, write_curves
+from mtlattack.wording import counted
 
 CARD_ATTACK = create_attack("apgd-dgba", eps=in_image_units(4, "linf"), steps=10)
 """What a card's attacked metrics are measured with: the suites' `apgd-dgba` at ε = 4/255."""
@@ -81,8 +82,10 @@ def train_recipe(
         "training": escape(_describe(chosen)),
         "sharing": escape(_describe_sharing(network)),
         "parameters": record.model["parameters"],
-        "training data": f"{escape(dataset.name)} train, {len(dataset)} images, fingerprint `{fingerprint[:16]}`",
-        "test data": f"{escape(test.name)} test, {len(test)} images, fingerprint `{record.data['fingerprint'][:16]}`",
+        "training data": f"{escape(dataset.name)} train, {counted(len(dataset), 'image')}, "
+        f"fingerprint `{fingerprint[:16]}`",
+        "test data": f"{escape(test.name)} test, {counted(len(test), 'image')}, "
+        f"fingerprint `{record.data['fingerprint'][:16]}`",
         "epochs": state.epoch,
         "seed": chosen.seed,
         "training time": f"{state.seconds / 60:.0f} min",

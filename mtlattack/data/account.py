@@ -135,8 +135,11 @@ def describe_accounts(accounts: Mapping[tuple[str, str], Account]) -> list[str]:
 
 
 def warn_of_much(path: Path, accounts: Mapping[tuple[str, str], Account], stacklevel: int = 2) -> None:
-    """Warn of each rule that left out more than 1 % of a label's pixels, which had a meaning."""
+    """Warn of each rule that left out more than 1 % of a label's pixels, which had a meaning; and of a label of which
+    nothing was kept, whatever the reason."""
     for (split, name), account in accounts.items():
+        if account.pixels and not account.kept:
+            warnings.warn(f"{path}: nothing of {split}/{name} was kept", stacklevel=stacklevel + 1)
         for rule, count in account.dropped.items():
             if count > MUCH * account.pixels:
                 warnings.warn(

@@ -20,6 +20,7 @@ from mtlattack.data.labels import stored_task
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.hdf5 import DamagedError, check_inside, check_stored, count_of, open_hdf5, reading, strings_of
 from mtlattack.tasks import Task, TaskMap, alone
+from mtlattack.wording import counted
 
 FORMAT = "mtlattack-dataset"
 FORMAT_VERSION = 1
@@ -244,7 +245,9 @@ def _check_counts(path: Path, group: h5py.Group) -> None:
         check_inside(label, group.file)
         check_stored(label)
         if label.shape[:1] != (count,):
-            raise InputError(f"{path}: {label.name} has shape {label.shape}, expected {count} rows as there are images")
+            raise InputError(
+                f"{path}: {label.name} has shape {label.shape}, expected {counted(count, 'row')}, one an image"
+            )
 
 
 def _check_shapes(path: Path, group: h5py.Group, size: tuple[int, int], labels: dict[str, Task]) -> None:
@@ -265,7 +268,9 @@ def _choose_labels(path: Path, group: h5py.Group, tasks: TaskMap | None) -> dict
         task = alone(wanted)
         matches = [label for label, candidate in stored.items() if candidate == task]
         if not matches:
-            labels = ", ".join(f"{label} {t.channels} channels" for label, t in stored.items() if t) or "none"
+            labels = (
+                ", ".join(f"{label} {counted(t.channels, 'channel')}" for label, t in stored.items() if t) or "none"
+            )
             raise InputError(f"{path} has no label for {task}; it has: {labels}")
         chosen[name] = (matches[0], task)
     return chosen

@@ -16,6 +16,7 @@ from mtlattack.data.prepared import PreparedDataset, join_batches
 from mtlattack.errors import InputError
 from mtlattack.figures import save_figure
 from mtlattack.tasks import Painting
+from mtlattack.wording import counted
 
 _CELL, _GAP, _LEFT = 2.1, 0.05, 0.35
 _HEAD, _BAR, _LEGEND_LINE = 0.6, 0.45, 0.19
@@ -38,7 +39,9 @@ def preview(dataset: PreparedDataset, path: str | Path, count: int = 6) -> Path:
     columns = {"image": Painting(batch.images.permute(0, 2, 3, 1).numpy().astype(np.float64))}
     for name in dataset.tasks:
         columns[name] = paint(dataset, name, batch.targets[name].numpy())
-    figure = draw_columns(f"{dataset.name}, {dataset.split} split, {len(dataset)} images", batch.ids, columns)
+    figure = draw_columns(
+        f"{dataset.name}, {dataset.split} split, {counted(len(dataset), 'image')}", batch.ids, columns
+    )
     return save_figure(figure, Path(path), format="png")
 
 

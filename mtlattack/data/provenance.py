@@ -10,6 +10,7 @@ import h5py
 import numpy as np
 
 from mtlattack.errors import InputError
+from mtlattack.wording import counted
 
 SOURCES = "sources"
 """The root data set of a prepared file that holds the records; it stands beside the splits, outside fingerprints."""
@@ -82,7 +83,7 @@ def _difference(record: SourceFile, folder: Path) -> str | None:
         return f"{record.file} is missing in {folder}"
     size = path.stat().st_size
     if size != record.bytes:
-        return f"{record.file} has {size} bytes, recorded are {record.bytes}"
+        return f"{record.file} has {counted(size, 'byte')}, recorded are {record.bytes}"
     try:
         found = describe_file(path, folder).sha256
     except InputError as error:

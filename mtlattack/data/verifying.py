@@ -18,6 +18,7 @@ from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.hdf5 import DamagedError, check_inside, check_stored, reading, strings_of
 from mtlattack.progress import progress_bar
 from mtlattack.tasks import Task, list_tasks
+from mtlattack.wording import counted
 
 _ATTRIBUTES = ("name", "height", "width", "license", "citation")
 
@@ -213,7 +214,7 @@ def _check_layout(
         if item.shape != expected:
             faults.append(f"has shape {item.shape}, expected {expected}")
     elif item.shape[:1] != (count,):
-        faults.append(f"has shape {item.shape}, expected {count} images")
+        faults.append(f"has shape {item.shape}, expected {counted(count, 'image')}")
     if task and task.scaled:
         scale = item.attrs.get("scale")
         if scale is None:

@@ -21,6 +21,7 @@ from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.files import check_room, whole_file
 from mtlattack.tasks import Classes, Depth, InverseDepth, MultiLabel, Normals, Regression, Segmentation
 from mtlattack.version import __version__
+from mtlattack.wording import counted
 
 _SPLIT_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 _RESERVED = (SOURCES, LOCK)
@@ -203,7 +204,9 @@ class PreparedWriter:
         for split, plan in self._splits.items():
             missing = len(plan.ids) - len(plan.done)
             if missing:
-                raise InputError(f"{self.path} is not finished: {split} lacks {missing} of {len(plan.ids)} images")
+                raise InputError(
+                    f"{self.path} is not finished: {split} lacks {missing} of {counted(len(plan.ids), 'image')}"
+                )
         try:
             with whole_file(self.path) as place:
                 check_room(place, self._parts.size() + 65536)

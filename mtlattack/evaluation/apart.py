@@ -30,6 +30,7 @@ from mtlattack.evidence.plans import check_plan
 from mtlattack.files import set_aside
 from mtlattack.locking import held
 from mtlattack.tasks import Model
+from mtlattack.wording import counted
 
 
 @torch.inference_mode(False)
@@ -155,7 +156,9 @@ def _check_belongs(file: ImageFile, data: LabelledImages) -> None:
         raise InputError(f"{file.path} was made of other images than those of {data.name} with the same ids")
     for job, done in file.done().items():
         if not done.all():
-            raise InputError(f"{file.path} is not finished: {file.claims[job].name} lacks {(~done).sum()} images")
+            raise InputError(
+                f"{file.path} is not finished: {file.claims[job].name} lacks {counted((~done).sum(), 'image')}"
+            )
 
 
 def _claimed(file: ImageFile) -> list[dict[str, Any]]:

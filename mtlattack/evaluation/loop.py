@@ -13,6 +13,7 @@ from mtlattack.devices import is_out_of_memory, release_memory
 from mtlattack.evaluation.preparation import Preparation
 from mtlattack.evidence import WHOLE, Shard
 from mtlattack.progress import progress_bar
+from mtlattack.wording import counted
 
 Done = Mapping[str, NDArray[np.bool_]]
 
@@ -83,10 +84,10 @@ class Loop:
             if images == 1 and not dropped:
                 raise
         if dropped:
-            make_room(device, f"for {images} images beside CUDA graphs: going on without these")
+            make_room(device, f"for {counted(images, 'image')} beside CUDA graphs: going on without these")
         else:
             self.fitting = images // 2
-            make_room(device, f"for {images} images: going on with {self.fitting}")
+            make_room(device, f"for {counted(images, 'image')}: going on with {self.fitting}")
         return False
 
 

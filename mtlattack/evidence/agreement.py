@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from mtlattack.errors import InputError
 from mtlattack.files import check_room, whole_file
 from mtlattack.hdf5 import opened_hdf5
+from mtlattack.wording import counted
 
 FORMAT = "mtlattack-agreement"
 FORMAT_VERSION = 1
@@ -79,7 +80,9 @@ class AgreementFile:
             groups = [file[name] for name in sorted(file) if name != "id"]
             missing = sum(int((group["done"][:] == 0).sum()) for group in groups)
             if missing:
-                raise InputError(f"{self.path} is not finished: it lacks {missing} images; run it again to go on")
+                raise InputError(
+                    f"{self.path} is not finished: it lacks {counted(missing, 'image')}; run it again to go on"
+                )
             return [Agreement(*(group[name][:].astype(np.float64) for name in ("cosine", "signs"))) for group in groups]
 
     def _open(self, mode: str) -> AbstractContextManager[h5py.File]:

@@ -20,6 +20,7 @@ from mtlattack.evidence.store import EvidenceFile, open_evidence
 from mtlattack.files import check_same_plan, set_aside, whole_file
 from mtlattack.hdf5 import document_of, strings_of
 from mtlattack.locking import held
+from mtlattack.wording import counted
 
 # Images whose rows are in memory at a time.
 _BLOCK = 8192
@@ -96,9 +97,9 @@ def _read(path: Path) -> Part:
     part = Part(path, Shard.parse(environment.get("shard", str(WHOLE))), plan, environment, ids)
     for job, done in EvidenceFile(path).done().items():
         if missing := int((~done).sum()):
-            raise InputError(f"{part} is not finished: {job} lacks {missing} images; run it again to go on")
+            raise InputError(f"{part} is not finished: {job} lacks {counted(missing, 'image')}; run it again to go on")
     if len(part.ids) != len(part.positions):
-        raise InputError(f"{part} is damaged: it has {len(part.ids)} images, expected {len(part.positions)}")
+        raise InputError(f"{part} is damaged: it has {counted(len(part.ids), 'image')}, expected {len(part.positions)}")
     return part
 
 

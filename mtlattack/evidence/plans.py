@@ -8,6 +8,7 @@ from mtlattack.errors import InputError
 from mtlattack.evidence.outcome import tasks_of_plan
 from mtlattack.schemas import validate
 from mtlattack.tasks import Task
+from mtlattack.wording import counted
 
 MOST_JOBS = 10_000
 MOST_TASKS = 64
@@ -65,7 +66,7 @@ def check_plan(plan: Any) -> dict[str, Task]:
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             raise InputError(f"plan.{name} is no list of objects")
         if not least <= len(entries) <= most:
-            raise InputError(f"plan.{name} has {len(entries):,} entries, expected {least} to {most:,}")
+            raise InputError(f"plan.{name} has {counted(len(entries), 'entry')}, expected {least} to {most:,}")
     try:
         tasks = tasks_of_plan(plan)
     except InputError as error:
@@ -85,7 +86,7 @@ def check_ids(ids: Any, most: int | None = None) -> list[str]:
         raise InputError("ids is no list of strings")
     if not ids or (most is not None and len(ids) > most):
         expected = "at least 1" if most is None else f"1 to {most:,}"
-        raise InputError(f"ids has {len(ids):,} entries, expected {expected}")
+        raise InputError(f"ids has {counted(len(ids), 'entry')}, expected {expected}")
     if len(set(ids)) < len(ids):
         raise InputError("ids has an id twice")
     return ids

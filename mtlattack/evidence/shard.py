@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from mtlattack.errors import InputError
+from mtlattack.wording import counted
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Shard:
     def positions(self, images: int) -> range:
         """Which of so many images are its own; InputError if there are fewer images than shards."""
         if images < self.of:
-            raise InputError(f"shard {self}: there are {images} images, expected at least one for each of {self.of}")
+            raise InputError(f"shard {self}: {counted(images, 'image')}, expected at least one for each of {self.of}")
         return range(self.number - 1, images, self.of)
 
     @property

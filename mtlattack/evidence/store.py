@@ -35,6 +35,7 @@ from mtlattack.evidence.plans import check_ids, check_plan
 from mtlattack.files import check_room, whole_file
 from mtlattack.hdf5 import DamagedError, array_of, count_of, document_of, group_of, opened_hdf5, strings_of
 from mtlattack.tasks import Task, TaskMap
+from mtlattack.wording import counted
 
 FORMAT = "mtlattack-evidence"
 FORMAT_VERSION = 3
@@ -139,7 +140,7 @@ class EvidenceFile:
                 missing = int((~_done(group, len(ids))).sum())
                 if missing:
                     raise InputError(
-                        f"{self.path} is not finished: {name} lacks {missing} images; run it again to go on"
+                        f"{self.path} is not finished: {name} lacks {counted(missing, 'image')}; run it again to go on"
                     )
                 outcomes.append(_read_outcome(group, tasks, len(ids), name in targets))
             constant = _read_statistics(group_of(file, CONSTANT), tasks, len(ids)) if CONSTANT in file else None

@@ -67,11 +67,6 @@ def degree(value: float | None) -> str:
     return NOTHING if value is None else f"{value:.3g}"
 
 
-def counted(count: int, thing: str) -> str:
-    """`1 row`, `2 rows`."""
-    return f"{count} {thing}{'' if count == 1 else 's'}"
-
-
 def duration(seconds: float) -> str:
     """`43.1 s`, `12 min`, `3.4 h`."""
     if seconds < 120:

@@ -14,6 +14,7 @@ from mtlattack.locking import taking_turns
 from mtlattack.reading.hostile import read_regular
 from mtlattack.reading.strict_json import parse_json
 from mtlattack.schemas import validate
+from mtlattack.wording import counted
 
 Status = Literal["self-reported", "verified", "disputed", "retracted", "superseded"]
 STATUSES: tuple[Status, ...] = get_args(Status)
@@ -122,7 +123,7 @@ def _write(path: Path, events: Sequence[Event]) -> None:
             size = file.tell()
             try:
                 if file.write(lines) != len(lines):
-                    raise OSError(f"the disk took a part of {len(lines)} bytes")
+                    raise OSError(f"the disk took a part of {counted(len(lines), 'byte')}")
             except BaseException:
                 file.truncate(size)
                 raise

@@ -12,6 +12,7 @@ from functools import cache, lru_cache
 from math import comb, prod
 
 from mtlattack.errors import InputError
+from mtlattack.wording import counted
 
 GrowthString = tuple[int, ...]
 Tree = tuple[GrowthString, ...]
@@ -36,7 +37,9 @@ def tree_at(index: int, tasks: int, stages: int) -> Tree:
     """Tree number `index`, found without going through those before it."""
     total = count_trees(tasks, stages)
     if not 0 <= index < total:
-        raise InputError(f"no tree {index}: {tasks} tasks over {stages} stages have {total}, numbered from 0")
+        raise InputError(
+            f"no tree {index}: {counted(tasks, 'task')} over {counted(stages, 'stage')} have {total}, numbered from 0"
+        )
     tree: list[GrowthString] = []
     parent: GrowthString = (0,) * tasks
     for later in reversed(range(stages)):

@@ -8,6 +8,7 @@ from itertools import combinations, pairwise
 from mtlattack.errors import InputError
 from mtlattack.models.enumeration import Tree, all_trees, index_of, tree_at
 from mtlattack.registry import match_names
+from mtlattack.wording import counted
 
 Partition = tuple[tuple[str, ...], ...]
 
@@ -95,7 +96,8 @@ def parse_layout(text: str, tasks: Sequence[str], stages: int) -> Layout:
         size = int(match[1]), int(match[2])
         if size != (len(tasks), stages):
             raise InputError(
-                f"layout {text!r} is of {size[0]} tasks and {size[1]} stages, not {len(tasks)} and {stages}"
+                f"layout {text!r} is of {counted(size[0], 'task')} and {counted(size[1], 'stage')}, "
+                f"not {len(tasks)} and {stages}"
             )
         return layout_at(int(match[3]), tasks, stages)
     layout = Layout(
@@ -108,7 +110,7 @@ def parse_layout(text: str, tasks: Sequence[str], stages: int) -> Layout:
         names = ", ".join((*NAMED_LAYOUTS, f"tree-{len(tasks)}x{stages}-<index>"))
         raise InputError(f"layout {text!r} is none of {names} and not a tree over the tasks {', '.join(tasks)}")
     if layout.stages != stages:
-        raise InputError(f"layout {text!r} has {layout.stages} stages, the backbone has {stages}")
+        raise InputError(f"layout {text!r} has {counted(layout.stages, 'stage')}, the backbone has {stages}")
     return layout
 
 

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mtlattack.errors import InputError
+from mtlattack.wording import counted
 
 Key = str | int | tuple[str | int, ...]
 Interpolation = Literal["bilinear", "bicubic", "nearest"]
@@ -113,5 +114,5 @@ def _wrong_shape(name: str, found: object, value: Tensor, shape: tuple[int, ...]
     if value.ndim == 4 and value.shape[:2] == shape[:2]:
         return f"{text}: another size, give Output(…, resize='bilinear')"
     if value.ndim == 4 and value.shape[0] == shape[0] and value.shape[1] != shape[1]:
-        return f"{text}: {value.shape[1]} channels instead of {shape[1]}"
+        return f"{text}: {counted(value.shape[1], 'channel')} instead of {shape[1]}"
     return text

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from mtlattack.errors import InputError
 from mtlattack.poisoning.tasks import TaskSet
+from mtlattack.wording import counted
 
 
 class Mode(StrEnum):
@@ -44,7 +45,10 @@ def injected_counts(tasks: TaskSet, attacked: Sequence[int], budget: float | int
             raise InputError(f"budget {budget:g}, expected a share of a task's points, above 0 and up to 1")
         return {task: max(1, round(budget * tasks.sizes[task])) for task in attacked}
     if budget < len(attacked):
-        raise InputError(f"budget of {budget} points for {len(attacked)} attacked tasks, expected one each at least")
+        raise InputError(
+            f"budget of {counted(budget, 'point')} for {counted(len(attacked), 'attacked task')}, "
+            "expected one each at least"
+        )
     total = sum(tasks.sizes[task] for task in attacked)
     counts = {task: max(1, budget * tasks.sizes[task] // total) for task in attacked}
     # What rounding left goes to the largest tasks, and what the least tasks were lent comes from them.

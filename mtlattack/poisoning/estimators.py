@@ -13,6 +13,7 @@ from mtlattack.poisoning.learner import Learner, Solver
 from mtlattack.poisoning.losses import Array
 from mtlattack.poisoning.relations import LearnedAt, correlation
 from mtlattack.poisoning.tasks import Kind, TaskSet, make_tasks
+from mtlattack.wording import counted
 
 
 class NotConverged(UserWarning):
@@ -74,7 +75,8 @@ class _Relationship(Parametrised):
         solution = self.learner.fit(tasks, self.solver, self.tol, self.max_iter)
         if solution.stationarity > self.tol:
             warnings.warn(
-                f"{self.solver}: stationarity {solution.stationarity:.1e} after {solution.iterations} iterations, "
+                f"{self.solver}: stationarity {solution.stationarity:.1e} after "
+                f"{counted(solution.iterations, 'iteration')}, "
                 f"expected {self.tol:g}",
                 NotConverged,
                 stacklevel=3,
@@ -102,7 +104,7 @@ class _Relationship(Parametrised):
         known = np.isin(assigned, self.tasks_)
         if assigned.shape != (len(x),) or not known.all():
             wrong = f"has {assigned[~known][0]!r}" if assigned.shape == (len(x),) else f"is {assigned.shape}"
-            raise InputError(f"task {wrong}, expected [{len(x)}] of the {len(self.tasks_)} tasks that were learned")
+            raise InputError(f"task {wrong}, expected [{len(x)}] of {counted(len(self.tasks_), 'learned task')}")
         order = np.argsort(self.tasks_)
         index = order[np.searchsorted(self.tasks_, assigned, sorter=order)]
         return np.einsum("nd,nd->n", x, self.coef_[index]) + self.intercept_[index]
@@ -166,8 +168,10 @@ class MTRLClassifier(_Relationship):
             raise InputError("Unknown label type: continuous, expected two classes")
         self.classes_ = np.unique(labels)
         if len(self.classes_) != 2:
-            found = f"found {len(self.classes_)} class{'' if len(self.classes_) == 1 else 'es'}"
-            raise InputError(f"Only binary classification is supported. The labels y: {found}, expected two classes")
+            found = counted(len(self.classes_), "class")
+            raise InputError(
+                f"Only binary classification is supported. The labels y: found {found}, expected two classes"
+            )
         return (labels == self.classes_[1]).astype(np.float64)
 
     def decision_function(self, X: ArrayLike, task: ArrayLike | None = None) -> Array:

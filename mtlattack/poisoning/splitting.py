@@ -8,6 +8,7 @@ import numpy as np
 from mtlattack.errors import InputError
 from mtlattack.poisoning.losses import Array, Mask, Rows
 from mtlattack.poisoning.tasks import Kind, Points, TaskSet
+from mtlattack.wording import counted
 
 _TRIES = 100
 
@@ -110,7 +111,7 @@ def _test_rows(tasks: TaskSet, rows: Sequence[Rows], share: float, generator: np
         if all(tested[group].any() and not tested[group].all() for group in groups):
             return [tested[place] for place in places]
     raise InputError(
-        f"no split of {len(sources)} rows that tasks share has points of each task and class on both sides, "
+        f"no split of {counted(len(sources), 'row')} that tasks share has points of each task and class on both sides, "
         f"at a test share of {share:g}; give more rows, or leave out the rarest class"
     )
 

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from mtlattack.errors import InputError
 from mtlattack.poisoning.losses import Array, Logistic, Loss, Mask, Rows, Squared
+from mtlattack.wording import counted
 
 
 class Kind(StrEnum):
@@ -96,7 +97,7 @@ def make_tasks(
     if not points:
         raise InputError("no task, expected at least one")
     if len(names) != len(points):
-        raise InputError(f"{len(names)} names for {len(points)} tasks, expected one each")
+        raise InputError(f"{counted(len(names), 'name')} for {counted(len(points), 'task')}, expected one each")
     if len(set(names)) != len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise InputError(f"two tasks are called {twice!r}, expected different names")
@@ -104,17 +105,23 @@ def make_tasks(
     dimensions = [x.shape[1] for x, _ in checked]
     for name, dimension in zip(names, dimensions, strict=True):
         if dimension != dimensions[0]:
-            raise InputError(f"task {name!r} has {dimension} features, task {names[0]!r} has {dimensions[0]}")
+            raise InputError(
+                f"task {name!r} has {counted(dimension, 'feature')}, task {names[0]!r} has {dimensions[0]}"
+            )
     return TaskSet(kind, tuple(names), tuple(checked), None if rows is None else _numbered(names, checked, rows))
 
 
 def _numbered(names: Sequence[str], points: Sequence[Points], rows: Sequence[ArrayLike]) -> tuple[Rows, ...]:
     numbers = tuple(np.asarray(each, np.intp) for each in rows)
     if len(numbers) != len(points):
-        raise InputError(f"row numbers of {len(numbers)} tasks for {len(points)} tasks, expected one each")
+        raise InputError(
+            f"row numbers of {counted(len(numbers), 'task')} for {counted(len(points), 'task')}, expected one each"
+        )
     for name, (_, y), each in zip(names, points, numbers, strict=True):
         if each.shape != y.shape:
-            raise InputError(f"task {name!r} has row numbers {each.shape} for {len(y)} points, expected one each")
+            raise InputError(
+                f"task {name!r} has row numbers {each.shape} for {counted(len(y), 'point')}, expected one each"
+            )
     return numbers
 
 

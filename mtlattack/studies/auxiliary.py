@@ -24,6 +24,7 @@ from mtlattack.studies.strength import RESAMPLES, rounded
 from mtlattack.studies.study import Cell, Claim, Measured, Study, Table, Verdict
 from mtlattack.studies.trained import trained
 from mtlattack.training import Recipe
+from mtlattack.wording import counted
 
 # What is learnt, and what beside it.
 PAIRS = (("segmentation", "depth"), ("segmentation", "normals"), ("depth", "normals"))
@@ -120,7 +121,7 @@ class Gain(Claim):
             return Verdict("undecided", "no pair of tasks has a weight with matched clean skill")
         found = effects({rule: by_seed(chosen, f"{self.norm}-{rule}") for rule in RULES})
         told = ", ".join(f"{rule} {each}" for rule, each in found.items())
-        because = f"skill kept with minus without, {len(chosen)} pairs: {told}"
+        because = f"skill kept with minus without, {counted(len(chosen), 'pair')}: {told}"
         numbers = {rule: vars(each) for rule, each in found.items()}
         if all(each.above for each in found.values()):
             return Verdict("holds", because, numbers)

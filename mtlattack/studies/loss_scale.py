@@ -18,6 +18,7 @@ from mtlattack.studies.pictures import Line, Trend, plot_trends
 from mtlattack.studies.strength import attacked, stronger
 from mtlattack.studies.study import Cell, Claim, Measured, Study, Table, Verdict
 from mtlattack.tasks import Task
+from mtlattack.wording import counted
 
 EPS = 4
 FACTORS = (0.01, 0.1, 1.0, 10.0, 100.0)
@@ -143,7 +144,7 @@ class LossScaleStudy(Study):
             own = np.mean([_dgba(cell) for cell in measured if cell.settings["factor"] == factor])
             found = effect([lead(cells, factor) for cells in by_model.values()])
             rows.append([f"{factor:g}", str(found), f"{own:.4g}"])
-        title = f"one task's loss times a factor ({len(by_model)} networks), by mean relative loss change"
+        title = f"one task's loss times a factor ({counted(len(by_model), 'network')}), by mean relative loss change"
         return [Table(title, ["factor", "DGBA − total", "DGBA"], rows)]
 
     def plot(self, measured: Sequence[Measured], folder: Path) -> list[Path]:

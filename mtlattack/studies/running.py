@@ -22,6 +22,7 @@ from mtlattack.studies.folder import cells_folder, check_names, keep_rules, read
 from mtlattack.studies.reporting import markdown
 from mtlattack.studies.study import Cell, Measured, Study, Table, Verdict
 from mtlattack.studies.working import Alone, StudyWorker
+from mtlattack.wording import counted
 
 RECORD = "study.json"
 TABLES = "study.md"
@@ -61,7 +62,7 @@ def run_study(
     if on not in ENGINES:
         raise UnknownNameError("engine", on, ENGINES)
     if workers is not None and workers < 1:
-        raise InputError(f"{workers} workers, expected at least 1")
+        raise InputError(f"{counted(workers, 'worker')}, expected at least 1")
     if address is not None and on != "ray":
         raise InputError(f"address {address!r} goes with --on ray")
     cells = study.cells(quick)
@@ -85,7 +86,7 @@ def _measure(left: list[Cell], cells: int, out: Path, on: str, workers: int | No
         engine.close()
     failed = [result for result in results if result.error]
     if failed:
-        more = f" (and {len(failed) - 1} cells more)" if len(failed) > 1 else ""
+        more = f" (and {counted(len(failed) - 1, 'cell')} more)" if len(failed) > 1 else ""
         raise InputError(f"cell {failed[0].name} failed: {failed[0].error}{more}; the same command tries again")
 
 

@@ -16,6 +16,7 @@ from mtlattack.studies.pictures import Forest, Line, Trend, plot_forests, plot_t
 from mtlattack.studies.strength import attacked
 from mtlattack.studies.study import Cell, Claim, Measured, Study, Table, Verdict
 from mtlattack.studies.trained import network_of, reseeded_cells
+from mtlattack.wording import counted
 
 EPS = 4
 JOINT = "dgba"
@@ -63,7 +64,7 @@ class C3(Claim):
         if not found:
             return Verdict("undecided", "no network whose pairs of tasks branch at different stages")
         mean = effect(found)
-        told = f"ρ = {mean} over {len(found)} networks"
+        told = f"ρ = {mean} over {counted(len(found), 'network')}"
         return Verdict("holds" if mean.above else "fails" if mean.below else "undecided", told, {"rho": vars(mean)})
 
 

@@ -21,6 +21,7 @@ from mtlattack.tasks.doubts import Doubt
 from mtlattack.tasks.goals import KEEP, Goal, kept
 from mtlattack.tasks.metric import Metric
 from mtlattack.tasks.painting import Painting, paint_scale
+from mtlattack.wording import counted
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -317,7 +318,9 @@ def check_target(task: Task, target: Tensor) -> None:
 
 def no_valid_pixel(task: Task, images: int) -> InputError:
     """The error of a task whose labels say nothing about any of so many images."""
-    return InputError(f"{task.name}: none of the {images} images has a valid pixel, expected labels or to leave it out")
+    return InputError(
+        f"{task.name}: none of the {counted(images, 'image')} has a valid pixel, expected labels or to leave it out"
+    )
 
 
 def masked_mean(values: Tensor, valid: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from mtlattack.tasks.contradictions import SUM, Array, Contradiction, miscounted
 from mtlattack.tasks.doubts import Doubt, best_temperature, doubt_logits
 from mtlattack.tasks.goals import Goal, read_classes
 from mtlattack.tasks.painting import Painting, class_colours, masked
+from mtlattack.wording import counted
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,7 +45,7 @@ class Classes(Task):
 
     def __post_init__(self) -> None:
         if not isinstance(self.classes, int) or not 2 <= self.classes <= _MOST_CLASSES:
-            raise InputError(f"{self.kind}: {self.classes!r} classes, expected 2 to {_MOST_CLASSES}")
+            raise InputError(f"{self.kind}: classes {self.classes!r}, expected 2 to {_MOST_CLASSES}")
         if not isinstance(self.ignore, int):
             raise InputError(f"{self.kind}: ignore={self.ignore!r}, expected a class number")
 
@@ -126,7 +127,9 @@ class Classes(Task):
     def decode(self, raw: NDArray[Any], attributes: Mapping[str, Any]) -> Tensor:
         wrong = self._unknown(raw, self.ignore)
         if wrong.size:
-            raise InputError(f"class {wrong[0]} in a {self.kind} of {self.classes} classes ({self.ignore} = ignore)")
+            raise InputError(
+                f"class {wrong[0]} in a {self.kind} of {counted(self.classes, 'class')} ({self.ignore} = ignore)"
+            )
         return torch.from_numpy(np.asarray(raw, np.int64))
 
     def stored_fault(self, raw: NDArray[Any], attributes: Mapping[str, Any]) -> str | None:

@@ -16,6 +16,7 @@ from mtlattack.attacks import (
 from mtlattack.epsilon import default_written, epsilon_text, in_image_units
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.schemas import list_named, named_path, read_named, validate
+from mtlattack.wording import counted
 
 RECIPES = Path(__file__).parent / "recipes"
 Weight = Annotated[float, Field(ge=0)]
@@ -59,7 +60,7 @@ class Adversarial(_Part):
     def describe(self) -> str:
         """In words for cards: `clean+adversarial, pgd-dgba, linf ε = 4/255, 2 steps`."""
         size = epsilon_text(in_image_units(self.eps, self.norm), self.norm)
-        return f"{self.method}, {self.attack}, {self.norm} ε = {size}, {self.steps} steps"
+        return f"{self.method}, {self.attack}, {self.norm} ε = {size}, {counted(self.steps, 'step')}"
 
     def create_attack(self, seed: int) -> Attack:
         """The attack, its random starts drawn by `seed` and image."""

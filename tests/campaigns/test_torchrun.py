@@ -47,7 +47,7 @@ def test_more_processes_than_images(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("RANK", "1")
     monkeypatch.setenv("WORLD_SIZE", "2")
     data = tiny_data(write_tiny(tmp_path / "tiny.h5", 1))
-    with pytest.raises(InputError, match="shard 2/2: there are 1 images, expected at least one for each of 2"):
+    with pytest.raises(InputError, match="shard 2/2: 1 image, expected at least one for each of 2"):
         evaluate_together(TinyNet(), data, attacks(), folder=tmp_path / "run")
     assert not (tmp_path / "run").exists()
 

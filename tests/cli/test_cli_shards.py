@@ -62,7 +62,7 @@ def test_what_cannot_be_merged(command: list[object], cli: CommandLine) -> None:
         ("0/8", "there is no shard 0/8, expected 1/8 to 8/8"),
         ("9/8", "there is no shard 9/8, expected 1/8 to 8/8"),
         ("two", "shard 'two' is no shard, expected one as 2/8: the second of eight"),
-        ("1/8", "shard 1/8: there are 4 images, expected at least one for each of 8"),
+        ("1/8", "shard 1/8: 4 images, expected at least one for each of 8"),
     ],
 )
 def test_shards_that_are_not_there(text: str, message: str, command: list[object], cli: CommandLine) -> None:

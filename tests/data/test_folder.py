@@ -273,7 +273,7 @@ WRONG: dict[str, tuple[tuple[str, str], str]] = {
     "no id": (("{split}/color/{id}.png", "{split}/color/x.png"), "pattern '{split}/color/x.png', expected {id} once"),
     "other name": (("{split}/color/{id}.png", "{fold}/{id}.png"), "pattern '{fold}/{id}.png', expected {id} once"),
     "outside": (("{split}/color/{id}.png", "../{id}.png"), "pattern '../{id}.png' leaves the folder"),
-    "classes": (("classes = 14", "classes = 1"), "segmentation of 1 classes, expected 2 to 255"),
+    "classes": (("classes = 14", "classes = 1"), "segmentation of 1 class, expected 2 to 255"),
     "map": (("12 = 1 }", "12 = 2 }"), "map leads to the class 2, expected 0 to 1"),
     "frame": (('"x,z,-y"', '"x,x,-y"'), "frame 'x,x,-y', expected"),
     "wide colours": (('encoding = "png16"', 'encoding = "png16"\nchannels = [0]'), "depth: a png16 has one channel"),

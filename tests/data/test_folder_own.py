@@ -14,7 +14,7 @@ from published_toys import room, save_npy, save_png
 
 import mtlattack as mta
 from mtlattack.data import load_dataset, prepare, preview, verify
-from mtlattack.data.account import describe_accounts, read_accounts
+from mtlattack.data.account import Account, describe_accounts, read_accounts, warn_of_much
 from mtlattack.data.sources.folder_schema import FolderDescription
 from mtlattack.errors import InputError
 from mtlattack.schemas import validate
@@ -191,6 +191,14 @@ def test_normals_away_from_the_camera_are_refused_without_depth(tmp_path: Path) 
     with pytest.raises(InputError, match="4.7 % of the normals face the camera .* z turned 95.3 % do"):
         prepared_room(tmp_path, NORMALS, -ROOM)
     assert verify(prepared_room(tmp_path, NORMALS + "agreement = 0.0", -ROOM)).ok
+
+
+def test_a_label_of_which_nothing_is_left_is_warned_of(recwarn: pytest.WarningsRecorder) -> None:
+    """Also where the source itself says that all of it means nothing."""
+    warn_of_much(
+        Path("a.h5"), {("test", "depth"): Account(48, 0, {"number 0": 48}), ("test", "normals"): Account(48, 1)}
+    )
+    assert [str(warning.message) for warning in recwarn] == ["a.h5: nothing of test/depth was kept"]
 
 
 @pytest.mark.parametrize("wrong", [0.27, 0.45])

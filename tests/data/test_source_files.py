@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from PIL import Image
 from published_toys import corrupt, save_npy, save_png, truncate
 
+from mtlattack.data import prepare
 from mtlattack.data.sources.encode import encode_depth, encode_normals, encode_scaled
 from mtlattack.data.sources.files import check_classes, find_folder, read_gray, read_image, read_npy
 from mtlattack.data.sources.images import choose_splits, paired_files
@@ -123,3 +125,17 @@ def test_encoding() -> None:
     assert encode_depth(values).tolist() == [0, 0, 0, 0, 0, 1, 1234, 65535, 0]
     assert encode_scaled(values, 0.5).tolist() == [0, 0, 0, 0, 0, 0, 2, 131, 131]
     assert encode_normals(np.array([[0.6, 0, -0.8], [0, 0, 0]])).tolist() == [[76, 0, -102], [0, 0, 0]]
+
+
+@pytest.mark.parametrize("kind", ["text", "hdf5"])
+def test_nobody_elses_file_is_replaced(kind: str, tmp_path: Path) -> None:
+    """Such as one of the source's own, named as the output by mistake."""
+    out = tmp_path / "splits.mat"
+    if kind == "text":
+        out.write_text("mine")
+    else:
+        h5py.File(out, "w").close()
+    before = out.read_bytes()
+    with pytest.raises(InputError, match="splits.mat is there already and no prepared file, expected another place or"):
+        prepare("cityscapes", tmp_path, out)
+    assert out.read_bytes() == before

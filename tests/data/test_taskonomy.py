@@ -267,7 +267,7 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
     "list": (splits([["a"]]), "splits.json is no object of splits"),
     "no list": (splits({"test": "Allensville"}), "splits.json: test: Input should be a valid list"),
     "empty": (splits({"test": []}), "splits.json: split 'test' of 0 entries, expected"),
-    "slash": (splits({"a/b": ["Allensville"]}), "splits.json: split 'a/b' of 1 entries, expected a name without /"),
+    "slash": (splits({"a/b": ["Allensville"]}), "splits.json: split 'a/b' of 1 entry, expected a name without /"),
     "twice": (
         splits({"a": ["Allensville"], "b": [IDS[0]]}),
         "splits.json: Allensville/point_0_view_3 is in a and in b",

@@ -228,3 +228,4 @@ def test_parts_of_one_experiment_keep_their_flags() -> None:
         ("gradients-vanish", "pgd-total (linf 8/255)"),
     ]
     assert set(record.checked) == {"random", "gradients-vanish", "loss-without-metric"}
+    assert [(each.eps, each.attack) for each in record.robust_skill] == [(4 / 255, "pgd-total"), (8 / 255, "pgd-total")]

@@ -183,7 +183,7 @@ def test_another_shard_is_not_overwritten(tiny: Path, tmp_path: Path) -> None:
 
 
 def test_more_shards_than_images(tiny: Path) -> None:
-    with pytest.raises(InputError, match="shard 1/8: there are 7 images, expected at least one for each of 8"):
+    with pytest.raises(InputError, match="shard 1/8: 7 images, expected at least one for each of 8"):
         evaluate(TinyNet(), tiny_data(tiny, 7), [], shard=Shard(1, 8))
 
 

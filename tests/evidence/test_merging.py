@@ -114,7 +114,7 @@ def test_the_same_shard_in_two_places(tmp_path: Path) -> None:
 
 def test_a_shard_that_is_not_finished(tmp_path: Path) -> None:
     shards = [write(tmp_path, "1/2"), write(tmp_path, "2/2", done=2)]
-    with pytest.raises(InputError, match=r"\(shard 2/2\) is not finished: clean lacks 1 images; run it again to go on"):
+    with pytest.raises(InputError, match=r"\(shard 2/2\) is not finished: clean lacks 1 image; run it again to go on"):
         merge_shards(shards, tmp_path / "evidence.h5")
 
 

@@ -86,7 +86,7 @@ def test_what_a_run_left_is_the_best_there_is(stored: StoredRow, tiny_evidence: 
         (set_to("normals", (0, 100), lambda x: x + 1), "the bins of the histogram are not the valid pixels"),
         (planned(segmentation=[0.0] * 13), "constants.segmentation: 13 values, expected one for each of 14 channels"),
         (planned(segmentation=[0.0] * 13 + [1.0]), "they are not those of one class at every pixel"),
-        (lambda e: e.plan["constants"].pop("depth"), "constants.depth: none, expected one for each of 1 channels"),
+        (lambda e: e.plan["constants"].pop("depth"), "constants.depth: none, expected one for each of 1 channel"),
         (planned(nothing=[1.0]), "constants.nothing: there is no such task"),
         (lambda e: e.plan.pop("constants"), "the evidence: statistics of constant answers, and the other is missing"),
     ],

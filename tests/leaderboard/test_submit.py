@@ -145,7 +145,7 @@ def test_a_run_that_the_suite_does_not_make_is_refused(
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"done": 0}, "is not finished: attacks/0001 lacks 1 images; run it again to go on"),
+        ({"done": 0}, "is not finished: attacks/0001 lacks 1 image; run it again to go on"),
         ({"losses": np.nan}, "losses holds values that are not finite"),
         ({"statistics/depth": np.inf}, "statistics/depth holds values that are not finite"),
         ({"perturbation": np.nan}, "perturbation holds values that are not finite"),

@@ -53,7 +53,7 @@ def test_groups():
         ("depth+depth+normals+edge_texture/depth+normals+edge_texture", "stage 0 does not hold each"),
         ("depth|normals+edge_texture/depth+normals|edge_texture", r"stage 1 joins depth\+normals again"),
         ("depth|normals|edge_texture/depth+normals+edge_texture", "again after it was split"),
-        ("depth+normals+edge_texture", "has 1 stages, the backbone has 2"),
+        ("depth+normals+edge_texture", "has 1 stage, the backbone has 2"),
         ("depth+normals+edge_texture/" * 2 + "depth+normals+edge_texture", "has 3 stages, the backbone has 2"),
         ("depth+normals+edges/depth+normals+edges", "not a tree over the tasks"),
         ("depth+normals+edge_texture/", "stage 1 does not hold each"),

@@ -175,7 +175,7 @@ def test_bad_constants(arguments: dict[str, float], message: str) -> None:
         ("regression", [([1.0, 2.0], [0, 2])], ["a"], r"task 'a' has features \(2,\) and labels \(2,\)"),
         ("regression", [([[1.0]], [1]), ([[1.0, 2]], [1])], None, "task '1' has 2 features, task '0' has 1"),
         ("regression", [([[1.0]], [1])] * 2, ["a", "a"], "two tasks are called 'a'"),
-        ("regression", [([[1.0]], [1])], ["a", "b"], "2 names for 1 tasks"),
+        ("regression", [([[1.0]], [1])], ["a", "b"], "2 names for 1 task"),
     ],
 )
 def test_bad_tasks(kind: str, points: list[tuple[object, object]], names: list[str] | None, message: str) -> None:

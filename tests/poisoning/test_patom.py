@@ -134,7 +134,7 @@ def test_budgets_are_shares_or_points() -> None:
     [
         (lambda tasks: injected_counts(tasks, (0,), 0.0), "budget 0, expected a share of a task's points, above 0"),
         (lambda tasks: injected_counts(tasks, (0,), 1.5), "budget 1.5, expected a share"),
-        (lambda tasks: injected_counts(tasks, (0, 1), 1), "budget of 1 points for 2 attacked tasks"),
+        (lambda tasks: injected_counts(tasks, (0, 1), 1), "budget of 1 point for 2 attacked tasks"),
         (lambda tasks: Box(np.ones(5), np.zeros(5)), "box holds no point: feature 0 from 1 to 0"),
         (lambda tasks: Box(np.zeros(5), np.full(5, np.inf)), "expected two rows of d finite numbers"),
         (lambda tasks: Ball(0), "ball of radius 0, expected a positive number"),

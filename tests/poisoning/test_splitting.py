@@ -85,9 +85,9 @@ def test_shared_rows_that_no_split_can_part_and_row_numbers_that_do_not_fit() ->
     points = [(np.ones((2, 1)), [0, 1])]
     with pytest.raises(InputError, match=r"task '0' has row numbers \(3,\) for 2 points, expected one each"):
         make_tasks("regression", points, rows=[[0, 1, 2]])
-    with pytest.raises(InputError, match="row numbers of 2 tasks for 1 tasks"):
+    with pytest.raises(InputError, match="row numbers of 2 tasks for 1 task"):
         make_tasks("regression", points, rows=[[0, 1], [0, 1]])
     # Every task's two points are the two of a row: one side would be empty.
     same = make_tasks("regression", points * 2, rows=[[0, 0], [0, 0]])
-    with pytest.raises(InputError, match="no split of 1 rows that tasks share has points of each task and class"):
+    with pytest.raises(InputError, match="no split of 1 row that tasks share has points of each task and class"):
         split_tasks(same, 0)

@@ -155,7 +155,7 @@ def test_what_has_no_answer_is_refused() -> None:
     with pytest.raises(InputError, match="no source tasks"):
         linear.learn_representation(Squared(), Examples(sources.inputs[:, :0], sources.labels[:, :0]), 2, 0.1, "l2")
     few = Examples(target.inputs[:, :, :1], target.labels[:, :, :1])
-    with pytest.raises(InputError, match="1 examples for a head of 2 weights at eps 0"):
+    with pytest.raises(InputError, match="1 example for a head of 2 weights at eps 0"):
         linear.learn_head(Squared(), tasks.basis, few, 0.0, "l2")
     assert linear.learn_head(Squared(), tasks.basis, few, 0.1, "l2").isfinite().all()
     same = Examples(target.inputs[:, :, :1].expand(-1, -1, 12, -1), target.labels)
@@ -164,7 +164,7 @@ def test_what_has_no_answer_is_refused() -> None:
     with pytest.raises(InputError, match="the target is source task 2"):
         linear.check_new(sources, Examples(sources.inputs[:, 2:3, :5], sources.labels[:, 2:3, :5]))
     linear.check_new(sources, target)
-    with pytest.raises(InputError, match="Margin of 1 outputs on a regression problem"):
+    with pytest.raises(InputError, match="Margin of 1 output on a regression problem"):
         linear.least_risk(Margin(), tasks, tasks.basis, 0.1, "l2")
     with pytest.raises(InputError, match="bound 0 on the norm"):
         linear.learn_head(Squared(), tasks.basis, target, 0.1, "l2", bound=0)

@@ -10,7 +10,7 @@ from mtlattack.tasks import Segmentation, Task, create_task, list_tasks, task_fr
 
 
 def test_every_task_is_listed_and_made_by_name():
-    assert set(list_tasks()) == set(TASKS) and len(TASKS) == 12
+    assert set(list_tasks()) == set(TASKS)
     assert list_tasks("key*") == ["keypoints2d"]
     assert create_task("segmentation", classes=13) == Segmentation(13)
     assert create_task("depth").name == "depth"
@@ -33,11 +33,11 @@ def test_unknown_task_names_the_nearest():
     [
         ("segmentation", {}, "segmentation.*classes"),
         ("segmentation", {"clases": 3}, "segmentation.*clases"),
-        ("segmentation", {"classes": 1}, "segmentation: 1 classes, expected 2 to"),
-        ("segmentation", {"classes": -3}, "-3 classes"),
-        ("segmentation", {"classes": 10**9}, "1000000000 classes"),
-        ("segmentation", {"classes": 2.5}, "2.5 classes"),
-        ("segmentation", {"classes": "13"}, "'13' classes"),
+        ("segmentation", {"classes": 1}, "segmentation: classes 1, expected 2 to"),
+        ("segmentation", {"classes": -3}, "classes -3"),
+        ("segmentation", {"classes": 10**9}, "classes 1000000000"),
+        ("segmentation", {"classes": 2.5}, "classes 2.5"),
+        ("segmentation", {"classes": "13"}, "classes '13'"),
         ("segmentation", {"classes": 13, "ignore": "x"}, "ignore='x'"),
         ("depth", {"scale": 2}, "depth.*scale"),
     ],

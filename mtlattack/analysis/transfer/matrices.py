@@ -261,5 +261,5 @@ def _pair(grid: Grid, name: str, of: str) -> Pair | None:
         [names.index(name) for name in [*shared, *(name for name in names if name not in shared)]]
         for names in (grid.sources, list(grid.columns))
     )
-    cells: Any = np.ix_(rows, columns)  # NumPy types no slice beside them.
-    return Pair(common[:, *cells], transfer[:, *cells], ~grid.own[cells], len(shared))
+    down, across = np.ix_(rows, columns)
+    return Pair(common[:, down, across], transfer[:, down, across], ~grid.own[down, across], len(shared))

@@ -15,6 +15,7 @@ from mtlattack.analysis.transfer.record import LEVEL, Cell, Correlation, Differe
 from mtlattack.epsilon import threat_text
 from mtlattack.markdown import escape, table_lines
 from mtlattack.printing import Grid
+from mtlattack.wording import counted
 
 BELOW_NOISE = "°"
 NAMES = {"cosine": "cosine of the gradients", "signs": "equal signs of the gradients", "depth": "sharing depth"}
@@ -57,7 +58,7 @@ def headlines(record: TransferRecord) -> list[str]:
     forward, backward = record.passes[0]
     return [
         f"transfer, {heading(record)}: {names} ({threat}), {forward}+{backward} passes an image",
-        f"{record.data['images']} images of {record.data['name']} {record.data['split']} "
+        f"{counted(record.data['images'], 'image')} of {record.data['name']} {record.data['split']} "
         f"({record.data['fingerprint'][:8]}), seed {record.seed}, tasks that count: {', '.join(record.tasks)}",
         *_passes_by_source(record),
     ]
@@ -117,10 +118,10 @@ def notes(record: TransferRecord) -> list[str]:
     for matrix in record.matrices:
         degree = "" if matrix.degree is None else f" (sharing degree {matrix.degree:.2f})"
         foreign = [cell for row in matrix.cells for cell in row if not cell.own]
-        above = sum(cell.beats_noise for cell in foreign)
+        above, are = sum(cell.beats_noise for cell in foreign), "is" if len(foreign) == 1 else "are"
         lines.append(
             f"{matrix.title}{degree}: on average {compact_interval(matrix.mean_share, percent=True)} % of the own "
-            f"attack's damage carries over; {above} of {len(foreign)} cells are above noise"
+            f"attack's damage carries over; {above} of {counted(len(foreign), 'cell')} {are} above noise"
         )
         lines += [f"{victim}: {text}" for victim, text in strongest(matrix).items()] if matrix.kind == "models" else []
     lines += [correlation_text(each) for each in record.correlations]
@@ -164,8 +165,8 @@ def correlation_text(found: Correlation) -> str:
     """One in a line."""
     of = "share taken" if found.of == "share" else "log loss ratio"
     how = f"{found.permutations} permutations of the labels{'' if found.exact else ', drawn'}"
-    rho = compact_interval(found.rho, percent=False)
-    return f"rank correlation of {NAMES[found.common]} with {of}: {rho}, p = {found.p:.2g} ({how}; {found.cells} cells)"
+    rho, cells = compact_interval(found.rho, percent=False), counted(found.cells, "cell")
+    return f"rank correlation of {NAMES[found.common]} with {of}: {rho}, p = {found.p:.2g} ({how}; {cells})"
 
 
 def to_markdown(record: TransferRecord) -> str:

@@ -1,6 +1,7 @@
 """Whether an image's prediction depends on its batch, or on chance."""
 
 from mtlattack.analysis.trust.run import Finished, Sighting
+from mtlattack.wording import counted
 
 # Of what a task's predictions range over: rounding stays well below it, as when a model is prepared for attacks.
 TOLERANCE = 1e-4
@@ -24,4 +25,4 @@ def random(run: Finished) -> list[Sighting] | None:
     again = run.calls["again"]
     if again <= TOLERANCE:
         return []
-    return [(None, f"two calls on the same {run.calls['images']} images differ by {again:.2g} of the range")]
+    return [(None, f"two calls on the same {counted(run.calls['images'], 'image')} differ by {again:.2g} of the range")]

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 from mtlattack.analysis.change import bounds
 from mtlattack.analysis.trust.run import Finished, Job, Sighting
+from mtlattack.wording import counted
 
 # A default step size follows from steps and ε, and does not make another attack.
 _DERIVED = "step_size"
@@ -21,7 +22,7 @@ def more_does_not_help(run: Finished) -> list[Sighting] | None:
     for less, more in longer:
         low, high = bounds(more.strength - less.strength)
         if high < 0:
-            steps = f"{more.config['steps']} steps: {_text(less, more)} than with {less.config['steps']}"
+            steps = f"{counted(more.config['steps'], 'step')}: {_text(less, more)} than with {less.config['steps']}"
             seen.append((str(more), f"{steps} (difference [{low:.2g}, {high:.2g}])"))
     return seen if larger or longer else None
 

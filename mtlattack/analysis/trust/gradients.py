@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from mtlattack.analysis.resampling import blocks
 from mtlattack.analysis.trust.run import Finished, Job, Sighting
 from mtlattack.evidence import part_of
+from mtlattack.wording import counted
 
 SHARE = 0.05
 
@@ -16,21 +17,21 @@ def gradients_vanish(run: Finished) -> list[Sighting] | None:
     blind = (run.calls or {}).get("without_gradient", [])
     seen: list[Sighting] = [(None, f"no gradient comes through the prediction of {task}") for task in blind]
     for job in noted:
-        lost, counted = _lost(job, run)
-        share = lost / counted if counted else 0.0
+        lost, among = _lost(job, run)
+        share = lost / among if among else 0.0
         if share > SHARE:
-            seen.append((str(job), f"the first gradient was zero on {share:.0%} of {counted} images"))
+            seen.append((str(job), f"the first gradient was zero on {share:.0%} of {counted(among, 'image')}"))
     return seen if noted else None
 
 
 def _lost(job: Job, run: Finished) -> tuple[int, int]:
     """On how many images the first gradient was zero, and of how many: those with labels for the attack's task."""
-    lost = counted = 0
+    lost = among = 0
     for rows, vanished in zip(blocks(len(job.outcome.diagnostics)), job.noted("vanished"), strict=True):
         counting = np.isfinite(vanished) & _has_labels(job, run, rows)
         lost += int((vanished[counting] > 0).sum())
-        counted += int(counting.sum())
-    return lost, counted
+        among += int(counting.sum())
+    return lost, among
 
 
 def _has_labels(job: Job, run: Finished, rows: slice) -> NDArray[np.bool_]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mtlattack.errors import InputError
+from mtlattack.wording import counted
 
 # A protected task counts as spared if a step raises it by no more than this share of the most that any step could:
 # below it are rounding errors and the solvers' tolerances.
@@ -46,7 +47,9 @@ class Program:
             raise InputError(f"objective {self.objective!r}, expected 'sum' or 'maxmin'")
         self._check_budgets()
         if self.protected and len(self.protected) != self.gains.shape[1]:
-            raise InputError(f"{len(self.protected)} protected marks for {self.gains.shape[1]} tasks")
+            raise InputError(
+                f"{counted(len(self.protected), 'protected mark')} for {counted(self.gains.shape[1], 'task')}"
+            )
         if self.protected and all(self.protected):
             raise InputError("every task is protected, expected at least one that is not")
 
@@ -59,7 +62,7 @@ class Program:
         if not self.budgets or not all(0 <= budget <= height * width for budget in self.budgets):
             raise InputError(f"budgets {self.budgets}, expected each in 0…{height * width}, the number of pixels")
         if self.regions is None and len(self.budgets) != 1:
-            raise InputError(f"{len(self.budgets)} budgets without regions, expected 1")
+            raise InputError(f"{counted(len(self.budgets), 'budget')} without regions, expected 1")
         if self.regions is None:
             return
         if self.regions.shape != (height, width) or self.regions.dtype.kind not in "iu":

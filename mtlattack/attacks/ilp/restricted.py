@@ -11,6 +11,7 @@ from mtlattack.attacks.ilp.relaxation import Relaxation
 from mtlattack.attacks.ilp.repair import repair
 from mtlattack.attacks.ilp.solution import Solution
 from mtlattack.errors import InputError
+from mtlattack.wording import counted
 
 
 def solve_restricted(
@@ -28,7 +29,7 @@ def solve_restricted(
     """
     program.check_finite()
     if pixels < 1:
-        raise InputError(f"{pixels} free pixels, expected at least 1")
+        raise InputError(f"{counted(pixels, 'free pixel')}, expected at least 1")
     if solver is None or isinstance(solver, str):
         solver = choose_solver(solver, time_limit=time_limit, gap=gap)
     relaxation = Relaxation.of(program)

@@ -13,6 +13,7 @@ from mtlattack.leaderboard.records import threat_at
 from mtlattack.leaderboard.standings import stand
 from mtlattack.leaderboard.submitting.declaration import Said
 from mtlattack.leaderboard.submitting.submission import submit
+from mtlattack.wording import counted
 
 
 def submit_run(
@@ -77,7 +78,7 @@ def _headline(stored: StoredRow) -> list[str]:
     threat = threat_at(record, standing.eps)
     return [
         f"row {stored.id}: {row.model.name} under {row.suite.name} v{row.suite.version}, "
-        f"{record.data['images']} images, {threat}",
+        f"{counted(record.data['images'], 'image')}, {threat}",
         *(f"  {key}: {value}" for key, value in fields.items() if value is not None),
         *(f"flag {flag.name}{f' ({flag.attack})' if flag.attack else ''}: {flag.seen}" for flag in record.flags),
     ]

@@ -26,6 +26,7 @@ from mtlattack.models import resolve_model
 from mtlattack.models.zoo import list_models, model_path
 from mtlattack.printing import Grid, print_parts
 from mtlattack.schemas import validate
+from mtlattack.wording import counted
 
 # For a row that does not agree; 2 stays for the user's mistakes.
 DISAGREES = 1
@@ -154,7 +155,10 @@ def _render(result: Verification, stored: StoredRow) -> RenderableType:
     verdict = "agrees with its evidence" if result.agrees else "does NOT agree with its evidence"
     return Group(
         Text(f"row {result.row}: {row.suite.name} v{row.suite.version} · {row.model.name} · by {row.submitted.name}"),
-        Text(f"{len(result.images)} of {result.of_images} images, --nonce {result.nonce}: {', '.join(result.images)}"),
+        Text(
+            f"{len(result.images)} of {counted(result.of_images, 'image')}, --nonce {result.nonce}: "
+            f"{', '.join(result.images)}"
+        ),
         Text(),
         table,
         Text(),

@@ -24,6 +24,7 @@ from mtlattack.data.own.labels import targets_by_task
 from mtlattack.data.prepared import Batch, join_batches
 from mtlattack.errors import InputError
 from mtlattack.tasks import TaskMap, alone
+from mtlattack.wording import counted
 
 AnyData = LabelledImages | TorchDataset[Any] | DataLoader[Any] | Sequence[Any] | Mapping[str, Any]
 """Prepared data; a data set of (image, labels by task) or of dicts with `image`, a loader of one, a list of such
@@ -90,7 +91,9 @@ class _Stacked:
         self.images, self.labels = images, labels
         for name, values in labels.items():
             if not hasattr(values, "__len__") or len(values) != len(images):
-                raise InputError(f"{name} is {describe(values)}, expected one for each of the {len(images)} images")
+                raise InputError(
+                    f"{name} is {describe(values)}, expected one for each of the {counted(len(images), 'image')}"
+                )
 
     def __len__(self) -> int:
         return len(self.images)
@@ -139,8 +142,8 @@ def _of_loader(loader: DataLoader[Any]) -> Items:
     left_out = len(data) % loader.batch_size if loader.drop_last and loader.batch_size else 0
     if left_out:
         raise InputError(
-            f"the DataLoader leaves out the last {left_out} of {len(data)} images (drop_last=True), expected all: "
-            "give the data set"
+            f"the DataLoader leaves out the last {left_out} of {counted(len(data), 'image')} (drop_last=True), "
+            "expected all: give the data set"
         )
     plain = loader.collate_fn in (default_collate, default_convert)
     return data if plain else _Collated(data, loader.collate_fn)
@@ -158,7 +161,7 @@ def _ids(source: Any, count: int) -> list[str]:
     if ids is None:
         return [str(position) for position in range(count)]
     if len(ids) != count:
-        raise InputError(f"{describe(source)} has {len(ids)} ids for {count} images")
+        raise InputError(f"{describe(source)} has {counted(len(ids), 'id')} for {counted(count, 'image')}")
     twice = next((identity for identity, times in Counter(ids).items() if times > 1), None)
     if twice is not None:
         raise InputError(f"{describe(source)} has the image id {twice!r} twice")

@@ -11,6 +11,7 @@ from mtlattack.data.sources.normals import LENGTHS, Frame
 from mtlattack.data.sources.signs import AGREEMENT
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.tasks import Classes, MultiLabel, Normals, Regression, Task, create_task, task_types
+from mtlattack.wording import counted
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -130,7 +131,7 @@ class SegmentationFiles(LabelFiles):
     def _check_classes(self) -> "SegmentationFiles":
         most = min(_MOST_CLASSES, int(np.iinfo(self.classes_kind.stored_dtype).max))
         if not 2 <= self.count <= most:
-            raise InputError(f"{self.kind} of {self.count} classes, expected 2 to {most}")
+            raise InputError(f"{self.kind} of {counted(self.count, 'class')}, expected 2 to {most}")
         wrong = [value for value in self.map.values() if not 0 <= value < self.count]
         if wrong:
             raise InputError(f"map leads to the class {wrong[0]}, expected 0 to {self.count - 1}")

@@ -17,6 +17,7 @@ from mtlattack.data.sources.tables import Table
 from mtlattack.data.writing import Label, answers_label, classes_label, normals_label, number_label
 from mtlattack.errors import InputError
 from mtlattack.tasks import MultiLabel, Regression
+from mtlattack.wording import counted
 
 Array = NDArray[Any]
 
@@ -124,7 +125,7 @@ def _numbers(files: NumberFiles) -> LabelReader:
             return _read_one(path, size, files.encoding)
         raw = _read_several(path, size, files.encoding)
         if max(channels) >= raw.shape[-1]:
-            raise InputError(f"{path} has {raw.shape[-1]} channels, expected {max(channels) + 1} or more")
+            raise InputError(f"{path} has {counted(raw.shape[-1], 'channel')}, expected {max(channels) + 1} or more")
         return raw[..., channels] if task.target_channels else raw[..., channels[0]]
 
     step = files.step or task.stored_step

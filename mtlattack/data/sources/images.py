@@ -51,8 +51,8 @@ def write_images(
 
     `files` belong to all images; every file is recorded with its size and SHA-256, by its name relative to `root`.
     What was kept of each label and what was left out stands in the file (`read_accounts`); a warning names each rule
-    that left out more than 1 % of a label. InputError where a file is wrong; what is finished by then is kept for the
-    next run.
+    that left out more than 1 % of a label, and labels of which nothing is left. InputError where a file is wrong; what
+    is finished by then is kept for the next run.
     """
     with ExitStack() as stack:
         writer = stack.enter_context(

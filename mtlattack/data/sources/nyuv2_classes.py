@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from mtlattack.data.labels import IGNORE
 from mtlattack.errors import InputError
 from mtlattack.reading.matlab import read_mat, strings_of, strings_of_73
+from mtlattack.wording import counted
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,9 @@ def _table(path: Path, name: str, table: NDArray[np.generic], size: int, names: 
     """A table of class numbers from 1 as one from 0."""
     values = np.ravel(table)
     if names != classes or values.shape != (size,) or values.dtype.kind not in "iuf":
-        raise InputError(f"{path}: {name} maps {values.size} classes to {names}, expected {size} to {classes}")
+        raise InputError(
+            f"{path}: {name} maps {counted(values.size, 'class')} to {names}, expected {size} to {classes}"
+        )
     numbers = values.astype(np.int64)
     if numbers.min() < 1 or numbers.max() > classes:
         found = f"{numbers.min()} to {numbers.max()}"

@@ -1,10 +1,14 @@
 """The data sets that can be prepared, by name."""
 
+from contextlib import suppress
 from inspect import signature
 from pathlib import Path
 from typing import Any, Protocol
 
+import h5py
+
 from mtlattack.data.cache import cache_folder
+from mtlattack.data.prepared import FORMAT
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.registry import Registry
 
@@ -39,6 +43,7 @@ def prepare(
     `size` is (height, width); by default what the data set's own function says, as are its `options`. Killed or broken
     off at any moment, the same call goes on where it was. InputError for an unknown name or option and for every fault
     of the source, which it names; the file is not written then, and what is finished of it is kept for the next call.
+    A prepared file that is there already is replaced, any other file is an InputError.
     """
     function = SOURCES.get(name)
     known = source_options(name)
@@ -48,7 +53,15 @@ def prepare(
     if out is None and name in NAMELESS:
         raise InputError(f"{name} is many data sets, none of which has the name {name}.h5: say where to with --out")
     place = cache_folder() / f"{name}.h5" if out is None else Path(out)
+    if place.is_file() and not _is_prepared(place):
+        raise InputError(f"{place} is there already and no prepared file, expected another place or to remove it")
     return function(Path(source), place, **options, **({} if size is None else {"size": size}))
+
+
+def _is_prepared(path: Path) -> bool:
+    with suppress(OSError), h5py.File(path) as file:
+        return bool(file.attrs.get("format") == FORMAT)
+    return False
 
 
 def source_options(name: str) -> list[str]:

@@ -12,6 +12,7 @@ from pydantic import RootModel
 from mtlattack.data.sources.files import read_bytes
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.schemas import validate
+from mtlattack.wording import counted
 
 _NAME = re.compile(r"point_(\d+)_view_(\d+)_domain_([a-z0-9_]+)\.png")
 _ALIASES = {"segmentsemantic": "segment_semantic"}
@@ -104,7 +105,7 @@ def _listed_splits(path: Path, views: Mapping[str, View]) -> dict[str, list[View
     for split, entries in validate(_Splits, content, f"{path}: ").root.items():
         if not split or "/" in split or not entries:
             raise InputError(
-                f"{path}: split {split!r} of {len(entries)} entries, expected a name without / and some entries"
+                f"{path}: split {split!r} of {counted(len(entries), 'entry')}, expected a name without / and some"
             )
         for entry in entries:
             kind, known = ("view", ids) if "/" in entry else ("building", buildings)

@@ -16,6 +16,7 @@ from mtlattack.canonical import canonical_json
 from mtlattack.errors import InputError, one_line
 from mtlattack.evidence.packing.stacking import Arrays
 from mtlattack.reading.strict_json import parse_json
+from mtlattack.wording import counted
 
 # Four times what 4 MiB of evidence hold: a number takes some 2 bytes before xz and 0.6 after it.
 MOST_EXPANDED = 64 * 2**20
@@ -76,7 +77,7 @@ def _decompress(data: bytes) -> bytes:
     if not decompressor.eof:
         raise InputError("this is truncated")
     if decompressor.unused_data:
-        raise InputError(f"this has {len(decompressor.unused_data):,} bytes behind its end")
+        raise InputError(f"this has {counted(len(decompressor.unused_data), 'byte')} behind its end")
     if decompressor.check != lzma.CHECK_CRC64:
         raise InputError("this has no CRC64 check")
     return plain

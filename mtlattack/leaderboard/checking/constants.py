@@ -7,6 +7,7 @@ import numpy as np
 from mtlattack.leaderboard.checking.contradictions import report
 from mtlattack.leaderboard.checking.findings import Finding, refused
 from mtlattack.leaderboard.checking.structure import Case
+from mtlattack.wording import counted
 
 
 def check_constants(case: Case) -> Iterator[Finding]:
@@ -23,8 +24,8 @@ def check_constants(case: Case) -> Iterator[Finding]:
         place = f"constants.{name}"
         answer, found, clean = constants.get(name), statistics[name], case.evidence.clean.statistics[name]
         if answer is None or len(answer) != task.channels:
-            said = "none" if answer is None else f"{len(answer)} values"
-            yield refused(case.path, place, f"{said}, expected one for each of {task.channels} channels")
+            said = "none" if answer is None else counted(len(answer), "value")
+            yield refused(case.path, place, f"{said}, expected one for each of {counted(task.channels, 'channel')}")
             continue
         for each in task.constant_contradictions(np.array(answer), found, clean):
             yield from report(case, place, each)

@@ -11,6 +11,7 @@ from mtlattack.evidence import DIAGNOSTICS, NORMS, Evidence, Outcome
 from mtlattack.leaderboard.checking.findings import Finding, refused
 from mtlattack.leaderboard.checking.structure import Case
 from mtlattack.tasks import Contradiction, somewhere
+from mtlattack.wording import counted
 
 Array = NDArray[np.float64]
 # Images are float32 in [0, 1]: two of them are no further from k/255 than this.
@@ -40,7 +41,7 @@ def report(case: Case, place: str, each: Contradiction) -> Iterator[Finding]:
     """The finding that a contradiction is, its first image named; nothing where no image shows it."""
     if each.images.any():
         ids, first = case.evidence.ids, int(each.images.argmax())
-        where = f"{int(each.images.sum())} of {len(ids)} images, first {ids[first]!r}"
+        where = f"{int(each.images.sum())} of {counted(len(ids), 'image')}, first {ids[first]!r}"
         yield Finding(each.severity, case.path, place, f"the evidence: {each.says} ({where})")
 
 

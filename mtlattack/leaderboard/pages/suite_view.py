@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mtlattack.analysis.summaries import mean_of
 from mtlattack.leaderboard.board import StoredRow
-from mtlattack.leaderboard.formats import Figure, counted, figure_of
+from mtlattack.leaderboard.formats import Figure, figure_of
 from mtlattack.leaderboard.ledger import STATUSES, Event
 from mtlattack.leaderboard.pages import places
 from mtlattack.leaderboard.pages.charts import robust_curves, skill_against_clean, skill_against_degree
@@ -17,6 +17,7 @@ from mtlattack.leaderboard.records import headline_eps, robust_at, threat_texts
 from mtlattack.leaderboard.showing.facts import valid_link
 from mtlattack.leaderboard.standings import Standing, stand
 from mtlattack.leaderboard.suites import shipped_suite
+from mtlattack.wording import counted
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class SuiteView:
         self.page, self.data = places.suite_page(suite.name, suite.version), f"suites/{self.key}.js"
         shipped = shipped_suite(suite.name, suite.version)
         self.description = shipped.description if shipped else ""
-        self.images = f"{record.data['images']} images of {record.data['name']} {record.data['split']}"
+        self.images = f"{counted(record.data['images'], 'image')} of {record.data['name']} {record.data['split']}"
         results = [result for stored in rows for result in stored.record.attacks]
         self.attacks = list(dict.fromkeys(result.name for result in results))
         self.threats, headline, self.tasks = threat_texts(results), headline_eps(record), headlines(record)

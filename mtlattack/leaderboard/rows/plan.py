@@ -11,6 +11,7 @@ from mtlattack.errors import InputError
 from mtlattack.evidence import NUMERIC, Evidence, parts_of
 from mtlattack.leaderboard.rows.schema import Count, Items, Label, Name, Nonnegative, Part, Sha256, Share, Text
 from mtlattack.schemas import validate
+from mtlattack.wording import counted
 
 Norm = Literal["linf", "l2", "l1", "l0", "patch"]
 
@@ -180,7 +181,9 @@ def check_evidence(evidence: Evidence) -> Plan:
     if not plan.attacks:
         raise InputError("evidence: plan: attacks: a clean run, expected the attacks of its suite")
     if len(evidence.ids) != plan.data.images:
-        raise InputError(f"evidence: plan: data.images is {plan.data.images}, there are {len(evidence.ids)} ids")
+        raise InputError(
+            f"evidence: plan: data.images is {plan.data.images}, there are {counted(len(evidence.ids), 'id')}"
+        )
     for ensemble in plan.ensembles:
         if not all(0 <= member < len(plan.attacks) for member in ensemble.members):
             raise InputError(f"evidence: plan: ensembles: {ensemble.name} has members {ensemble.members}")

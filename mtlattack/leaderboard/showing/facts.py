@@ -14,6 +14,7 @@ from mtlattack.leaderboard.formats import NOTHING, day, degree, duration, millio
 from mtlattack.leaderboard.rows.schema import Link, Row
 from mtlattack.leaderboard.standings import Standing
 from mtlattack.models import file_hash, list_models, model_path
+from mtlattack.wording import counted
 
 _LINK: TypeAdapter[str] = TypeAdapter(Link)
 # `module:factory` in a command as it was typed; nothing that a shell would read as more than a word.
@@ -57,7 +58,7 @@ def provenance(stored: StoredRow) -> list[Fact]:
     row, record = stored.row, stored.record
     data, ran = record.data, record.environment
     versions = ", ".join(f"{name} {version}" for name, version in sorted(ran["versions"].items()))
-    device = f"{ran['device']}, {ran['dtype']}, {ran['threads']} threads, {ran['cpu_capability']}"
+    device = f"{ran['device']}, {ran['dtype']}, {counted(ran['threads'], 'thread')}, {ran['cpu_capability']}"
     return [
         Fact("row id", stored.id, code=True),
         Fact("suite SHA-256", row.suite.sha256, code=True),
@@ -68,7 +69,7 @@ def provenance(stored: StoredRow) -> list[Fact]:
         Fact("evidence SHA-256", row.evidence.sha256, code=True),
         Fact("versions", versions),
         Fact("commit", ran["commit"], code=True),
-        Fact("system", ran["system"], note="" if ran["cpus"] is None else f"{ran['cpus']} CPUs"),
+        Fact("system", ran["system"], note="" if ran["cpus"] is None else counted(ran["cpus"], "CPU")),
         Fact("device", device, note="TF32" if ran["tf32"] else ""),
         Fact("gradients in", record.search_precision, note="every number is computed in float32"),
         Fact("batch size", str(record.batch_size)),

@@ -29,6 +29,7 @@ from mtlattack.leaderboard.verifying.picking import draw_nonce, pick_images
 from mtlattack.leaderboard.verifying.tolerances import Agreement, arithmetic_of, judge_attack, judge_clean
 from mtlattack.schemas import validate
 from mtlattack.tasks import Model
+from mtlattack.wording import counted
 
 IMAGES = 8
 _LONGEST_NOTE = 2000
@@ -159,7 +160,7 @@ def event_of(verification: Verification, by: str, at: datetime) -> Event:
     if verification.agrees and not verification.thorough:
         raise InputError(
             f"row {verification.row} agrees, but `verified` takes every attack at the suite's headline eps on at least "
-            f"{min(IMAGES, verification.of_images)} images: nothing was recorded"
+            f"{counted(min(IMAGES, verification.of_images), 'image')}: nothing was recorded"
         )
     document = {
         "row": verification.row,
@@ -176,8 +177,8 @@ def _note(verification: Verification) -> str:
     attacks = dict.fromkeys(each.name for each in verification.attacked)
     versions = ", ".join(f"{name} {version}" for name, version in environment["versions"].items())
     return shorten(
-        f"{len(verification.images)} of {verification.of_images} images, nonce {verification.nonce}; "
-        f"{len(attacks)} attack{'' if len(attacks) == 1 else 's'} at {', '.join(verification.threats)}; "
+        f"{len(verification.images)} of {counted(verification.of_images, 'image')}, nonce {verification.nonce}; "
+        f"{counted(len(attacks), 'attack')} at {', '.join(verification.threats)}; "
         f"largest share of a tolerance: {agreement.name}, {agreement}; "
         f"on {environment['device']} ({environment['cpu_capability']}), {versions}; attacks: {', '.join(attacks)}",
         _LONGEST_NOTE,

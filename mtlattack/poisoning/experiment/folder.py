@@ -17,6 +17,7 @@ from mtlattack.poisoning.experiment.plan import Cell, Plan, plan_document
 from mtlattack.poisoning.experiment.trial import Outcome
 from mtlattack.poisoning.losses import Array
 from mtlattack.poisoning.tasks import Points, TaskSet
+from mtlattack.wording import counted
 
 PLAN, CELLS, POINTS = "plan.json", "cells", "points"
 
@@ -96,7 +97,9 @@ def read_points(path: Path, tasks: TaskSet) -> dict[int, Points]:
         raise InputError(f"cannot read {path} ({error})") from None
     width = tasks.dimension + 2
     if not rows or rows[0][:2] != ["task", "label"] or any(len(row) != width for row in rows):
-        raise InputError(f"{path}, expected lines of task, label and {tasks.dimension} features below a heading")
+        raise InputError(
+            f"{path}, expected lines of task, label and {counted(tasks.dimension, 'feature')} below a heading"
+        )
     gathered: dict[int, list[list[float]]] = {}
     for number, (name, *values) in enumerate(rows[1:], 2):
         if name not in tasks.names:

@@ -14,6 +14,7 @@ from mtlattack.poisoning.experiment.plan import Plan
 from mtlattack.poisoning.losses import Array
 from mtlattack.poisoning.metrics import HEADLINE
 from mtlattack.poisoning.tasks import TaskSet
+from mtlattack.wording import counted
 
 _STYLES = {Mode.DIRECT: "-", Mode.INDIRECT: "--", Mode.MIXED: "-."}
 _COLOURS = {"patom": "C3", "random": "C0", "flip": "C1"}
@@ -44,7 +45,7 @@ def plot_budgets(plan: Plan, tasks: TaskSet, rows: Sequence[Mapping[str, Any]], 
         axis.grid(alpha=0.3)
     axes[0].set_ylabel(f"{HEADLINE[tasks.kind].replace('_', ' ')} of targets")
     axes[0].legend(fontsize=8, frameon=False)
-    figure.suptitle(f"{plan.data}: {len(plan.seeds)} splits, bands: 95 % intervals", fontsize=10)
+    figure.suptitle(f"{plan.data}: {counted(len(plan.seeds), 'split')}, bands: 95 % intervals", fontsize=10)
     return save_figure(figure, path, dpi=120, metadata={"Software": None})
 
 

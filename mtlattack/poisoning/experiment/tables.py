@@ -10,16 +10,18 @@ from mtlattack.poisoning.experiment.plan import ALARM, Plan
 from mtlattack.poisoning.metrics import HEADLINE
 from mtlattack.poisoning.tasks import TaskSet
 from mtlattack.printing import Grid
+from mtlattack.wording import counted
 
 
 def headline(plan: Plan, tasks: TaskSet) -> list[str]:
     """What was run."""
     where = f"box + {plan.box:g} of its width" if plan.ball is None else f"ball of radius {plan.ball:g}"
+    points = counted(sum(tasks.sizes), "point")
     return [
-        f"{plan.data} ({plan.digest[:8]}): {len(tasks)} tasks of {tasks.kind}, {sum(tasks.sizes)} points, "
-        f"{tasks.dimension} features, {len(plan.seeds)} splits",
+        f"{plan.data} ({plan.digest[:8]}): {counted(len(tasks), 'task')} of {tasks.kind}, {points}, "
+        f"{counted(tasks.dimension, 'feature')}, {counted(len(plan.seeds), 'split')}",
         f"λ₁ {plan.ridge:g}, λ₂ {plan.relation:g}, ς {plan.smoothing:g} · Ω {plan.omega}, labels {plan.labels}, "
-        f"{plan.iterations} iterations, {where} · victim: {plan.victim}",
+        f"{counted(plan.iterations, 'iteration')}, {where} · victim: {plan.victim}",
     ]
 
 

@@ -13,6 +13,7 @@ from mtlattack.errors import InputError
 from mtlattack.poisoning.losses import Array
 from mtlattack.poisoning.sources.registry import READERS
 from mtlattack.poisoning.tasks import Kind, TaskSet, make_tasks
+from mtlattack.wording import counted
 
 _UNSIGNED_BYTES = 8
 
@@ -61,7 +62,7 @@ def read_idx(path: Path) -> NDArray[Any]:
         raise InputError(f"{path} is no IDX file of unsigned bytes")
     shape = np.frombuffer(data, ">u4", dimensions, 4)
     if int(np.prod(shape, dtype=np.int64)) != len(data) - begin:
-        raise InputError(f"{path} holds {len(data) - begin} bytes, expected {' × '.join(map(str, shape))}")
+        raise InputError(f"{path} holds {counted(len(data) - begin, 'byte')}, expected {' × '.join(map(str, shape))}")
     return np.frombuffer(data, np.uint8, offset=begin).reshape(shape)
 
 

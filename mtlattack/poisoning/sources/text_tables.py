@@ -14,6 +14,7 @@ from mtlattack.poisoning.losses import Array
 from mtlattack.poisoning.sources.registry import READERS
 from mtlattack.poisoning.tasks import Kind, TaskSet, make_tasks
 from mtlattack.schemas import load_named
+from mtlattack.wording import counted
 
 _PARKINSONS = "parkinsons_updrs.data"
 _OF_A_PERSON = ("subject#", "age", "sex", "motor_UPDRS", "total_UPDRS")
@@ -73,7 +74,7 @@ def read_rows(path: Path) -> tuple[list[str], list[list[str]]]:
         raise InputError(f"{path}: its heading names {twice[0]!r} twice")
     for number, row in enumerate(rows, 2):
         if len(row) != len(heading):
-            raise InputError(f"{path}, line {number}: {len(row)} values, expected {len(heading)}")
+            raise InputError(f"{path}, line {number}: {counted(len(row), 'value')}, expected {len(heading)}")
     return heading, rows
 
 

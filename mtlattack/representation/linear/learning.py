@@ -16,6 +16,7 @@ from mtlattack.representation.linear.balls import Norm, check_threat, dual_norm
 from mtlattack.representation.linear.losses import LinearLoss
 from mtlattack.representation.linear.problem import Examples
 from mtlattack.representation.linear.solver import minimise
+from mtlattack.wording import counted
 
 # Each solve begins where the one before ended.
 SMOOTHINGS = (1e-1, 1e-2)
@@ -165,11 +166,15 @@ def check_determined(basis: Tensor, examples: Examples, eps: float) -> None:
         return
     rank, count = basis.shape[1], examples.inputs.shape[-2]
     if count < rank:
-        raise InputError(f"{count} examples for a head of {rank} weights at eps 0; expected {rank} or more, or eps > 0")
+        raise InputError(
+            f"{counted(count, 'example')} for a head of {counted(rank, 'weight')} at eps 0; "
+            f"expected {rank} or more, or eps > 0"
+        )
     features = examples.inputs @ basis[:, None].mT
     if int(torch.linalg.matrix_rank(features).min()) < rank:
         raise InputError(
-            f"a design of rank below the {rank} weights of a head at eps 0; expected other inputs, or eps > 0"
+            f"a design of rank below the {counted(rank, 'weight')} of a head at eps 0; "
+            "expected other inputs, or eps > 0"
         )
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from mtlattack.errors import InputError
 from mtlattack.representation.linear.losses import LinearLoss, Margin, MulticlassMargin, Squared
+from mtlattack.wording import counted
 
 Kind = Literal["regression", "mixture", "classes"]
 # Of `classes`: two rivals of each are as many as have a closed risk.
@@ -37,7 +38,9 @@ class Problem:
         if self.rank < 1 or self.rank > self.dimension:
             raise InputError(f"rank {self.rank}, expected 1 to the dimension of the inputs, {self.dimension}")
         if self.sources < 1:
-            raise InputError(f"{self.sources} source tasks, expected at least 1: a representation comes from them")
+            raise InputError(
+                f"{counted(self.sources, 'source task')}, expected at least 1: a representation comes from them"
+            )
         for name, value in (("noise", self.noise), ("weakest", self.weakest)):
             if not 0 <= value < float("inf"):
                 raise InputError(f"{name} {value:g}, expected a finite number of at least 0")
@@ -117,7 +120,7 @@ def draw_target(tasks: Tasks, count: int) -> Examples:
 
 def _draw(tasks: Tasks, weights: Tensor, count: int, first: int) -> Examples:
     if count < 1:
-        raise InputError(f"{count} examples, expected at least 1")
+        raise InputError(f"{counted(count, 'example')}, expected at least 1")
     size = tasks.problem.dimension
     normal = np.stack(
         [

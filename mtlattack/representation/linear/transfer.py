@@ -17,6 +17,7 @@ from mtlattack.representation.linear.learning import (
 from mtlattack.representation.linear.losses import LinearLoss, Margin, MulticlassMargin, Squared
 from mtlattack.representation.linear.problem import CLASSES, Examples, Tasks
 from mtlattack.representation.linear.risks import margin_risk, multiclass_margin_risk, squared_risk
+from mtlattack.wording import counted
 
 
 def population(loss: LinearLoss, tasks: Tasks, truth: Tensor, eps: float, norm: Norm) -> Risk:
@@ -35,8 +36,8 @@ def population(loss: LinearLoss, tasks: Tasks, truth: Tensor, eps: float, norm: 
     if kind == "classes" and isinstance(loss, MulticlassMargin) and loss.outputs == CLASSES:
         return lambda weights, smoothing: multiclass_margin_risk(weights, truth, eps, norm, loss.phi, smoothing)
     raise InputError(
-        f"{type(loss).__name__} of {loss.outputs} outputs on a {kind} problem; expected Squared on regression, "
-        f"Margin on mixture, MulticlassMargin of {CLASSES} outputs on classes"
+        f"{type(loss).__name__} of {counted(loss.outputs, 'output')} on a {kind} problem; "
+        f"expected Squared on regression, Margin on mixture, MulticlassMargin of {CLASSES} outputs on classes"
     )
 
 

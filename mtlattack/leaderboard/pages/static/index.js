@@ -11,7 +11,7 @@
     for (const tr of rows) tr.hidden = !state.finds(field.value, tr.dataset.search);
     for (const card of cards) card.hidden = field.value !== "" && !card.querySelector("tr[data-search]:not([hidden])");
     state.pointsOf(rows);
-    state.$("count").textContent = `${rows.filter((tr) => !tr.hidden).length} of ${rows.length} rows shown`;
+    state.$("count").textContent = `${rows.filter((tr) => !tr.hidden).length} of ${state.counted(rows.length, "row")} shown`;
   }
 
   function restore() {

@@ -9,6 +9,8 @@ globalThis.mtlattackState = {
     const hash = new URLSearchParams(kept).toString();
     history.replaceState(null, "", hash ? `#${hash}` : location.pathname + location.search);
   },
+  /** `1 row`, `2 rows`. */
+  counted: (count, thing) => `${count} ${thing}${count === 1 ? "" : "s"}`,
   /** An element with text: text alone, never HTML. */
   element(tag, text, className) {
     const made = document.createElement(tag);

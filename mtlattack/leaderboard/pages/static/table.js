@@ -63,7 +63,7 @@
     state.pointsOf(lines.map((line) => line.tr));
     const withdrawn = lines.filter((line) => line.tr.dataset.counts === "0").length;
     const note = withdrawn && !$("withdrawn").checked ? `, ${withdrawn} withdrawn not among them` : "";
-    $("count").textContent = `${shown} of ${lines.length} rows shown${note}`;
+    $("count").textContent = `${shown} of ${state.counted(lines.length, "row")} shown${note}`;
   }
 
   function bound(id) {
