@@ -29,6 +29,7 @@ def join_parts(records: Mapping[Path, Record]) -> dict[Path, Record]:
             flags = [flag for part in parts for flag in part.flags]
             update = {
                 "attacks": attacks,
+                "robust_skill": robust_skill(attacks),
                 "flags": [flag for place, flag in enumerate(flags) if flag not in flags[:place]],
                 "checked": list(dict.fromkeys(name for part in parts for name in part.checked)),
             }
