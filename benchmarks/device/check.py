@@ -133,7 +133,7 @@ def agreement(out: Path, device: torch.device, extent: Extent) -> tuple[str, boo
     attack = mta.create_attack("apgd-dgba", eps=EPS, steps=10)
     reference = evaluate(model, data, [attack], device="cpu")
     lines = ["| device, precision | clean losses off by | log ratio |", "|---|---|---|"]
-    lines.append(f"| cpu, float32 | 0 | {_log_ratio(reference):.4f} |")
+    lines.append(f"| cpu, float32 (the reference) | 0 | {_log_ratio(reference):.4f} |")
     kinds: tuple[tuple[str, Precision, bool], ...] = (
         ("float32", "float32", False), ("TF32", "float32", True), ("bfloat16", "bfloat16", False),
     )  # fmt: skip
