@@ -91,7 +91,10 @@ class PreparedDataset(TorchDataset[Batch]):
             self.size = (_pixels(file, "height"), _pixels(file, "width"))
             _check_counts(self.path, group)
             all_ids = strings_of(group, "id")
-            self._labels = _choose_labels(self.path, group, tasks)
+            stored = {name: stored_task(name, group[name]) for name in group if name not in ("image", "id")}
+            self.label_tasks = {name: task for name, task in stored.items() if task is not None}
+            """The task that each stored label serves, by the name of the label, whether it is one of `tasks` or not."""
+            self._labels = _choose_labels(self.path, self.label_tasks, tasks)
             _check_shapes(self.path, group, self.size, dict(self._labels.values()))
             self.labels = [name for name in group if name not in ("image", "id")]
             self._attributes = {name: dict(group[name].attrs) for name, _ in self._labels.values()}
@@ -258,19 +261,16 @@ def _check_shapes(path: Path, group: h5py.Group, size: tuple[int, int], labels: 
             raise InputError(f"{path}: {group[name].name} has shape {group[name].shape}, expected {expected}")
 
 
-def _choose_labels(path: Path, group: h5py.Group, tasks: TaskMap | None) -> dict[str, tuple[str, Task]]:
+def _choose_labels(path: Path, stored: dict[str, Task], tasks: TaskMap | None) -> dict[str, tuple[str, Task]]:
     """Task name → (stored label, task), for the tasks asked for or for every stored label that bears a task's name."""
-    stored = {name: stored_task(name, group[name]) for name in group if name not in ("image", "id")}
     if tasks is None:
-        return {name: (name, task) for name, task in stored.items() if task is not None and task.name == name}
+        return {name: (name, task) for name, task in stored.items() if task.name == name}
     chosen = {}
     for name, wanted in tasks.items():
         task = alone(wanted)
         matches = [label for label, candidate in stored.items() if candidate == task]
         if not matches:
-            labels = (
-                ", ".join(f"{label} {counted(t.channels, 'channel')}" for label, t in stored.items() if t) or "none"
-            )
+            labels = ", ".join(f"{label} {counted(t.channels, 'channel')}" for label, t in stored.items()) or "none"
             raise InputError(f"{path} has no label for {task}; it has: {labels}")
         chosen[name] = (matches[0], task)
     return chosen

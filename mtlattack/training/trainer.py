@@ -81,14 +81,14 @@ def train(
 
 
 def training_data(recipe: Recipe, data: str | None = None, limit: int | None = None) -> PreparedDataset:
-    """The training split with the recipe's tasks."""
+    """The training split with the recipe's tasks, which go by the names of their labels: `segmentation40` is the one
+    of 40 classes."""
     everything = load_dataset(data or recipe.data, "train", limit=limit)
-    missing = [name for name in recipe.tasks if name not in everything.tasks]
+    known = everything.label_tasks
+    missing = [name for name in recipe.tasks if name not in known]
     if missing:
-        raise InputError(
-            f"{everything.path} has no labels for {', '.join(missing)}; it has {', '.join(everything.tasks)}"
-        )
-    tasks = {name: everything.tasks[name] for name in recipe.tasks}
+        raise InputError(f"{everything.path} has no labels for {', '.join(missing)}; it has {', '.join(known)}")
+    tasks = {name: known[name] if known[name].name == name else known[name].called(name) for name in recipe.tasks}
     return load_dataset(data or recipe.data, "train", tasks=tasks, limit=limit)
 
 

@@ -1,9 +1,14 @@
 """Recipes: those that ship, and what is refused."""
 
+import h5py
+import numpy as np
 import pytest
+import torch
 from training_toys import write_data, write_recipe
 
+from mtlattack.data import load_dataset
 from mtlattack.errors import InputError, UnknownNameError
+from mtlattack.evaluation import evaluate
 from mtlattack.models import create_network, parse_layout
 from mtlattack.tasks import Segmentation, create_task
 from mtlattack.training import Adversarial, list_recipes, load_recipe, train, training_data
@@ -34,6 +39,22 @@ def test_every_shipped_recipe_builds_its_network(name):
         assert round(100 * parse_layout(network.config.layout, recipe.tasks, 5).sharing_degree) == int(layout[6:])
     else:
         assert network.config.layout == layout
+
+
+def test_a_second_label_of_a_kind_is_learned_under_its_own_name(tmp_path):
+    data = write_data(tmp_path / "toy.h5", count=4)
+    with h5py.File(data, "r+") as file:
+        coarse = file["train/segmentation"]
+        labels = np.where(coarse[:] == 255, 255, coarse[:] + 2)
+        fine = file["train"].create_dataset("segmentation5", data=labels)
+        fine.attrs.update({**coarse.attrs, "classes": 5})
+    recipe = load_recipe(write_recipe(tmp_path, data, 'tasks = ["segmentation5", "segmentation"]\nepochs = 1'))
+    found = training_data(recipe)
+    assert (found[0].targets["segmentation5"] == torch.from_numpy(labels.astype(np.int64))[:1]).all()
+    network = train(recipe, tmp_path / "state.pt", device="cpu", workers=0, report=lambda text: None).result
+    assert {name: task.channels for name, task in network.tasks.items()} == {"segmentation5": 5, "segmentation": 3}
+    run = evaluate(network, load_dataset(data, "train", tasks=network.tasks), [], device="cpu")
+    assert list(run.report().record.clean) == ["segmentation5", "segmentation"]
 
 
 def test_an_unknown_recipe_names_the_nearest():
