@@ -215,6 +215,16 @@ def test_gradients_vanish_above_one_image_in_twenty(images: int, flagged: bool) 
     assert bool(named(evidence.report().record, "gradients-vanish")) == flagged
 
 
+def test_parts_of_one_experiment_have_the_robust_skill_of_every_threat(
+    trained: MultiTaskNetwork, rooms: PreparedDataset
+) -> None:
+    runs = [evaluate(trained, rooms, [create_attack("fgsm-total", eps=level / 255)]) for level in (4, 8)]
+    parts = [run.report().record for run in runs]
+    (joined,) = join_parts({Path(str(place)): part for place, part in enumerate(parts)}).values()
+    assert joined.robust_skill == [skill for part in parts for skill in part.robust_skill]
+    assert [skill.eps for skill in joined.robust_skill] == [4 / 255, 8 / 255]
+
+
 def test_parts_of_one_experiment_keep_their_flags() -> None:
     """Half of the gradients vanish at the larger ε; what is about the model is said once."""
     parts = [evidence_of({"pgd-total": 2}, eps=(level / 255,)) for level in (4, 8)]
@@ -228,4 +238,3 @@ def test_parts_of_one_experiment_keep_their_flags() -> None:
         ("gradients-vanish", "pgd-total (linf 8/255)"),
     ]
     assert set(record.checked) == {"random", "gradients-vanish", "loss-without-metric"}
-    assert [(each.eps, each.attack) for each in record.robust_skill] == [(4 / 255, "pgd-total"), (8 / 255, "pgd-total")]

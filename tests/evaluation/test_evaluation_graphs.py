@@ -203,7 +203,8 @@ def test_graphs_are_dropped_where_there_is_no_memory_beside_them(
     emulated(record_on_cpu)
     Failing(NO_MEMORY, after=2).install(monkeypatch)
     evidence, said = collected(lambda: run(network, data, attacks()[:2], batch_size=batch_size, cuda_graphs="on"))
-    assert said == [f"cpu has no memory for {batch_size} images beside CUDA graphs: going on without these"]
+    images = "1 image" if batch_size == 1 else f"{batch_size} images"
+    assert said == [f"cpu has no memory for {images} beside CUDA graphs: going on without these"]
     assert evidence.plan == expected.plan
     assert_equal(evidence, expected)
 

@@ -25,6 +25,7 @@ from safetensors.numpy import load
 
 from mtlattack.errors import InputError
 from mtlattack.evidence.packing.sealed import MOST_EXPANDED, MOST_HEADER, seal, unseal
+from mtlattack.wording import counted
 
 DOCUMENT = {"format": "x", "list": [1, 2.5, None, "ß"]}
 ARRAYS = {
@@ -120,7 +121,7 @@ def test_what_is_truncated_is_refused() -> None:
 
 @pytest.mark.parametrize("more", [b"\0", b"\0\0\0\0", b"x", SEALED], ids=["zero", "padding", "byte", "stream"])
 def test_nothing_may_stand_behind_the_end(more: bytes) -> None:
-    refused(SEALED + more, f"this has {len(more):,} bytes behind its end")
+    refused(SEALED + more, f"this has {counted(len(more), 'byte')} behind its end")
 
 
 @settings(max_examples=300, deadline=None)
