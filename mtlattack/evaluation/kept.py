@@ -21,7 +21,7 @@ from mtlattack.files import write_whole
 from mtlattack.tasks.plugins import VARIABLE as PLUGINS
 
 # The rooms whose code makes a record of evidence, and the files below them that word what is in it.
-_DERIVING = ("tasks/**/*.py", "evidence/**/*.py", "analysis/**/*.py", "epsilon.py", "printing.py")
+_DERIVING = ("tasks/**/*.py", "evidence/**/*.py", "analysis/**/*.py", "epsilon.py", "printing.py", "wording.py")
 
 
 def kept_record(sha256: str, derive: Callable[[], Record]) -> Record:
