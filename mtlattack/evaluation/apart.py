@@ -29,6 +29,7 @@ from mtlattack.evidence import CLEAN, job_names, targets_of
 from mtlattack.evidence.plans import check_plan
 from mtlattack.files import set_aside
 from mtlattack.locking import held
+from mtlattack.schemas import validate
 from mtlattack.tasks import Model
 from mtlattack.wording import counted
 
@@ -167,7 +168,8 @@ def _claimed(file: ImageFile) -> list[dict[str, Any]]:
         check_plan(file.plan)
         planned: list[dict[str, Any]] = file.plan["attacks"]
         # The balls are checked by the claims, and reported by the plan.
-        if [Claim(**each["config"]).threat for each in planned] != [claim.threat for claim in file.claims.values()]:
+        claimed = [validate(Claim, each["config"], f"{file.path}: plan: ").threat for each in planned]
+        if claimed != [claim.threat for claim in file.claims.values()]:
             raise InputError(f"{file.path}: its plan and its attacks do not say the same of these")
         return planned
     return [

@@ -102,18 +102,18 @@ class BalanceStudy(Study):
         """A cell a network, shipped or trained."""
         passes, images, layouts = (5, 2, 1) if quick else (20, 32, None)
         same = {"passes": passes, "images": images, "eps": EPS}
-        shipped = [
+        found = [
             Cell(self.name, model, {"model": model, "training": training, **same}, work=images)
             for family in families(quick)
             for training, models in zip(_TRAININGS, (family.clean, family.robust), strict=True)
             for model in models[:layouts]
         ]
         if quick:
-            return shipped
+            return found
         # Adversarial training costs three times as much: the two layouts that share most.
-        trained = zip(_TRAININGS, (ROOMS.clean, ROOMS.robust[:2]), strict=True)
-        more = [reseeded_cells(self.name, models, {"training": training, **same}) for training, models in trained]
-        return [*shipped, *more[0], *more[1]]
+        for training, models in zip(_TRAININGS, (ROOMS.clean, ROOMS.robust[:2]), strict=True):
+            found += reseeded_cells(self.name, models, {"training": training, **same})
+        return found
 
     def measure(self, settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         """`strength.attacked` of all contestants."""

@@ -88,7 +88,7 @@ def training_data(recipe: Recipe, data: str | None = None, limit: int | None = N
     missing = [name for name in recipe.tasks if name not in known]
     if missing:
         raise InputError(f"{everything.path} has no labels for {', '.join(missing)}; it has {', '.join(known)}")
-    tasks = {name: known[name] if known[name].name == name else known[name].called(name) for name in recipe.tasks}
+    tasks = {name: known[name].called(name) for name in recipe.tasks}
     return load_dataset(data or recipe.data, "train", tasks=tasks, limit=limit)
 
 

@@ -45,6 +45,11 @@ class Difference(_Part):
     p: float = Field(description="of no difference: Wilcoxon's signed ranks of the log loss over images")
     p_holm: float = Field(description="corrected by Holm for all pairs of sources on all victims of the matrix")
 
+    def is_for(self, source: str) -> bool:
+        """Whether this one of the two is shown to hurt more, as `Cell.beats_noise` shows it."""
+        low, high = self.log_ratio.low or 0, self.log_ratio.high or 0
+        return self.p_holm < LEVEL and (low > 0 if self.source == source else high < 0)
+
 
 class Alike(_Part):
     """Input gradients of source and victim at the clean images: means over images, and tasks where they are models."""

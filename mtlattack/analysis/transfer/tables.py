@@ -11,7 +11,7 @@ from rich.text import Text
 from mtlattack.analysis.record import Interval
 from mtlattack.analysis.tables import compact_interval, compact_number
 from mtlattack.analysis.transfer.labels import heading, labels
-from mtlattack.analysis.transfer.record import LEVEL, Cell, Correlation, Difference, Matrix, TransferRecord
+from mtlattack.analysis.transfer.record import LEVEL, Cell, Correlation, Matrix, TransferRecord
 from mtlattack.epsilon import threat_text
 from mtlattack.markdown import escape, table_lines
 from mtlattack.printing import Grid
@@ -146,19 +146,11 @@ def strongest(matrix: Matrix) -> dict[str, str]:
                 if each.victim == victim
                 and best in (each.source, each.other)
                 and victim not in (each.source, each.other)
-                and not _surely_more(each, best)
+                and not each.is_for(best)
             ]
             rest = f"; not told from it: {', '.join(equal)}" if equal else "; more than by those of any other"
             found[victim] = f"hurt most by images of {best}{rest if len(foreign) > 1 else ''}"
     return found
-
-
-def _surely_more(difference: Difference, best: str) -> bool:
-    """Whether one of the two is shown to hurt more: by the test, and by the interval of the mean, which one image can
-    move and the test's ranks cannot."""
-    low, high = difference.log_ratio.low, difference.log_ratio.high
-    above = (low or 0) > 0 if difference.source == best else (high or 0) < 0
-    return difference.p_holm < LEVEL and above
 
 
 def correlation_text(found: Correlation) -> str:
