@@ -8,6 +8,7 @@ from torch import Tensor
 
 from mtlattack.attacks.aggregators.base import Aggregator
 from mtlattack.attacks.checks import check_predictions
+from mtlattack.attacks.constants import constant_answers, lost_at
 from mtlattack.attacks.cost import Cost
 from mtlattack.attacks.criteria.base import Criterion
 from mtlattack.attacks.gradients import Memory, TaskGradients
@@ -52,9 +53,11 @@ class Objective:
         self._memory: Memory = {}
         self._step, self._steps = 0, 1
         self.diagnostics: dict[str, Tensor] = {}
-        self._clean: Tensor | None = None
+        self._unit: Tensor | None = None
         if aggregator.relative_to_clean:
-            self._clean = self.losses(self._problem.images).clamp_min(LOSS_FLOOR)
+            self._unit = self.losses(self._problem.images).clamp_min(LOSS_FLOOR)
+        elif aggregator.relative_to_constant:
+            self._unit = lost_at(self._tasks, self._losses_of_constants())
 
     @property
     def spent(self) -> Cost:
@@ -100,6 +103,13 @@ class Objective:
         """Losses `[B, T]` of the tasks that the aggregator looks at, by the model itself: one forward pass."""
         with torch.no_grad():
             return stack(self._losses(self._predict(self._problem.model, points)))
+
+    def _losses_of_constants(self) -> Tensor:
+        """Losses `[B, T]` of the best constant answer to each image by itself: no pass."""
+        targets = self._problem.targets
+        with torch.no_grad():
+            answers = {name: constant_answers(task, targets[name]) for name, task in self._tasks.items()}
+            return stack(self._losses(answers))
 
     def judged(self, points: Tensor, score: Tensor) -> Tensor:
         """The model's own score `[B]` at points to which the search gave `score`: nothing to do where both are one."""
@@ -159,10 +169,10 @@ class Objective:
         return [of(name, task) for name, task in self._tasks.items()]
 
     def _in_proportion(self, losses: list[Tensor]) -> list[Tensor]:
-        """To the losses of the clean image, where the aggregator wants them so."""
-        if self._clean is None:
+        """To the losses of the clean image or of a constant answer, where the aggregator wants them so."""
+        if self._unit is None:
             return losses
-        return [loss / clean for loss, clean in zip(losses, self._clean.unbind(1), strict=True)]
+        return [loss / unit for loss, unit in zip(losses, self._unit.unbind(1), strict=True)]
 
     def _note(self, name: str, values: Tensor) -> None:
         known = self.diagnostics.get(name)
@@ -189,7 +199,7 @@ class Descent(Objective):
         super().__init__(problem, aggregator, criterion, noise)
         held = [name for name in self._tasks if name in kept]
         if held:
-            clean = self.losses(self._problem.images) if self._clean is None else torch.ones_like(self._clean)
+            clean = self.losses(self._problem.images) if self._unit is None else torch.ones_like(self._unit)
             self._floors = {name: clean[:, place] for place, name in enumerate(self._tasks) if name in held}
 
     def ascent(self, points: Tensor, view: View | None = None) -> tuple[Tensor, Tensor]:

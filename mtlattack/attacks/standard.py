@@ -48,18 +48,18 @@ class Standard(StandaloneAttack):
     An evaluation runs the members one by one, and takes the worst case of each image: for a task's numbers the member
     that leaves its worst headline metric, for the joint ones that with the highest mean relative loss change. Called by
     itself it gives the images of the latter, judged by the model. The composition is part of the version; a change
-    of either changes numbers. A defence that scales the logits of classes, of pixels or images, meets members with DLR,
-    which no scale changes.
+    of either changes numbers. `apgd-skill+dlr` goes by the number that models are ranked by. A defence that scales the
+    logits of classes, of pixels or images, meets members with DLR, which no scale changes.
 
     Costs the sum of its members, and called by itself one forward pass for each and one for the clean losses; without
     classes less than `cost` says, with several tasks of classes more.
     """
 
     kind: ClassVar[str] = "standard"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     composition: ClassVar[tuple[Member, ...]] = (
-        Member("apgd-relative", {"steps": 120}),
-        Member("apgd-relative+dlr", {"steps": 40}, kind=Classes),
+        Member("apgd-relative", {"steps": 100}),
+        Member("apgd-skill+dlr", {"steps": 80}),
         Member("apgd-single:*", {"steps": 20}),
         Member("apgd-single:*+dlr", {"steps": 20}, kind=Classes),
         Member("square-relative", {"steps": 50}, norms=("linf",)),

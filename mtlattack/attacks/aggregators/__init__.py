@@ -24,6 +24,7 @@ from mtlattack.attacks.aggregators.relative import Relative
 from mtlattack.attacks.aggregators.saga import SelfAttention
 from mtlattack.attacks.aggregators.signsum import SignSum
 from mtlattack.attacks.aggregators.single import Single
+from mtlattack.attacks.aggregators.skill import RemainingSkill
 from mtlattack.attacks.aggregators.smta import SelectiveAttack
 from mtlattack.attacks.aggregators.sparse import Regional, Sparse, SparseMaxMin
 from mtlattack.attacks.aggregators.tamoo import TaskOriented
@@ -50,6 +51,7 @@ __all__ = [
     "Protected",
     "Regional",
     "Relative",
+    "RemainingSkill",
     "SelectiveAttack",
     "SelfAttention",
     "SharedFeature",

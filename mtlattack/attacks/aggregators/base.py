@@ -27,6 +27,8 @@ class Aggregator(ABC):
     norms: ClassVar[tuple[str, ...] | None] = None
     # Whether it sees L_i(x')/L_i(x) in place of the losses L_i(x'): one forward pass more a run.
     relative_to_clean: ClassVar[bool] = False
+    # Whether it sees them in proportion to the losses at which tasks have no skill left, `constants.lost_at`.
+    relative_to_constant: ClassVar[bool] = False
     # Whether it balances losses of tasks, which a criterion can change and a threshold can be set for.
     looks_at_tasks: ClassVar[bool] = True
     # Whether the clean image has no gradient, so that a climb must start elsewhere.
