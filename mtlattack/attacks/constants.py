@@ -1,38 +1,28 @@
-"""The best constant answer to each image by itself: beyond it a task has no skill left."""
-
-from __future__ import annotations
+"""Where a task has no skill left: at the loss of the best constant answer to the image."""
 
 from collections.abc import Mapping
 
-from torch import Tensor, full_like, ones, stack
+import torch
+from torch import Tensor
 
-from mtlattack.tasks import LOSS_FLOOR, JointTask, Task, alone
+from mtlattack.tasks import LOSS_FLOOR, Task, alone
 
-# The loss that stands for no skill where a metric counts hits, whose last is lost only where no loss says so.
-FAR = 1e3
-
-
-def constant_answers(task: Task | JointTask, target: Tensor) -> Tensor:
-    """For each image the constant that is best on its own labels, ones where it has none, as a prediction
-    `[B, channels, H, W]`, or `[B, channels]` of whole images. Of a task of several models each gives the same."""
-    single = alone(task)
-    answers = []
-    for place in range(len(target)):
-        own = target[place : place + 1]
-        answer = single.spread(ones(single.channels, device=target.device), own)
-        if single.statistics(answer, own)[0, 0] > 0:
-            answer = single.spread(single.best_constant([own]).to(target.device), own)
-        answers.append(answer[0])
-    prediction = stack(answers)
-    copies = task.channels // single.channels
-    return prediction.repeat(1, copies, *[1] * (prediction.ndim - 2))
+# What stands for it where no loss of an image says so.
+FAR = 1e6
 
 
-def lost_at(tasks: Mapping[str, Task], losses: Tensor) -> Tensor:
-    """Losses `[B, T]` at which these tasks have no skill left, from those of `constant_answers`: these, where the
-    headline metric is an error; `FAR` where it counts hits."""
-    limits = losses.clamp_min(LOSS_FLOOR)
-    for place, task in enumerate(tasks.values()):
-        if alone(task).headline_metric.higher_is_better:
-            limits[:, place] = full_like(limits[:, place], FAR)
-    return limits
+def lost_at(tasks: Mapping[str, Task], targets: Mapping[str, Tensor]) -> Tensor:
+    """Losses `[B, T]` at which these tasks have no skill left on each image, without a pass.
+
+    That of the constant answer with the least loss on it, `Task.constants`; `FAR` where the headline metric counts
+    hits, of which the last is lost at no certain loss, and for a label of the whole image: a constant always hits it.
+    """
+    with torch.no_grad():
+        return torch.stack([_lost_at(alone(task), targets[name]) for name, task in tasks.items()], 1)
+
+
+def _lost_at(task: Task, target: Tensor) -> Tensor:
+    if task.headline_metric.higher_is_better or not task.dense:
+        return torch.full((len(target),), FAR, device=target.device)
+    answers = task.constants(target)[..., None, None].expand(-1, -1, *target.shape[-2:])
+    return task.loss(answers, target).float().clamp_min(LOSS_FLOOR)

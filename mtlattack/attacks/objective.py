@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mtlattack.attacks.aggregators.base import Aggregator
 from mtlattack.attacks.checks import check_predictions
-from mtlattack.attacks.constants import constant_answers, lost_at
+from mtlattack.attacks.constants import lost_at
 from mtlattack.attacks.cost import Cost
 from mtlattack.attacks.criteria.base import Criterion
 from mtlattack.attacks.gradients import Memory, TaskGradients
@@ -57,7 +57,7 @@ class Objective:
         if aggregator.relative_to_clean:
             self._unit = self.losses(self._problem.images).clamp_min(LOSS_FLOOR)
         elif aggregator.relative_to_constant:
-            self._unit = lost_at(self._tasks, self._losses_of_constants())
+            self._unit = lost_at(self._tasks, problem.targets)
 
     @property
     def spent(self) -> Cost:
@@ -103,13 +103,6 @@ class Objective:
         """Losses `[B, T]` of the tasks that the aggregator looks at, by the model itself: one forward pass."""
         with torch.no_grad():
             return stack(self._losses(self._predict(self._problem.model, points)))
-
-    def _losses_of_constants(self) -> Tensor:
-        """Losses `[B, T]` of the best constant answer to each image by itself: no pass."""
-        targets = self._problem.targets
-        with torch.no_grad():
-            answers = {name: constant_answers(task, targets[name]) for name, task in self._tasks.items()}
-            return stack(self._losses(answers))
 
     def judged(self, points: Tensor, score: Tensor) -> Tensor:
         """The model's own score `[B]` at points to which the search gave `score`: nothing to do where both are one."""

@@ -163,6 +163,21 @@ class Task(ABC):
         answer does not depend on how they are cut into batches. Raises InputError if no pixel of them is valid.
         """
 
+    def constants(self, target: Tensor) -> Tensor:
+        """Of a dense task: for each image the answer, the same at every pixel, with the least loss on its own labels,
+        `[B, channels]` float32 on their device; any for an image without valid pixels.
+
+        By default what is best for the headline metric instead, found on the host.
+        """
+        unknown = torch.zeros(self.channels)
+        found = [self.best_constant([own]) if self._is_known(own) else unknown for own in target.split(1)]
+        return torch.stack(found).to(target.device)
+
+    def _is_known(self, target: Tensor) -> bool:
+        """Whether any pixel of these labels is valid."""
+        answer = self.spread(torch.ones(self.channels, device=target.device), target)
+        return bool((self.statistics(answer, target)[:, 0] > 0).any())
+
     def skill(self, value: ArrayLike, constant: ArrayLike) -> NDArray[np.float64]:
         """Skill of a value of the headline metric, given that of the best constant answer (`Metric.skill`)."""
         return self.headline_metric.skill(value, constant)

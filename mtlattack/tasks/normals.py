@@ -114,6 +114,12 @@ class Normals(Task):
         directions = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
         return torch.from_numpy(median_direction(directions, counts)).float()
 
+    def constants(self, target: Tensor) -> Tensor:
+        """The mean direction of each image, which has the least mean 1 − cos."""
+        known, valid = _known(target)
+        total = torch.where(valid.unsqueeze(1), known, 0).sum((2, 3))
+        return torch.nn.functional.normalize(total, dim=1).float()
+
     def decode(self, raw: NDArray[Any], attributes: Mapping[str, Any]) -> Tensor:
         return torch.from_numpy(raw.astype(np.float32).transpose(2, 0, 1) / _STORED_LENGTH)
 

@@ -93,6 +93,15 @@ class Regression(Task):
             raise no_valid_pixel(self, images)
         return torch.tensor([self._median(values[:, 0], counts) for values, counts in counted])
 
+    def constants(self, target: Tensor) -> Tensor:
+        """The median of each channel over the valid pixels of an image, the lower of two: no look from the host."""
+        planes = target.reshape(len(target), self.channels, -1)
+        valid = self.valid(target).reshape(len(target), 1, -1)
+        ascending = torch.where(valid, planes, torch.inf).sort(-1).values
+        middle = (valid.sum(-1, keepdim=True) - 1).clamp_min(0) // 2
+        medians = ascending.gather(-1, middle.expand(-1, self.channels, -1)).squeeze(-1)
+        return torch.where(medians.isfinite(), medians, 0.0).float()
+
     def _median(self, values: NDArray[np.float32], counts: NDArray[np.float64]) -> float:
         """The constant with the least headline error, where a channel has these ascending values so often."""
         return weighted_median(values, counts)
