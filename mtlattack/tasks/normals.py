@@ -116,9 +116,8 @@ class Normals(Task):
 
     def constants(self, target: Tensor) -> Tensor:
         """The mean direction of each image, which has the least mean 1 − cos."""
-        known, valid = _known(target)
-        total = torch.where(valid.unsqueeze(1), known, 0).sum((2, 3))
-        return torch.nn.functional.normalize(total, dim=1).float()
+        directions = torch.nn.functional.normalize(_known(target)[0], dim=1)
+        return torch.nn.functional.normalize(directions.sum((2, 3)), dim=1).float()
 
     def decode(self, raw: NDArray[Any], attributes: Mapping[str, Any]) -> Tensor:
         return torch.from_numpy(raw.astype(np.float32).transpose(2, 0, 1) / _STORED_LENGTH)
