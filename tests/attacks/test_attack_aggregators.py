@@ -25,6 +25,9 @@ class Scaled:
     def loss(self, prediction, target):
         return self.scale * self.task.loss(prediction, target)
 
+    def __getattr__(self, name):
+        return getattr(self.task, name)
+
 
 def scaled_net(scale: float, name: str = "depth") -> ToyNet:
     model = ToyNet().eval()

@@ -24,18 +24,19 @@ def standard(**options: str) -> Standard:
 def test_with_segmentation_there_are_members_that_no_scale_of_its_logits_changes() -> None:
     members = standard().members(["segmentation", "depth"])
     singles = ["apgd-single:segmentation", "apgd-single:depth", "apgd-single:segmentation+dlr"]
-    assert names(members) == ["apgd-relative", "apgd-relative+dlr", *singles, "square-relative"]
-    assert sum(member.cost(2).backward for member in members) == 180 + 20 * 2 == standard().cost(2).backward
+    assert names(members) == ["apgd-relative", "apgd-skill+dlr", *singles, "square-relative"]
+    assert sum(member.cost(2).backward for member in members) == 200 + 20 * 2 == standard().cost(2).backward
 
 
-def test_without_it_they_are_left_out() -> None:
-    assert names(standard().members(["depth"])) == ["apgd-relative", "apgd-single:depth", "square-relative"]
-    assert names(standard(norm="l2").members(["depth"])) == ["apgd-relative", "apgd-single:depth"]
+def test_without_it_the_one_for_its_own_metric_is_left_out() -> None:
+    members = ["apgd-relative", "apgd-skill+dlr", "apgd-single:depth"]
+    assert names(standard().members(["depth"])) == [*members, "square-relative"]
+    assert names(standard(norm="l2").members(["depth"])) == members
 
 
 def test_the_kind_of_a_task_counts_whatever_its_name() -> None:
     found = names(standard().members({"classes": Segmentation(4), "segmentation": Depth()}))
-    assert "apgd-relative+dlr" in found and "apgd-single:classes+dlr" in found
+    assert "apgd-single:classes+dlr" in found
     assert "apgd-single:segmentation+dlr" not in found
     assert names(standard().members(ToyNet().tasks)) == names(standard().members(list(ToyNet().tasks)))
 

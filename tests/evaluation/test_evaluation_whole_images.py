@@ -99,7 +99,7 @@ def test_standard_meets_the_logits_of_whole_images(data: PreparedDataset) -> Non
     assert "apgd-single:classification+dlr" in members and "apgd-single:multilabel+dlr" not in members
     alone = {"classification": TASKS["classification"], "scalar": Scalar()}
     members = [member.name for member in create_attack("standard", eps=EPS).members(alone)]
-    assert "apgd-relative+dlr" in members
+    assert "apgd-skill+dlr" in members
     by_name = [member.name for member in create_attack("standard", eps=EPS).members(list(alone))]
     assert by_name == members
 

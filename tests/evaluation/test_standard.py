@@ -76,13 +76,14 @@ def test_members_follow_tasks_and_norm() -> None:
     names = [member.name for member in standard().members(["depth", "my_task"])]  # type: ignore[attr-defined]
     assert names == [
         "apgd-relative",
+        "apgd-skill+dlr",
         "apgd-single:depth",
         "apgd-single:my_task",
         "square-relative",
     ]
     for norm in ("l2", "l1", "l0", "patch"):
         members = standard(1, norm=norm).members(["depth"])  # type: ignore[attr-defined]
-        assert [m.name for m in members] == ["apgd-relative", "apgd-single:depth"]
+        assert [m.name for m in members] == ["apgd-relative", "apgd-skill+dlr", "apgd-single:depth"]
         assert {m.threat.norm for m in members} == {norm}
     quantized = standard(seed=3, quantized=True).members(["depth"])  # type: ignore[attr-defined]
     assert all(m.threat.quantized and m.seed == 3 for m in quantized)
@@ -101,10 +102,10 @@ def test_a_member_that_is_asked_for_by_itself_is_run_once() -> None:
     own = create_attack("apgd-single:edge_texture", eps=EPS, steps=20)
     other = create_attack("apgd-dgba", eps=EPS, steps=10)
     attacks, ensembles = expand([standard(), own, standard(8 / 255), other, standard()], TWO)
-    members = ["apgd-relative", "apgd-single:keypoints2d", "square-relative"]
-    again = ["apgd-relative", "apgd-single:edge_texture", *members[1:]]
+    members = ["apgd-relative", "apgd-skill+dlr", "apgd-single:keypoints2d", "square-relative"]
+    again = [*members[:2], "apgd-single:edge_texture", *members[2:]]
     assert [a.name for a in attacks] == ["apgd-single:edge_texture", "apgd-dgba", *members, *again]
-    assert [e["members"] for e in ensembles] == [[2, 0, 3, 4], [5, 6, 7, 8]]
+    assert [e["members"] for e in ensembles] == [[2, 3, 0, 4, 5], [6, 7, 8, 9, 10]]
     assert [e["eps"] for e in ensembles] == [EPS, 8 / 255]
     assert json.loads(json.dumps(ensembles)) == ensembles
 

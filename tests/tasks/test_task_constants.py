@@ -8,7 +8,7 @@ import torch
 from task_toys import INVALID, TASKS, metrics_of, random_pair, truth_of, valid_pixels
 
 from mtlattack.errors import InputError
-from mtlattack.tasks import Metric, Normals, PrincipalCurvature, Segmentation, create_task
+from mtlattack.tasks import Metric, Normals, PrincipalCurvature, Segmentation, Task, create_task
 
 every_task = pytest.mark.parametrize("name", TASKS)
 seeds = pytest.mark.parametrize("seed", range(3))
@@ -162,3 +162,38 @@ def test_headline_and_short_title_name_what_there_is(name):
     task = TASKS[name]
     assert task.headline_metric in task.metric_table and task.headline_metric.name == task.headline
     assert len(task.short_title) <= 11
+
+
+DENSE_ERRORS = [name for name, row in TASKS.items() if row.dense and not row.headline_metric.higher_is_better]
+
+
+@seeds
+@pytest.mark.parametrize("name", DENSE_ERRORS)
+def test_the_constant_of_each_image_has_the_least_loss_on_it(name, seed):
+    """Among the values that its labels have, and a grid of directions; images do not feel each other."""
+    task, (_, target) = TASKS[name], random_pair(name, seed)
+    found = task.constants(target)
+    assert found.shape == (len(target), task.channels) and found.dtype == torch.float32
+    for own, constant in zip(target.split(1), found, strict=True):
+        assert torch.equal(task.constants(own)[0], constant)
+        _, values = valid_pixels(name, own, own)
+        others = torch.from_numpy(sphere() if name == "normals" else values.reshape(len(values), -1)).float()
+        least = min(float(task.loss(task.spread(other, own), own)) for other in others)
+        assert float(task.loss(task.spread(constant, own), own)) <= least + 1e-5 * abs(least)
+
+
+@pytest.mark.parametrize("name", DENSE_ERRORS)
+def test_the_constant_of_an_image_without_labels_is_a_number(name):
+    task, (_, target) = TASKS[name], random_pair(name, 0)
+    target[1] = INVALID[name][0]
+    assert task.constants(target).isfinite().all()
+
+
+@pytest.mark.parametrize("name", DENSE_ERRORS)
+def test_a_kind_that_says_nothing_of_its_images_constants_has_those_of_its_headline(name):
+    task, (_, target) = TASKS[name], random_pair(name, 0)
+    found = Task.constants(task, target)
+    expected = torch.stack([task.best_constant([own]) for own in target.split(1)])
+    assert torch.equal(found, expected)
+    target[1] = INVALID[name][0]
+    assert torch.equal(Task.constants(task, target)[1], torch.zeros(task.channels))
