@@ -12,12 +12,13 @@ from table import markdown
 
 from mtlattack.analysis.ablation import ablation
 from mtlattack.analysis.change import measure_change, weighted_metrics
-from mtlattack.analysis.ensembles import ensemble_change
+from mtlattack.analysis.ensembles import ensemble_change, ensemble_skill
 from mtlattack.analysis.record import AttackResult
 from mtlattack.analysis.report import BOOTSTRAP_SEED, RESAMPLES, interval
 from mtlattack.analysis.resampling import resampling_weights
+from mtlattack.analysis.skill import constant_metrics, measure_skill
 from mtlattack.analysis.summaries import SUMMARIES
-from mtlattack.attacks import create_attack
+from mtlattack.attacks import Attack, create_attack
 from mtlattack.cli.script import run_script
 from mtlattack.data import load_dataset
 from mtlattack.evaluation import evaluate
@@ -26,8 +27,9 @@ from mtlattack.evidence import Evidence
 from mtlattack.files import write_json
 from mtlattack.models import create_model
 
-# The strongest of the matrix and of the step rules, and the DGBA authors' setting: steps of ε/K from the clean image.
-RIVALS = ("apgd-relative", "decay-relative", "apgd-dgba")
+# The strongest of the matrix and of the step rules, what `standard` goes by for skill, and the DGBA authors' setting:
+# steps of ε/K from the clean image.
+RIVALS = ("apgd-relative", "decay-relative", "apgd-dgba", "apgd-dgba+dlr", "apgd-skill+dlr")
 AUTHORS = "bim-dgba"
 
 
@@ -40,6 +42,9 @@ def main(
     eps: Annotated[float, typer.Option(min=0, help="ε · 255, l_inf.")] = 4,
     batch_size: Annotated[int, typer.Option(min=1)] = 16,
     seed: Annotated[int, typer.Option(help="Of the attacks.")] = 0,
+    peers: Annotated[
+        bool, typer.Option(help="Also APGD of other libraries; needs these, and ../speed on the path.")
+    ] = False,
     json_path: Annotated[Path | None, typer.Option("--json", help="Where to write every number.")] = None,
 ) -> None:
     """Attack one model with `standard`, and with its rivals in as many backward passes."""
@@ -48,7 +53,9 @@ def main(
     images = load_dataset(data, split, tasks=network.tasks, limit=limit)
     standard = create_attack("standard", eps=eps / 255, seed=seed)
     budget = sum(member.cost(len(tasks)).backward for member in standard.members(network.tasks))  # type: ignore[attr-defined]
-    rivals = [affordable(name, len(tasks), budget, eps / 255, seed) for name in (*RIVALS, AUTHORS)]
+    rivals: list[Attack] = [affordable(name, len(tasks), budget, eps / 255, seed) for name in (*RIVALS, AUTHORS)]
+    if peers:
+        rivals += [create_attack(name, eps=eps / 255, seed=seed, steps=budget) for name in _peers()]
     path = work / f"standard-{model}-{split}-eps{eps:g}.h5"
     evidence = evaluate(network, images, [*rivals, standard], path=path, name=model, batch_size=batch_size, seed=seed)  # type: ignore[arg-type]
     document = {
@@ -66,20 +73,33 @@ def main(
     print(markdown(document))
 
 
+def _peers() -> list[str]:
+    """Names of the other libraries' attacks, registered."""
+    import peers
+
+    return peers.NAMES
+
+
 def _compare(evidence: Evidence, rivals: int) -> dict[str, Any]:
-    """What sums up `standard` and its rivals, how much more loss it makes, paired, and what each member adds."""
+    """What sums up `standard` and its rivals, how much more loss it makes and less skill it leaves, paired, and what
+    its members add."""
     weights = resampling_weights(len(evidence.ids), RESAMPLES, BOOTSTRAP_SEED)
     clean = weighted_metrics(evidence.clean.statistics, evidence.tasks, weights)
     (ensemble,) = evidence.plan["ensembles"]
     members = [evidence.attacked[place] for place in ensemble["members"]]
     ours = ensemble_change(evidence.clean, clean, members, evidence.tasks, weights).loss_change
+    constant = constant_metrics(evidence, weights)
+    left = ensemble_skill(members, evidence, constant, weights)
+    assert constant is not None and left is not None
     record = evidence.report().record
     results = {result.name: result for result in record.attacks}
     rows = []
     for planned, outcome in zip(evidence.plan["attacks"][:rivals], evidence.attacked, strict=False):
         loss = measure_change(evidence.clean, clean, outcome, evidence.tasks, weights).loss_change
         row = _summed_up(record.attacks[len(rows)]) | {"steps": planned["config"]["steps"]}
-        rows.append(row | {"standard_over_loss_change": interval(ours / loss).model_dump()})
+        theirs = measure_skill(weighted_metrics(outcome.statistics, evidence.tasks, weights), constant, evidence.tasks)
+        row |= {"standard_over_loss_change": interval(ours / loss).model_dump()}
+        rows.append(row | {"standard_minus_skill": interval(left.mean - theirs.mean).model_dump()})
     added = {name: asdict(found) for name, found in ablation(evidence, ensemble).items()}
     return {
         "attacks": [_summed_up(results["standard"]), *rows],

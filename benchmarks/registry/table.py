@@ -62,12 +62,13 @@ def _steps(document: dict[str, Any]) -> str:
 
 def _standard(document: dict[str, Any]) -> str:
     """Rivals in as many backward passes, then the members and what would be lost without each."""
-    head = ["attack", *(summary.title for summary in SUMMARIES), "standard's loss change over its"]
+    head = ["attack", *(summary.title for summary in SUMMARIES)]
+    head += ["standard's loss change over its", "standard's skill minus its"]
     lines = [" | ".join(head), "|".join("---" for _ in head)]
     for row in sorted(document["attacks"], key=lambda row: -row["loss_change"]["value"]):
         cells = [f"`{row['name']}`", *(_interval(row[summary.key], summary) for summary in SUMMARIES)]
-        over = row.get("standard_over_loss_change")
-        lines.append(" | ".join([*cells, _numbers(over, 1, "{:.3f}") if over else ""]))
+        over, minus = row.get("standard_over_loss_change"), row.get("standard_minus_skill")
+        lines.append(" | ".join([*cells, *(_numbers(pair, 1, "{:.3f}") if pair else "" for pair in (over, minus))]))
     lines += [
         "",
         "member | taken | adds to the loss change, % | to the skill | to the worst task, %",
