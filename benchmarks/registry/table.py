@@ -9,6 +9,12 @@ from mtlattack.analysis.summaries import LOSS_CHANGE, SUMMARIES, Summary
 
 Row = dict[str, Any]
 
+# How `standard` is held against a rival, image by image the same; files of its version 2 lack the second.
+PAIRED = {
+    "standard_over_loss_change": "standard's loss change over its",
+    "standard_minus_skill": "standard's skill minus its",
+}
+
 
 def markdown(document: dict[str, Any]) -> str:
     """The table of one JSON file, strongest first by mean relative loss change (the matrix: under APGD)."""
@@ -63,12 +69,13 @@ def _steps(document: dict[str, Any]) -> str:
 def _standard(document: dict[str, Any]) -> str:
     """Rivals in as many backward passes, then the members and what would be lost without each."""
     head = ["attack", *(summary.title for summary in SUMMARIES)]
-    head += ["standard's loss change over its", "standard's skill minus its"]
+    pairs = [pair for pair in PAIRED if any(pair in row for row in document["attacks"])]
+    head += [PAIRED[pair] for pair in pairs]
     lines = [" | ".join(head), "|".join("---" for _ in head)]
     for row in sorted(document["attacks"], key=lambda row: -row["loss_change"]["value"]):
         cells = [f"`{row['name']}`", *(_interval(row[summary.key], summary) for summary in SUMMARIES)]
-        over, minus = row.get("standard_over_loss_change"), row.get("standard_minus_skill")
-        lines.append(" | ".join([*cells, *(_numbers(pair, 1, "{:.3f}") if pair else "" for pair in (over, minus))]))
+        cells += [_numbers(row[pair], 1, "{:.3f}") if pair in row else "" for pair in pairs]
+        lines.append(" | ".join(cells))
     lines += [
         "",
         "member | taken | adds to the loss change, % | to the skill | to the worst task, %",
