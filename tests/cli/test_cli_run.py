@@ -44,14 +44,14 @@ def test_run_prints_and_keeps(cli: CommandLine, basics: list[object]) -> None:
     suite, _ = override(load_suite("quick"), record.suite["overrides"])
     assert record.suite == {
         "name": "quick",
-        "version": 3,
+        "version": 4,
         "sha256": suite.sha256,
         "overrides": {"attacks": ["fgsm-single:*", "pgd-total"], "eps": [2.0, 8.0], "limit": 2, "seed": 3},
     }
     assert record.attacks[-1].config["steps"] == load_suite("quick").options.get("pgd", {}).get("steps", 20)
     assert record == read_run(folder / "evidence.h5").report().record
     lines = out.splitlines()
-    assert lines[0].startswith("suite quick v3 · tiny (") and max(map(len, lines)) <= 130
+    assert lines[0].startswith("suite quick v4 · tiny (") and max(map(len, lines)) <= 130
     assert lines[-1] == "runs/quick-tiny/record.json, runs/quick-tiny/evidence.h5"
     assert f"{record.clean['segmentation']['miou']:.3g}" in next(line for line in lines if line.startswith("clean"))
 
@@ -77,7 +77,7 @@ def test_standard_and_a_member_by_itself(
     out = cli.good(*command)
     record = record_of(Path("here"))
     singles = [f"apgd-single:{task}" for task in record.clean]
-    dlr = ["apgd-relative+dlr", *singles, "apgd-single:segmentation+dlr"]
+    dlr = ["apgd-skill+dlr", *singles, "apgd-single:segmentation+dlr"]
     members = ["apgd-relative", *dlr, "square-relative"]
     assert [result.name for result in record.attacks] == ["fgsm-total", *members, "standard"]
     assert record.attacks[-1].config["members"] == members

@@ -26,7 +26,7 @@ EPS = 4 / 255
 
 def attacks() -> list[Attack]:
     """Two that a scale of the logits cannot dodge, and two that need no gradient or one step."""
-    names = {"apgd-relative+dlr": {"steps": 3}, "apgd-single:segmentation+dlr": {"steps": 3}, "fgsm-total": {}}
+    names = {"apgd-skill+dlr": {"steps": 3}, "apgd-single:segmentation+dlr": {"steps": 3}, "fgsm-total": {}}
     return [create_attack(name, eps=EPS, **options) for name, options in names.items()] + [
         create_attack("square-relative", eps=EPS, steps=3),
         create_attack("noise-dgba", eps=EPS, restarts=2),

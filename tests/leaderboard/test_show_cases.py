@@ -14,7 +14,7 @@ from mtlattack.data import load_dataset
 from mtlattack.evaluation import evaluate, load_suite
 from mtlattack.leaderboard.board import Board
 
-DLR = ("apgd-relative+dlr", "apgd-single:segmentation+dlr")
+DLR = ("apgd-skill+dlr", "apgd-single:segmentation+dlr")
 SUITE = """
 name = "cases"
 version = 1
