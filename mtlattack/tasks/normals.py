@@ -117,7 +117,8 @@ class Normals(Task):
     def constants(self, target: Tensor) -> Tensor:
         """The mean direction of each image, which has the least mean 1 − cos."""
         directions = torch.nn.functional.normalize(_known(target)[0], dim=1)
-        return torch.nn.functional.normalize(directions.sum((2, 3)), dim=1).float()
+        total = torch.stack([sum_of_image(component) for component in directions.unbind(1)], 1)
+        return torch.nn.functional.normalize(total, dim=1).float()
 
     def decode(self, raw: NDArray[Any], attributes: Mapping[str, Any]) -> Tensor:
         return torch.from_numpy(raw.astype(np.float32).transpose(2, 0, 1) / _STORED_LENGTH)
