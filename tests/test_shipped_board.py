@@ -109,6 +109,14 @@ def test_every_model_of_the_zoo_has_a_row_of_each_suite(rows: list[StoredRow], l
     assert wanted <= found and len(wanted) > len(list_models())
 
 
+def test_rows_name_the_suites_by_what_they_are_today(rows: list[StoredRow]) -> None:
+    """A field that a suite gains, and leaves alone, is no other suite."""
+    named = {(stored.row.suite.name, stored.row.suite.version, stored.row.suite.sha256) for stored in rows}
+    assert len({(name, version) for name, version, _ in named}) == len(named)
+    suites = [suite for name in list_suites() if has_board(suite := load_suite(name))]
+    assert suites and {(suite.name, suite.version, suite.sha256) for suite in suites} <= named
+
+
 def test_the_readme_shows_its_top(rows: list[StoredRow], last: dict[str, Event]) -> None:
     made_by = f"mtlattack leaderboard show --format markdown --top {TOP}"
     _, begun, rest = (ROOT / "README.md").read_text().partition(f"<!-- board: made by {made_by} -->\n")

