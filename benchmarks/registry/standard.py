@@ -29,7 +29,14 @@ from mtlattack.models import create_model
 
 # The strongest of the matrix and of the step rules, what `standard` goes by for skill, and the DGBA authors' setting:
 # steps of ε/K from the clean image.
-RIVALS = ("apgd-relative", "decay-relative", "apgd-dgba", "apgd-dgba+dlr", "apgd-skill+dlr")
+RIVALS = (
+    "apgd-relative",
+    "apgd-relative+segpgd",
+    "decay-relative",
+    "apgd-dgba",
+    "apgd-dgba+dlr",
+    "apgd-skill+dlr",
+)
 AUTHORS = "bim-dgba"
 
 
