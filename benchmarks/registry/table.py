@@ -21,6 +21,14 @@ def markdown(document: dict[str, Any]) -> str:
     return _TABLES[document["benchmark"].partition("/")[2]](document)
 
 
+def interval_text(values: dict[str, float | None], times: float, form: str) -> str:
+    """A value and its interval, multiplied and formatted; a dash where it is undefined."""
+    if values["value"] is None:
+        return "–"
+    value, low, high = (form.format(times * (values[part] or 0)) for part in ("value", "low", "high"))
+    return f"{value} [{low}, {high}]"
+
+
 def by_aggregator(rows: Sequence[Row]) -> dict[str, dict[str, Row]]:
     """Rows by aggregator and step rule, the strongest aggregator first."""
     found: dict[str, dict[str, Row]] = {}
@@ -74,7 +82,7 @@ def _standard(document: dict[str, Any]) -> str:
     lines = [" | ".join(head), "|".join("---" for _ in head)]
     for row in sorted(document["attacks"], key=lambda row: -row["loss_change"]["value"]):
         cells = [f"`{row['name']}`", *(_interval(row[summary.key], summary) for summary in SUMMARIES)]
-        cells += [_numbers(row[pair], 1, "{:.3f}") if pair in row else "" for pair in pairs]
+        cells += [interval_text(row[pair], 1, "{:.3f}") if pair in row else "" for pair in pairs]
         lines.append(" | ".join(cells))
     lines += [
         "",
@@ -83,8 +91,8 @@ def _standard(document: dict[str, Any]) -> str:
     ]
     for name, added in document["added"].items():
         cells = [f"`{name}`", f"{document['members'][name]['joint']:.0%}"]
-        cells += [_numbers(added["loss_change"], 100, "{:.2f}"), _numbers(added["skill"], 1, "{:.3f}")]
-        lines.append(" | ".join([*cells, _numbers(added["worst"], 100, "{:.2f}")]))
+        cells += [interval_text(added["loss_change"], 100, "{:.2f}"), interval_text(added["skill"], 1, "{:.3f}")]
+        lines.append(" | ".join([*cells, interval_text(added["worst"], 100, "{:.2f}")]))
     return "\n".join(f"| {line} |" if line else "" for line in lines) + "\n"
 
 
@@ -94,14 +102,7 @@ def _cell(row: Row, summary: Summary, best: dict[str, str]) -> str:
 
 
 def _interval(values: dict[str, float | None], summary: Summary) -> str:
-    return _numbers(values, *((100, "{:.0f}") if summary.percent else (1, "{:.2f}")))
-
-
-def _numbers(values: dict[str, float | None], times: float, form: str) -> str:
-    if values["value"] is None:
-        return "–"
-    value, low, high = (form.format(times * (values[part] or 0)) for part in ("value", "low", "high"))
-    return f"{value} [{low}, {high}]"
+    return interval_text(values, *((100, "{:.0f}") if summary.percent else (1, "{:.2f}")))
 
 
 _TABLES = {"matrix": _matrix, "steps": _steps, "standard": _standard}

@@ -41,6 +41,12 @@ def rooms_file(split: str) -> Path:
         return find_file(_FILES[split]) or write_rooms(path, split)
 
 
+def first_rooms(split: str, count: int, folder: Path) -> Path:
+    """Prepared file that begins with the first `count` images of a split: a few are rendered into `folder`, sooner than
+    the whole split is into the cache."""
+    return write_rooms(folder / "rooms.h5", split, count) if count <= SPLIT_SIZES["test"] else rooms_file(split)
+
+
 def write_rooms(path: Path, split: str, count: int | None = None) -> Path:
     """Render the first `count` images of a split (default: all) on all cores into a prepared file.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mtlattack.data import PreparedDataset
-from mtlattack.data.rooms_files import SPLIT_SIZES, rooms_file, write_rooms
+from mtlattack.data.rooms_files import first_rooms
 from mtlattack.models.network import MultiTaskNetwork
 from mtlattack.studies.networks import load, spread
 from mtlattack.studies.study import Cell
@@ -46,9 +46,7 @@ def reseeded(model: str, seed: int, epochs: int, images: int) -> Recipe:
 def trained(recipe: Recipe, images: int, folder: Path) -> MultiTaskNetwork:
     """The network of a recipe for rooms in eval mode, trained on the first `images` by as much as is left to do."""
     folder.mkdir(parents=True, exist_ok=True)
-    # So few are rendered sooner than the whole split is.
-    few = images <= SPLIT_SIZES["test"]
-    data = write_rooms(folder / "rooms.h5", "train", images) if few else rooms_file("train")
+    data = first_rooms("train", images, folder)
     state = train(recipe, folder / "state.pt", data=str(data), limit=images, device="cpu", workers=0, report=_nothing)
     return state.result.eval()
 

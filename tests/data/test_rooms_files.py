@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mtlattack.data import cache, load_dataset, rooms, rooms_files, write_rooms
+from mtlattack.data.rooms_files import first_rooms
 
 SHIPPED = Path(__file__).parents[2] / "datasets" / "rooms-v1.h5"
 
@@ -41,6 +42,19 @@ def test_installed_package_renders_into_the_cache(installed: Path) -> None:
     assert data.path.parent == installed
     assert data.fingerprint() == load_dataset(SHIPPED, limit=3).fingerprint()
     assert len(load_dataset("rooms", "train")) == 2
+
+
+def test_the_first_few_do_not_wait_for_the_whole_split(installed: Path, tmp_path: Path) -> None:
+    path = first_rooms("train", 1, tmp_path)
+    assert path == tmp_path / "rooms.h5" and not installed.exists()
+    assert load_dataset(path, "train").fingerprint() == load_dataset("rooms", "train", limit=1).fingerprint()
+
+
+def test_more_than_the_test_split_come_from_the_whole(
+    installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(rooms_files.SPLIT_SIZES, "test", 1)
+    assert first_rooms("train", 2, tmp_path).parent == installed
 
 
 def test_second_call_uses_the_cache(installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:

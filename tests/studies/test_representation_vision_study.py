@@ -141,7 +141,10 @@ def test_the_full_study_holds_out_every_task_of_every_data_set() -> None:
     assert len(FULL["seeds"]) >= 3
 
 
-def test_the_quick_study_ends_and_goes_on_where_it_was(tmp_path: Path) -> None:
+def test_the_quick_study_ends_and_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And renders no more than its few training images."""
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("MTLATTACK_CACHE", str(cache))
     finished = run_study(find_study("representation-vision"), tmp_path, quick=True)
     assert {verdict.outcome for verdict in finished.verdicts.values()} == {"undecided"}
     assert finished.pictures[0].stat().st_size > 10_000
@@ -151,3 +154,4 @@ def test_the_quick_study_ends_and_goes_on_where_it_was(tmp_path: Path) -> None:
     assert len(results) == 5
     run_study(find_study("representation-vision"), tmp_path, quick=True)
     assert results == {path: path.stat().st_mtime_ns for path in results}
+    assert not cache.exists()

@@ -7,6 +7,7 @@ from pathlib import Path
 import h5py
 
 from mtlattack.data import load_dataset
+from mtlattack.data.rooms_files import first_rooms
 
 
 def smaller(name: str, every: int, counts: Mapping[str, int], folder: Path) -> Path:
@@ -18,13 +19,20 @@ def smaller(name: str, every: int, counts: Mapping[str, int], folder: Path) -> P
     mine = folder / path.name
     with h5py.File(mine, "w") as file:
         for split, count in counts.items():
-            with h5py.File(load_dataset(name, split).path) as source:
+            with h5py.File(_whole(name, split, count, folder)) as source:
                 file.attrs.update(source.attrs)
                 _copy(source[split], file.create_group(split), count, every)
         sides = {side: -(-file.attrs[side] // every) for side in ("height", "width")}
         file.attrs.update({"name": path.stem, **sides})
     os.replace(mine, path)
     return path
+
+
+def _whole(name: str, split: str, count: int, folder: Path) -> Path:
+    """File with so many images of a split."""
+    if name == "rooms" and split == "train":
+        return first_rooms(split, count, folder)
+    return load_dataset(name, split).path
 
 
 def _copy(source: h5py.Group, target: h5py.Group, count: int, every: int) -> None:

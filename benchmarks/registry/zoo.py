@@ -1,0 +1,125 @@
+"""`standard` on every model against attacks in as many passes: one table of the files of standard.py; see README.md."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from table import interval_text
+
+from mtlattack.cli.script import run_script
+from mtlattack.files import write_section
+
+Row = dict[str, Any]
+
+HEAD = (
+    "model",
+    "images",
+    "passes",
+    "loss change %",
+    "most of a single attack",
+    "standard's over it",
+    "skill",
+    "least of a single attack",
+    "standard's minus it",
+    "worst task %",
+    "worst of a single attack",
+    "ahead in both",
+)
+PEERS = {"torchattacks-apgd": "AutoAttack's APGD (torchattacks)", "adv-lib-apgd": "adversarial-library's APGD"}
+
+
+def main(
+    documents: Annotated[list[Path], typer.Argument(help="JSON files of standard.py.")],
+    readme: Annotated[Path | None, typer.Option(help="File whose section `standard-zoo` gets the tables.")] = None,
+) -> None:
+    """Print the tables as Markdown: the strongest single attack by each number, then the peers."""
+    loaded = sorted((json.loads(path.read_text(encoding="utf-8")) for path in documents), key=_name)
+    text = f"{_table(HEAD, [_line(document) for document in loaded])}\n{_peers(loaded)}"
+    print(text)
+    if readme:
+        write_section(readme, "standard-zoo", "zoo.py", text)
+
+
+def _line(document: Row) -> list[str]:
+    """A model: the strongest rival by each number, and those that are ahead by loss change and skill at once."""
+    standard, *rivals = document["attacks"]
+    most = max(rivals, key=_value("loss_change"))
+    least = min(rivals, key=_value("skill"))
+    worst = min(rivals, key=_value("worst"))
+    both = [row["name"] for row in rivals if _ahead_by_loss(row) and _ahead_by_skill(row)]
+    return [
+        f"`{_name(document)}`",
+        str(document["data"]["images"]),
+        str(document["backward_passes"]),
+        f"{100 * standard['loss_change']['value']:.1f}",
+        f"{100 * most['loss_change']['value']:.1f}, `{most['name']}`",
+        interval_text(most["standard_over_loss_change"], 1, "{:.3f}"),
+        f"{standard['skill']['value']:.4f}",
+        f"{least['skill']['value']:.4f}, `{least['name']}`",
+        interval_text(least["standard_minus_skill"], 1, "{:.4f}"),
+        f"{100 * standard['worst']['value']:.0f}",
+        f"{100 * worst['worst']['value']:.0f}, `{worst['name']}`",
+        ", ".join(f"`{name}`" for name in both) or "none",
+    ]
+
+
+def _peers(documents: Sequence[Row]) -> str:
+    """How `standard`, and `apgd-relative` in as many passes, stand to other libraries' APGD by loss change."""
+    lines = []
+    for document in documents:
+        rows = {row["name"]: row for row in document["attacks"]}
+        ours = rows["apgd-relative"]["loss_change"]["value"]
+        for peer in (rows[name] for name in PEERS if name in rows):
+            lines.append([
+                f"`{_name(document)}`",
+                PEERS[peer["name"]],
+                f"{100 * peer['loss_change']['value']:.1f}",
+                interval_text(peer["standard_over_loss_change"], 1, "{:.3f}"),
+                f"{ours / peer['loss_change']['value']:.3f}",
+                interval_text(peer["standard_minus_skill"], 1, "{:.4f}"),
+            ])  # fmt: skip
+    head = (
+        "model",
+        "peer",
+        "its loss change %",
+        "standard's over it",
+        "`apgd-relative`'s over it",
+        "standard's skill minus its",
+    )
+    return _table(head, lines)
+
+
+def _ahead_by_loss(row: Row) -> bool:
+    """Whether it makes more loss than `standard`, its interval without 1."""
+    high: float = row["standard_over_loss_change"]["high"]
+    return high < 1
+
+
+def _ahead_by_skill(row: Row) -> bool:
+    """Whether it leaves less skill than `standard`, its interval without 0."""
+    low: float = row["standard_minus_skill"]["low"]
+    return low > 0
+
+
+def _value(key: str) -> Callable[[Row], float]:
+    def value(row: Row) -> float:
+        found: float = row[key]["value"]
+        return found
+
+    return value
+
+
+def _name(document: Row) -> str:
+    name: str = document["model"]["name"]
+    return name
+
+
+def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    rows = [head, ["---"] * len(head), *lines]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+if __name__ == "__main__":
+    run_script(main)
