@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal, get_args
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from mtlattack.canonical import canonical_json
 from mtlattack.errors import InputError
-from mtlattack.leaderboard.rows.schema import Label, Part, RowId, Text
+from mtlattack.leaderboard.rows.schema import Label, Moment, Part, RowId, Text
 from mtlattack.locking import taking_turns
 from mtlattack.reading.hostile import read_regular
 from mtlattack.reading.strict_json import parse_json
@@ -40,7 +40,7 @@ class Event(Part):
 
     row: RowId
     status: Status
-    at: AwareDatetime = Field(strict=False)
+    at: Moment
     by: Label
     note: Text = ""
     successor: RowId | None = Field(None, description="the row that supersedes this one")

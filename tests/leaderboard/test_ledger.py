@@ -90,6 +90,11 @@ def test_successors() -> None:
         (b'{"row":"x","status":"verified","at":"2026-01-01T00:00:00Z","by":"a"}', "row: .*pattern"),
         (b'{"row":"' + A.encode() + b'","status":"best","at":"2026-01-01T00:00:00Z","by":"a"}', "status"),
         (b'{"row":"' + A.encode() + b'","status":"verified","at":"2026-01-01T00:00:00","by":"a"}', "at"),
+        (b'{"row":"' + A.encode() + b'","status":"verified","at":1767225600,"by":"a"}', "at: expected a time as text"),
+        (
+            b'{"row":"' + A.encode() + b'","status":"verified","at":"1767225600","by":"a"}',
+            "at: expected a time as text",
+        ),
         (b'{"row":"' + A.encode() + b'","status":"verified","at":"2026-01-01T00:00:00Z","by":""}', "by"),
     ],
 )

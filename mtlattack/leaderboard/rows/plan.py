@@ -1,15 +1,12 @@
 """The plan and circumstances that stand in submitted evidence, checked before anything is computed from them."""
 
-from contextlib import suppress
-from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import AwareDatetime, BeforeValidator, ConfigDict, Field
-from pydantic_core import PydanticCustomError
+from pydantic import ConfigDict, Field
 
 from mtlattack.errors import InputError
 from mtlattack.evidence import NUMERIC, Evidence, parts_of
-from mtlattack.leaderboard.rows.schema import Count, Items, Label, Name, Nonnegative, Part, Sha256, Share, Text
+from mtlattack.leaderboard.rows.schema import Count, Items, Label, Moment, Name, Nonnegative, Part, Sha256, Share, Text
 from mtlattack.schemas import validate
 from mtlattack.wording import counted
 
@@ -119,17 +116,6 @@ class Calls(Part):
     without_gradient: Items[Name]
     # What the predictions of each task looked like.
     looks: dict[Name, dict[Name, float]] | None = None
-
-
-def _text_of_time(value: Any) -> Any:
-    """As it is read later; pydantic would take numbers and more ways to write a time."""
-    with suppress(TypeError, ValueError):
-        datetime.fromisoformat(value)
-        return value
-    raise PydanticCustomError("moment", "expected a time as text, such as 2026-11-21T12:00:00+00:00")
-
-
-Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_text_of_time)]
 
 
 class Piece(NumericEnvironment):

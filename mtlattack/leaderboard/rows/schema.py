@@ -1,8 +1,11 @@
 """A row of the leaderboard: its schema is the documentation, published as JSON Schema beside the rows."""
 
-from typing import Annotated, Literal, TypeVar
+from contextlib import suppress
+from datetime import datetime
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, FailFast, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, FailFast, Field
+from pydantic_core import PydanticCustomError
 
 SCHEMA_VERSION = 2
 ID = "^[0-9a-f]{16}$"
@@ -26,6 +29,18 @@ Count = Annotated[int, Field(ge=0, le=2**53)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Nonnegative = Annotated[float, Field(ge=0)]
 
+
+def _time(value: Any) -> Any:
+    """A time, or one as text; pydantic would take numbers and more ways to write it."""
+    if isinstance(value, datetime):
+        return value
+    with suppress(TypeError, ValueError):
+        datetime.fromisoformat(value)
+        return value
+    raise PydanticCustomError("moment", "expected a time as text, such as 2026-11-21T12:00:00+00:00")
+
+
+Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_time)]
 
 T = TypeVar("T")
 # The first wrong item ends it: a million of them would take gigabytes to tell.
@@ -68,7 +83,7 @@ class Submitter(Part):
     """Who answers for the row, and since when."""
 
     name: Label
-    at: AwareDatetime = Field(strict=False)
+    at: Moment
 
 
 class EvidenceReference(Part):
