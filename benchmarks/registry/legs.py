@@ -1,0 +1,100 @@
+"""What more passes give each of `standard`'s joint members, and what one gains that begins where another ended: see
+README.md."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+import typer
+from table import interval_text
+
+from mtlattack.analysis.summaries import LOSS_CHANGE, SKILL
+from mtlattack.attacks import ComposedAttack, create_attack
+from mtlattack.attacks.attack import Result
+from mtlattack.attacks.cost import Cost
+from mtlattack.attacks.noise import Noise
+from mtlattack.attacks.objective import Objective
+from mtlattack.attacks.problem import Problem
+from mtlattack.attacks.standalone import ATTACKS, StandaloneAttack
+from mtlattack.attacks.steps.tracked import TrackedRule
+from mtlattack.cli.script import run_script
+from mtlattack.data import load_dataset
+from mtlattack.errors import InputError
+from mtlattack.evaluation import evaluate
+from mtlattack.evaluation.environment import circumstances
+from mtlattack.files import write_json
+from mtlattack.models import create_model
+
+RELATIVE, SKILLED = "apgd-relative", "apgd-skill+dlr"
+ROUTES = (
+    *(((RELATIVE, steps),) for steps in (100, 180, 300)),
+    *(((SKILLED, steps),) for steps in (80, 180, 300)),
+    ((SKILLED, 80), (RELATIVE, 100)),
+    ((RELATIVE, 100), (SKILLED, 80)),
+)
+
+
+@ATTACKS.register("legs")
+@dataclass(frozen=True, kw_only=True)
+class Legs(StandaloneAttack):
+    """Attacks in a row, each from the point that the one before found best."""
+
+    kind: ClassVar[str] = "legs"
+
+    route: str = f"{RELATIVE} 100"
+    """Names and steps: `apgd-relative 100, apgd-dgba 20`."""
+
+    def legs(self) -> list[ComposedAttack]:
+        """The attacks, in order; InputError for one without a climb that can begin anywhere."""
+        found = []
+        for name, steps in (leg.split() for leg in self.route.split(", ")):
+            attack = create_attack(name, eps=self.threat.eps, norm=self.threat.norm, seed=self.seed, steps=int(steps))
+            if not (isinstance(attack, ComposedAttack) and isinstance(attack.step, TrackedRule)):
+                raise InputError(f"{name} is no attack that can begin at a point")
+            found.append(attack)
+        return found
+
+    def perturb(self, problem: Problem, noise: Noise) -> Result:
+        ball = self.threat.ball(problem.images)
+        points = problem.images
+        for attack in self.legs():
+            assert isinstance(attack.step, TrackedRule)
+            objective = Objective(problem, attack.aggregator, attack.criterion, noise)
+            points = attack.step.climb(objective, ball, points).points
+        return Result(points, {})
+
+    def cost(self, num_tasks: int) -> Cost:
+        costs = [attack.cost(num_tasks) for attack in self.legs()]
+        return Cost(sum(cost.forward for cost in costs), sum(cost.backward for cost in costs))
+
+
+def main(
+    work: Annotated[Path, typer.Option(help="Folder of the evidence.")],
+    model: Annotated[str, typer.Option(help="Zoo model.")],
+    limit: Annotated[int, typer.Option(min=1, help="Only the first so many rooms.")] = 8,
+    eps: Annotated[float, typer.Option(min=0, help="ε · 255, l_inf.")] = 4,
+    seed: Annotated[int, typer.Option(help="Of the attacks.")] = 0,
+    json_path: Annotated[Path | None, typer.Option("--json", help="Where to write every number.")] = None,
+) -> None:
+    """Attack one model of the rooms by every route."""
+    network = create_model(model)
+    images = load_dataset("rooms", "test", tasks=network.tasks, limit=limit)
+    routes = [", ".join(f"{name} {steps}" for name, steps in route) for route in ROUTES]
+    attacks = [create_attack("legs", eps=eps / 255, seed=seed, route=route) for route in routes]
+    evidence = evaluate(network, images, attacks, path=work / f"legs-{model}.h5", name=model, batch_size=8)
+    results = evidence.report().record.attacks
+    rows: list[dict[str, Any]] = [
+        {"route": route, "backward_passes": result.backward_passes}
+        | {summary.key: summary.of(result).model_dump() for summary in (LOSS_CHANGE, SKILL)}
+        for route, result in zip(routes, results, strict=True)
+    ]
+    if json_path:
+        about = {"circumstances": circumstances(), "model": evidence.plan["model"], "data": evidence.plan["data"]}
+        write_json(json_path, {"benchmark": "registry/legs", **about, "eps_255": eps, "seed": seed, "routes": rows})
+    for row in rows:
+        loss, skill = interval_text(row["loss_change"], 100, "{:.1f}"), interval_text(row["skill"], 1, "{:.4f}")
+        print(f"| `{row['route']}` | {row['backward_passes']} | {loss} | {skill} |")
+
+
+if __name__ == "__main__":
+    run_script(main)
