@@ -18,7 +18,7 @@ PAIRED = {
 
 def markdown(document: dict[str, Any]) -> str:
     """The table of one JSON file, strongest first by mean relative loss change (the matrix: under APGD)."""
-    return _TABLES[document["benchmark"].partition("/")[2]](document)
+    return TABLES[document["benchmark"]](document)
 
 
 def interval_text(values: dict[str, float | None], times: float, form: str) -> str:
@@ -105,4 +105,4 @@ def _interval(values: dict[str, float | None], summary: Summary) -> str:
     return interval_text(values, *((100, "{:.0f}") if summary.percent else (1, "{:.2f}")))
 
 
-_TABLES = {"matrix": _matrix, "steps": _steps, "standard": _standard}
+TABLES = {"registry/matrix": _matrix, "registry/steps": _steps, "registry/standard": _standard}
