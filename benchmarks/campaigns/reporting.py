@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from mtlattack.evaluation.environment import circumstances, numeric_environment
+from mtlattack.evaluation.environment import measured_on
 from mtlattack.files import write_json
 
 
@@ -13,4 +13,4 @@ def report(measured: dict[str, Any], json_path: Path | None) -> None:
     """Print the numbers; keep them and the environment at `json_path`, if there is one."""
     print(measured)
     if json_path is not None:
-        write_json(json_path, measured | {"environment": numeric_environment(torch.device("cpu")) | circumstances()})
+        write_json(json_path, measured | {"environment": measured_on(torch.device("cpu"))})

@@ -22,7 +22,7 @@ from mtlattack.campaigns.engine import Lost, Result
 from mtlattack.campaigns.queue import longest_first, work_off
 from mtlattack.campaigns.watching import Board
 from mtlattack.cli.script import run_script
-from mtlattack.evaluation.environment import circumstances, numeric_environment
+from mtlattack.evaluation.environment import measured_on
 from mtlattack.files import write_json
 
 MODELS = ["rooms-resnet10t.*"]
@@ -99,7 +99,7 @@ def main(
             "seconds": played,
             "speed_up": {count: played[1] / value for count, value in played.items()},
         },
-        "environment": numeric_environment(torch.device("cpu")) | circumstances(),
+        "environment": measured_on(torch.device("cpu")),
     }
     print({count: (round(one["seconds"], 1), round(sum(one["cells"].values()), 1)) for count, one in measured.items()})
     print(document["played"])

@@ -17,7 +17,7 @@ from table import markdown, trade_off_markdown, verdict
 from mtlattack.attacks.ilp import choose_solver
 from mtlattack.cli.script import run_script
 from mtlattack.errors import InputError
-from mtlattack.evaluation.environment import circumstances
+from mtlattack.evaluation.environment import measured_on
 from mtlattack.files import write_json, write_section
 
 NYUV2 = "nyuv2-"
@@ -52,7 +52,7 @@ def main(
     plan = Plan(batch, offline, exact, solver, time_limit, gap)
     chosen = choose_solver(solver).name
     run_by = {
-        **circumstances(),
+        **measured_on(torch.device("cpu")),
         "load_average": os.getloadavg()[0],
         "torch": torch.__version__,
         "pulp": pulp.__version__,

@@ -10,6 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any
 
+import torch
 import typer
 from power import measure_power
 from spread import draw_subsets, measure_spread, summary
@@ -18,7 +19,7 @@ from variations import VARIATIONS, evidence_of
 
 from mtlattack.cli.script import run_script
 from mtlattack.errors import InputError
-from mtlattack.evaluation.environment import circumstances
+from mtlattack.evaluation.environment import measured_on
 from mtlattack.evidence import parts_of
 from mtlattack.files import write_json, write_section
 
@@ -43,7 +44,7 @@ def main(
     readme: Annotated[Path | None, typer.Option(help="File whose marked sections get the tables.")] = None,
 ) -> None:
     """Run the same attacks in every way that a CPU offers, and compare each with each as `verify` does."""
-    run_by = {**circumstances(), "load_average": os.getloadavg()[0]}
+    run_by = {**measured_on(torch.device("cpu")), "load_average": os.getloadavg()[0]}
     drawn = draw_subsets(images, picked, subsets, seed)
     chosen = [each for each in VARIATIONS if any(fnmatchcase(each.name, glob) for glob in variations)]
     if len(chosen) < 2:

@@ -21,7 +21,7 @@ from work import Setting, evidence_of
 
 from mtlattack.cli.script import run_script
 from mtlattack.devices import choose_device
-from mtlattack.evaluation.environment import circumstances
+from mtlattack.evaluation.environment import measured_on
 from mtlattack.files import write_json, write_section
 
 TITLE = "Strength kept by searching in bfloat16"
@@ -60,7 +60,7 @@ def main(
         device=str(choose_device(device)),
         seed=seed,
     )
-    run_by = {**circumstances(), "load_average": os.getloadavg()[0]}
+    run_by = {**measured_on(torch.device("cpu")), "load_average": os.getloadavg()[0]}
     subjects, left_out = choose_subjects(models, nyuv2, untrained=untrained)
     console = Console(width=None if Console().is_terminal else 160, highlight=False)
     if left_out:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
+import torch
 import typer
 from table import interval_text
 
@@ -21,7 +22,7 @@ from mtlattack.cli.script import run_script
 from mtlattack.data import load_dataset
 from mtlattack.errors import InputError
 from mtlattack.evaluation import evaluate
-from mtlattack.evaluation.environment import circumstances
+from mtlattack.evaluation.environment import measured_on
 from mtlattack.files import write_json
 from mtlattack.models import create_model
 
@@ -89,7 +90,11 @@ def main(
         for route, result in zip(routes, results, strict=True)
     ]
     if json_path:
-        about = {"circumstances": circumstances(), "model": evidence.plan["model"], "data": evidence.plan["data"]}
+        about = {
+            "circumstances": measured_on(torch.device("cpu")),
+            "model": evidence.plan["model"],
+            "data": evidence.plan["data"],
+        }
         write_json(json_path, {"benchmark": "registry/legs", **about, "eps_255": eps, "seed": seed, "routes": rows})
     for row in rows:
         loss, skill = interval_text(row["loss_change"], 100, "{:.1f}"), interval_text(row["skill"], 1, "{:.4f}")

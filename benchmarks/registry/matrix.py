@@ -21,7 +21,7 @@ from mtlattack.cli.script import run_script
 from mtlattack.data import load_dataset
 from mtlattack.errors import InputError
 from mtlattack.evaluation import evaluate
-from mtlattack.evaluation.environment import circumstances
+from mtlattack.evaluation.environment import measured_on
 from mtlattack.evidence import Evidence
 from mtlattack.files import write_json
 from mtlattack.models import create_model
@@ -70,7 +70,7 @@ def main(
         first = next(iter(evidence.values()))
         document = {
             "benchmark": f"registry/{which}",
-            "circumstances": {**circumstances(), "threads": torch.get_num_threads(), "load": os.getloadavg()[0]},
+            "circumstances": {**measured_on(torch.device("cpu")), "load": os.getloadavg()[0]},
             "model": first.plan["model"],
             "data": first.plan["data"],
             "eps_255": eps,

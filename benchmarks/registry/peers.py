@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import ClassVar
 
 import adv_lib.attacks.auto_pgd as adv_lib_apgd
@@ -105,3 +106,4 @@ class AdvLibAPGD(PeerAttack):
 
 
 NAMES = [TorchattacksAPGD.kind, AdvLibAPGD.kind]
+VERSIONS = {name: version(name) for name in ("torchattacks", "adv-lib")}

@@ -20,7 +20,7 @@ from mtlattack.attacks import Attack, create_attack
 from mtlattack.cli.script import run_script
 from mtlattack.data import PreparedDataset, load_dataset, loader
 from mtlattack.epsilon import in_image_units
-from mtlattack.evaluation.environment import circumstances
+from mtlattack.evaluation.environment import measured_on
 from mtlattack.files import write_json
 from mtlattack.models import MultiTaskNetwork, create_model
 from mtlattack.tasks import LOSS_FLOOR, Task
@@ -79,7 +79,7 @@ def main(
     if json_path:
         document = {
             "benchmark": "registry/published",
-            "circumstances": circumstances(),
+            "circumstances": measured_on(torch.device("cpu")),
             "model": model,
             "images": len(data),
             "data": {"name": data.name, "split": "test", "fingerprint": data.fingerprint()},

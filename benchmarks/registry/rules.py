@@ -7,13 +7,14 @@ there is read. Differences are paired over images, and their means over networks
 from pathlib import Path
 from typing import Annotated, Any
 
+import torch
 import typer
 
 from mtlattack.attacks import create_attack
 from mtlattack.cli.script import run_script
 from mtlattack.epsilon import in_image_units
 from mtlattack.errors import InputError
-from mtlattack.evaluation.environment import circumstances
+from mtlattack.evaluation.environment import measured_on
 from mtlattack.files import write_json
 from mtlattack.models import list_models
 from mtlattack.studies.nested import effect
@@ -56,7 +57,7 @@ def main(
             json_path,
             {
                 "benchmark": "registry/rules",
-                "circumstances": circumstances(),
+                "circumstances": measured_on(torch.device("cpu")),
                 "images": images,
                 "eps_255": eps,
                 "difference": f"{NEW} − {OLD}, positive is stronger",

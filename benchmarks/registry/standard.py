@@ -22,7 +22,7 @@ from mtlattack.attacks import Attack, create_attack
 from mtlattack.cli.script import run_script
 from mtlattack.data import load_dataset
 from mtlattack.evaluation import evaluate
-from mtlattack.evaluation.environment import circumstances
+from mtlattack.evaluation.environment import measured_on
 from mtlattack.evidence import Evidence
 from mtlattack.files import write_json
 from mtlattack.models import create_model
@@ -61,13 +61,16 @@ def main(
     standard = create_attack("standard", eps=eps / 255, seed=seed)
     budget = sum(member.cost(len(tasks)).backward for member in standard.members(network.tasks))  # type: ignore[attr-defined]
     rivals: list[Attack] = [affordable(name, len(tasks), budget, eps / 255, seed) for name in (*RIVALS, AUTHORS)]
+    versions: dict[str, str] = {}
     if peers:
-        rivals += [create_attack(name, eps=eps / 255, seed=seed, steps=budget) for name in _peers()]
+        names, versions = _peers()
+        rivals += [create_attack(name, eps=eps / 255, seed=seed, steps=budget) for name in names]
     path = work / f"standard-{model}-{split}-eps{eps:g}.h5"
     evidence = evaluate(network, images, [*rivals, standard], path=path, name=model, batch_size=batch_size, seed=seed)  # type: ignore[arg-type]
     document = {
         "benchmark": "registry/standard",
-        "circumstances": {**circumstances(), "threads": torch.get_num_threads(), "load": os.getloadavg()[0]},
+        "circumstances": {**measured_on(torch.device("cpu")), "load": os.getloadavg()[0]},
+        "peers": versions,
         "model": evidence.plan["model"],
         "data": evidence.plan["data"],
         "eps_255": eps,
@@ -80,11 +83,11 @@ def main(
     print(markdown(document))
 
 
-def _peers() -> list[str]:
-    """Names of the other libraries' attacks, registered."""
+def _peers() -> tuple[list[str], dict[str, str]]:
+    """Names of the other libraries' attacks, registered, and versions of these libraries."""
     import peers
 
-    return peers.NAMES
+    return peers.NAMES, peers.VERSIONS
 
 
 def _compare(evidence: Evidence, rivals: int) -> dict[str, Any]:

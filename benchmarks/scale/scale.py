@@ -25,7 +25,7 @@ from mtlattack.analysis import read_run
 from mtlattack.attacks import create_attack
 from mtlattack.cli.script import run_script
 from mtlattack.evaluation import evaluate
-from mtlattack.evaluation.environment import circumstances, numeric_environment
+from mtlattack.evaluation.environment import measured_on
 from mtlattack.evidence import Evidence, EvidenceFile, Measurement, Shard, job_names, merge_shards
 from mtlattack.files import write_json, write_section
 
@@ -105,7 +105,7 @@ def _plan(ids: list[str]) -> dict[str, Any]:
 def _write(file: Path, ids: list[str], shard: Shard) -> None:
     plan = _plan(ids)
     own = [ids[position] for position in shard.positions(len(ids))]
-    environment = numeric_environment(torch.device("cpu")) | circumstances() | {"shard": str(shard)}
+    environment = measured_on(torch.device("cpu")) | {"shard": str(shard)}
     evidence, draw = EvidenceFile.create(file, plan, environment, own), np.random.default_rng(shard.number)
     for begin in range(0, len(own), BLOCK):
         rows = slice(begin, min(begin + BLOCK, len(own)))
@@ -144,7 +144,7 @@ def main(
     readme: Annotated[Path | None, typer.Option(help="File whose marked sections get the tables.")] = None,
 ) -> None:
     """Measure each number of images in a process of its own."""
-    run_by = {**numeric_environment(torch.device("cpu")), **circumstances(), "load_average": os.getloadavg()[0]}
+    run_by = {**measured_on(torch.device("cpu")), "load_average": os.getloadavg()[0]}
     found: dict[str, dict[int, dict[str, Any]]] = {"runs": {}, "evidence": {}}
     for kind, sizes in (("runs", runs), ("evidence", evidence)):
         for size in sizes:

@@ -43,7 +43,12 @@ def describe_environment(
     """What the evidence of a run says of what it ran on, what precision its gradients were asked for in, how far they
     agree with float32's, and what the first calls of the model have shown."""
     found = {"precision_asked": precision_asked, "sign_agreement": sign_agreement, "calls": calls}
-    return numeric_environment(device) | circumstances() | found
+    return measured_on(device) | found
+
+
+def measured_on(device: torch.device) -> dict[str, Any]:
+    """`numeric_environment` and `circumstances` of something that is measured on this device, for its file."""
+    return numeric_environment(device) | circumstances()
 
 
 def circumstances() -> dict[str, Any]:
