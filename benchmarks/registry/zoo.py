@@ -36,10 +36,27 @@ def main(
 ) -> None:
     """Print the tables as Markdown: the strongest single attack by each number, then the peers."""
     loaded = sorted((json.loads(path.read_text(encoding="utf-8")) for path in documents), key=_name)
-    text = f"{_table(HEAD, [_line(document) for document in loaded])}\n{_peers(loaded)}"
+    text = f"{_summary(loaded)}\n\n{_table(HEAD, [_line(document) for document in loaded])}\n{_peers(loaded)}"
     print(text)
     if readme:
         write_section(readme, "standard-zoo", "zoo.py", text)
+
+
+def _summary(documents: Sequence[Row]) -> str:
+    """On how many models some rival is ahead, its interval without a draw."""
+
+    def beaten(ahead: Callable[[Row], bool]) -> int:
+        return sum(any(map(ahead, document["attacks"][1:])) for document in documents)
+
+    worse = sum(
+        min(map(_value("worst"), document["attacks"][1:])) < _value("worst")(document["attacks"][0])
+        for document in documents
+    )
+    return (
+        f"Of {len(documents)} models a single attack is ahead of `standard` by loss change on "
+        f"{beaten(_ahead_by_loss)}, by skill on {beaten(_ahead_by_skill)}, by both at once on {beaten(_ahead_in_both)} "
+        f"(95 % intervals that hold no draw), by the worst task on {worse}."
+    )
 
 
 def _line(document: Row) -> list[str]:
@@ -48,7 +65,7 @@ def _line(document: Row) -> list[str]:
     most = max(rivals, key=_value("loss_change"))
     least = min(rivals, key=_value("skill"))
     worst = min(rivals, key=_value("worst"))
-    both = [row["name"] for row in rivals if _ahead_by_loss(row) and _ahead_by_skill(row)]
+    both = [row["name"] for row in rivals if _ahead_in_both(row)]
     return [
         f"`{_name(document)}`",
         str(document["data"]["images"]),
@@ -57,12 +74,18 @@ def _line(document: Row) -> list[str]:
         f"{100 * most['loss_change']['value']:.1f}, `{most['name']}`",
         interval_text(most["standard_over_loss_change"], 1, "{:.3f}"),
         f"{standard['skill']['value']:.4f}",
-        f"{least['skill']['value']:.4f}, `{least['name']}`",
+        f"{least['skill']['value']:.4f}, {_named(least, rivals)}",
         interval_text(least["standard_minus_skill"], 1, "{:.4f}"),
         f"{100 * standard['worst']['value']:.0f}",
         f"{100 * worst['worst']['value']:.0f}, `{worst['name']}`",
         ", ".join(f"`{name}`" for name in both) or "none",
     ]
+
+
+def _named(least: Row, rivals: Sequence[Row]) -> str:
+    """Its name, unless others leave as little."""
+    alike = sum(row["skill"]["value"] == least["skill"]["value"] for row in rivals)
+    return f"`{least['name']}`" if alike == 1 else f"{alike} of {len(rivals)} attacks"
 
 
 def _peers(documents: Sequence[Row]) -> str:
@@ -101,6 +124,10 @@ def _ahead_by_skill(row: Row) -> bool:
     """Whether it leaves less skill than `standard`, its interval without 0."""
     low: float = row["standard_minus_skill"]["low"]
     return low > 0
+
+
+def _ahead_in_both(row: Row) -> bool:
+    return _ahead_by_loss(row) and _ahead_by_skill(row)
 
 
 def _value(key: str) -> Callable[[Row], float]:
