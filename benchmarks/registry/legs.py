@@ -9,6 +9,9 @@ import torch
 import typer
 from table import interval_text
 
+from mtlattack.analysis.change import measure_change, weighted_metrics
+from mtlattack.analysis.report import BOOTSTRAP_SEED, RESAMPLES, interval
+from mtlattack.analysis.resampling import Array, resampling_weights
 from mtlattack.analysis.summaries import LOSS_CHANGE, SKILL
 from mtlattack.attacks import ComposedAttack, create_attack
 from mtlattack.attacks.attack import Result
@@ -23,6 +26,7 @@ from mtlattack.data import load_dataset
 from mtlattack.errors import InputError
 from mtlattack.evaluation import evaluate
 from mtlattack.evaluation.environment import measured_on
+from mtlattack.evidence import Evidence
 from mtlattack.files import write_json
 from mtlattack.models import create_model
 
@@ -83,11 +87,12 @@ def main(
     routes = [", ".join(f"{name} {steps}" for name, steps in route) for route in ROUTES]
     attacks = [create_attack("legs", eps=eps / 255, seed=seed, route=route) for route in routes]
     evidence = evaluate(network, images, attacks, path=work / f"legs-{model}.h5", name=model, batch_size=8)
-    results = evidence.report().record.attacks
+    results, losses = evidence.report().record.attacks, _losses(evidence)
     rows: list[dict[str, Any]] = [
         {"route": route, "backward_passes": result.backward_passes}
         | {summary.key: summary.of(result).model_dump() for summary in (LOSS_CHANGE, SKILL)}
-        for route, result in zip(routes, results, strict=True)
+        | {"over_first": interval(loss / losses[0]).model_dump()}
+        for route, result, loss in zip(routes, results, losses, strict=True)
     ]
     if json_path:
         about = {
@@ -98,7 +103,18 @@ def main(
         write_json(json_path, {"benchmark": "registry/legs", **about, "eps_255": eps, "seed": seed, "routes": rows})
     for row in rows:
         loss, skill = interval_text(row["loss_change"], 100, "{:.1f}"), interval_text(row["skill"], 1, "{:.4f}")
-        print(f"| `{row['route']}` | {row['backward_passes']} | {loss} | {skill} |")
+        ratio = interval_text(row["over_first"], 1, "{:.3f}")
+        print(f"| `{row['route']}` | {row['backward_passes']} | {loss} | {ratio} | {skill} |")
+
+
+def _losses(evidence: Evidence) -> list[Array]:
+    """Mean relative loss change of each attack over all images and over resamples of them, `[1 + resamples]`."""
+    weights = resampling_weights(len(evidence.ids), RESAMPLES, BOOTSTRAP_SEED)
+    clean = weighted_metrics(evidence.clean.statistics, evidence.tasks, weights)
+    return [
+        measure_change(evidence.clean, clean, outcome, evidence.tasks, weights).loss_change
+        for outcome in evidence.attacked
+    ]
 
 
 if __name__ == "__main__":
