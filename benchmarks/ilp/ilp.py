@@ -54,7 +54,6 @@ def main(
     run_by = {
         **measured_on(torch.device("cpu")),
         "load_average": os.getloadavg()[0],
-        "torch": torch.__version__,
         "pulp": pulp.__version__,
     }
     rows: list[Row] = []

@@ -50,6 +50,7 @@ def main(
 ) -> None:
     """Attack models with gradients in float32 and in bfloat16, judge both in float32, and compare."""
     torch.set_num_threads(threads or torch.get_num_threads())
+    chosen = choose_device(device)
     setting = Setting(
         work=work,
         attacks=tuple(attacks),
@@ -57,10 +58,10 @@ def main(
         steps=steps,
         limit=limit,
         batch_size=batch_size,
-        device=str(choose_device(device)),
+        device=str(chosen),
         seed=seed,
     )
-    run_by = {**measured_on(torch.device("cpu")), "load_average": os.getloadavg()[0]}
+    run_by = {**measured_on(chosen), "load_average": os.getloadavg()[0]}
     subjects, left_out = choose_subjects(models, nyuv2, untrained=untrained)
     console = Console(width=None if Console().is_terminal else 160, highlight=False)
     if left_out:

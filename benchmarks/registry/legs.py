@@ -5,13 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
-import torch
 import typer
+from strength import changes_of
 from table import interval_text
 
-from mtlattack.analysis.change import measure_change, weighted_metrics
-from mtlattack.analysis.report import BOOTSTRAP_SEED, RESAMPLES, interval
-from mtlattack.analysis.resampling import Array, resampling_weights
+from mtlattack.analysis.report import interval
 from mtlattack.analysis.summaries import LOSS_CHANGE, SKILL
 from mtlattack.attacks import ComposedAttack, create_attack
 from mtlattack.attacks.attack import Result
@@ -23,19 +21,22 @@ from mtlattack.attacks.standalone import ATTACKS, StandaloneAttack
 from mtlattack.attacks.steps.tracked import TrackedRule
 from mtlattack.cli.script import run_script
 from mtlattack.data import load_dataset
+from mtlattack.devices import choose_device
 from mtlattack.errors import InputError
 from mtlattack.evaluation import evaluate
 from mtlattack.evaluation.environment import measured_on
-from mtlattack.evidence import Evidence
 from mtlattack.files import write_json
 from mtlattack.models import create_model
 
-RELATIVE, SKILLED = "apgd-relative", "apgd-skill+dlr"
 ROUTES = (
-    *(((RELATIVE, steps),) for steps in (100, 180, 300)),
-    *(((SKILLED, steps),) for steps in (80, 180, 300)),
-    ((SKILLED, 80), (RELATIVE, 100)),
-    ((RELATIVE, 100), (SKILLED, 80)),
+    "apgd-relative 100",
+    "apgd-relative 180",
+    "apgd-relative 300",
+    "apgd-skill+dlr 80",
+    "apgd-skill+dlr 180",
+    "apgd-skill+dlr 300",
+    "apgd-skill+dlr 80, apgd-relative 100",
+    "apgd-relative 100, apgd-skill+dlr 80",
 )
 
 
@@ -46,7 +47,7 @@ class Legs(StandaloneAttack):
 
     kind: ClassVar[str] = "legs"
 
-    route: str = f"{RELATIVE} 100"
+    route: str = ROUTES[0]
     """Names and steps: `apgd-relative 100, apgd-dgba 20`."""
 
     def legs(self) -> list[ComposedAttack]:
@@ -69,8 +70,7 @@ class Legs(StandaloneAttack):
         return Result(points, {})
 
     def cost(self, num_tasks: int) -> Cost:
-        costs = [attack.cost(num_tasks) for attack in self.legs()]
-        return Cost(sum(cost.forward for cost in costs), sum(cost.backward for cost in costs))
+        return sum((attack.cost(num_tasks) for attack in self.legs()), Cost(0, 0))
 
 
 def main(
@@ -84,19 +84,18 @@ def main(
     """Attack one model of the rooms by every route."""
     network = create_model(model)
     images = load_dataset("rooms", "test", tasks=network.tasks, limit=limit)
-    routes = [", ".join(f"{name} {steps}" for name, steps in route) for route in ROUTES]
-    attacks = [create_attack("legs", eps=eps / 255, seed=seed, route=route) for route in routes]
+    attacks = [create_attack("legs", eps=eps / 255, seed=seed, route=route) for route in ROUTES]
     evidence = evaluate(network, images, attacks, path=work / f"legs-{model}.h5", name=model, batch_size=8)
-    results, losses = evidence.report().record.attacks, _losses(evidence)
+    results, losses = evidence.report().record.attacks, [change.loss_change for change in changes_of(evidence)]
     rows: list[dict[str, Any]] = [
         {"route": route, "backward_passes": result.backward_passes}
         | {summary.key: summary.of(result).model_dump() for summary in (LOSS_CHANGE, SKILL)}
         | {"over_first": interval(loss / losses[0]).model_dump()}
-        for route, result, loss in zip(routes, results, losses, strict=True)
+        for route, result, loss in zip(ROUTES, results, losses, strict=True)
     ]
     if json_path:
         about = {
-            "circumstances": measured_on(torch.device("cpu")),
+            "circumstances": measured_on(choose_device()),
             "model": evidence.plan["model"],
             "data": evidence.plan["data"],
         }
@@ -105,16 +104,6 @@ def main(
         loss, skill = interval_text(row["loss_change"], 100, "{:.1f}"), interval_text(row["skill"], 1, "{:.4f}")
         ratio = interval_text(row["over_first"], 1, "{:.3f}")
         print(f"| `{row['route']}` | {row['backward_passes']} | {loss} | {ratio} | {skill} |")
-
-
-def _losses(evidence: Evidence) -> list[Array]:
-    """Mean relative loss change of each attack over all images and over resamples of them, `[1 + resamples]`."""
-    weights = resampling_weights(len(evidence.ids), RESAMPLES, BOOTSTRAP_SEED)
-    clean = weighted_metrics(evidence.clean.statistics, evidence.tasks, weights)
-    return [
-        measure_change(evidence.clean, clean, outcome, evidence.tasks, weights).loss_change
-        for outcome in evidence.attacked
-    ]
 
 
 if __name__ == "__main__":

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Annotated
 
 import contestants
-import torch
 import typer
 from strength import REFERENCE, strengths
 
 from mtlattack.attacks import Attack, ComposedAttack
 from mtlattack.cli.script import run_script
 from mtlattack.data import load_dataset
+from mtlattack.devices import choose_device
 from mtlattack.errors import InputError
 from mtlattack.evaluation import evaluate
 from mtlattack.evaluation.environment import measured_on
@@ -70,7 +70,7 @@ def main(
         first = next(iter(evidence.values()))
         document = {
             "benchmark": f"registry/{which}",
-            "circumstances": {**measured_on(torch.device("cpu")), "load": os.getloadavg()[0]},
+            "circumstances": {**measured_on(choose_device()), "load": os.getloadavg()[0]},
             "model": first.plan["model"],
             "data": first.plan["data"],
             "eps_255": eps,

@@ -19,6 +19,7 @@ from mtlattack.analysis.resampling import resampling_weights
 from mtlattack.attacks import Attack, create_attack
 from mtlattack.cli.script import run_script
 from mtlattack.data import PreparedDataset, load_dataset, loader
+from mtlattack.devices import choose_device
 from mtlattack.epsilon import in_image_units
 from mtlattack.evaluation.environment import measured_on
 from mtlattack.files import write_json
@@ -79,7 +80,7 @@ def main(
     if json_path:
         document = {
             "benchmark": "registry/published",
-            "circumstances": measured_on(torch.device("cpu")),
+            "circumstances": measured_on(choose_device()),
             "model": model,
             "images": len(data),
             "data": {"name": data.name, "split": "test", "fingerprint": data.fingerprint()},

@@ -5,7 +5,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
-import torch
 import typer
 from contestants import affordable
 from table import markdown
@@ -21,6 +20,7 @@ from mtlattack.analysis.summaries import SUMMARIES
 from mtlattack.attacks import Attack, create_attack
 from mtlattack.cli.script import run_script
 from mtlattack.data import load_dataset
+from mtlattack.devices import choose_device
 from mtlattack.evaluation import evaluate
 from mtlattack.evaluation.environment import measured_on
 from mtlattack.evidence import Evidence
@@ -69,7 +69,7 @@ def main(
     evidence = evaluate(network, images, [*rivals, standard], path=path, name=model, batch_size=batch_size, seed=seed)  # type: ignore[arg-type]
     document = {
         "benchmark": "registry/standard",
-        "circumstances": {**measured_on(torch.device("cpu")), "load": os.getloadavg()[0]},
+        "circumstances": {**measured_on(choose_device()), "load": os.getloadavg()[0]},
         "peers": versions,
         "model": evidence.plan["model"],
         "data": evidence.plan["data"],

@@ -16,7 +16,7 @@ REFERENCE = "apgd-dgba"
 
 def strengths(evidence: Mapping[str, Evidence]) -> list[dict[str, Any]]:
     """A row an attack: what sums it up, and how much more loss it makes than the reference, with intervals."""
-    changes = {name: _change(one) for name, one in evidence.items()}
+    changes = {name: changes_of(one)[0] for name, one in evidence.items()}
     reference = changes.get(REFERENCE)
     rows = []
     for name, change in changes.items():
@@ -32,10 +32,11 @@ def strengths(evidence: Mapping[str, Evidence]) -> list[dict[str, Any]]:
     return rows
 
 
-def _change(evidence: Evidence) -> Change:
+def changes_of(evidence: Evidence) -> list[Change]:
+    """How each attack changed the results, over all images and over resamples of them."""
     weights = resampling_weights(len(evidence.ids), RESAMPLES, BOOTSTRAP_SEED)
     clean = weighted_metrics(evidence.clean.statistics, evidence.tasks, weights)
-    return measure_change(evidence.clean, clean, evidence.attacked[0], evidence.tasks, weights)
+    return [measure_change(evidence.clean, clean, outcome, evidence.tasks, weights) for outcome in evidence.attacked]
 
 
 def strongest(rows: list[dict[str, Any]], summary: Summary) -> dict[str, Any]:

@@ -48,10 +48,10 @@ def _summary(documents: Sequence[Row]) -> str:
     def beaten(ahead: Callable[[Row], bool]) -> int:
         return sum(any(map(ahead, document["attacks"][1:])) for document in documents)
 
-    worse = sum(
-        min(map(_value("worst"), document["attacks"][1:])) < _value("worst")(document["attacks"][0])
-        for document in documents
-    )
+    worse = 0
+    for document in documents:
+        standard, *rivals = document["attacks"]
+        worse += any(row["worst"]["value"] < standard["worst"]["value"] for row in rivals)
     return (
         f"Of {len(documents)} models a single attack is ahead of `standard` by loss change on "
         f"{beaten(_ahead_by_loss)}, by skill on {beaten(_ahead_by_skill)}, by both at once on {beaten(_ahead_in_both)} "
@@ -62,9 +62,9 @@ def _summary(documents: Sequence[Row]) -> str:
 def _line(document: Row) -> list[str]:
     """A model: the strongest rival by each number, and those that are ahead by loss change and skill at once."""
     standard, *rivals = document["attacks"]
-    most = max(rivals, key=_value("loss_change"))
-    least = min(rivals, key=_value("skill"))
-    worst = min(rivals, key=_value("worst"))
+    most = max(rivals, key=lambda row: row["loss_change"]["value"])
+    least = min(rivals, key=lambda row: row["skill"]["value"])
+    worst = min(rivals, key=lambda row: row["worst"]["value"])
     both = [row["name"] for row in rivals if _ahead_in_both(row)]
     return [
         f"`{_name(document)}`",
@@ -116,31 +116,20 @@ def _peers(documents: Sequence[Row]) -> str:
 
 def _ahead_by_loss(row: Row) -> bool:
     """Whether it makes more loss than `standard`, its interval without 1."""
-    high: float = row["standard_over_loss_change"]["high"]
-    return high < 1
+    return row["standard_over_loss_change"]["high"] < 1
 
 
 def _ahead_by_skill(row: Row) -> bool:
     """Whether it leaves less skill than `standard`, its interval without 0."""
-    low: float = row["standard_minus_skill"]["low"]
-    return low > 0
+    return row["standard_minus_skill"]["low"] > 0
 
 
 def _ahead_in_both(row: Row) -> bool:
     return _ahead_by_loss(row) and _ahead_by_skill(row)
 
 
-def _value(key: str) -> Callable[[Row], float]:
-    def value(row: Row) -> float:
-        found: float = row[key]["value"]
-        return found
-
-    return value
-
-
 def _name(document: Row) -> str:
-    name: str = document["model"]["name"]
-    return name
+    return document["model"]["name"]
 
 
 def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:

@@ -52,6 +52,7 @@ def test_a_row_is_a_card_and_where_its_evidence_lies(stored: StoredRow) -> None:
         (lambda d: d["model"].update(licence="MIT\u202e"), "model.licence"),
         (lambda d: d["model"].update(note="a\x00b"), "model.note"),
         (lambda d: d["submitted"].update(at="2026-01-01T00:00:00"), "submitted.at"),
+        (lambda d: d["submitted"].update(at=1767225600), "submitted.at: expected a time as text"),
         (lambda d: d["evidence"].update(bytes=True), "evidence.bytes"),
         (lambda d: d["evidence"].update(sha256="0"), "evidence.sha256"),
         (lambda d: d.update(attacks=[]), "attacks: Extra inputs"),
