@@ -1,6 +1,10 @@
-"""`standard` against the rest of the registry at equal backward passes, and what its members add; see README.md."""
+"""`standard` against the rest of the registry at equal backward passes, and what its members add; see README.md.
+
+`standard` and each rival have evidence of their own under --work: what is there is read, what is not is made.
+"""
 
 import os
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,8 +31,8 @@ from mtlattack.evidence import Evidence
 from mtlattack.files import write_json
 from mtlattack.models import create_model
 
-# The strongest of the matrix and of the step rules, what `standard` goes by for skill, and the DGBA authors' setting:
-# steps of ε/K from the clean image.
+# The strongest of the matrix and of the step rules by loss and by skill, what `standard` goes by for skill, and the DGBA
+# authors' setting: steps of ε/K from the clean image.
 RIVALS = (
     "apgd-relative",
     "apgd-relative+segpgd",
@@ -36,6 +40,8 @@ RIVALS = (
     "apgd-dgba",
     "apgd-dgba+dlr",
     "apgd-skill+dlr",
+    "apgd-minmax",
+    "apgd-minmax+dlr",
 )
 AUTHORS = "bim-dgba"
 
@@ -65,8 +71,13 @@ def main(
     if peers:
         names, versions = _peers()
         rivals += [create_attack(name, eps=eps / 255, seed=seed, steps=budget) for name in names]
-    path = work / f"standard-{model}-{split}-eps{eps:g}.h5"
-    evidence = evaluate(network, images, [*rivals, standard], path=path, name=model, batch_size=batch_size, seed=seed)  # type: ignore[arg-type]
+    folder = work / f"standard-{model}-{split}-eps{eps:g}"
+
+    def evidence_of(attack: Attack) -> Evidence:
+        path = folder / f"{attack.name}.h5"
+        return evaluate(network, images, [attack], path=path, name=model, batch_size=batch_size, seed=seed)  # type: ignore[arg-type]
+
+    evidence = evidence_of(standard)
     document = {
         "benchmark": "registry/standard",
         "circumstances": {**measured_on(choose_device()), "load": os.getloadavg()[0]},
@@ -76,7 +87,7 @@ def main(
         "eps_255": eps,
         "backward_passes": budget,
         "seed": seed,
-        **_compare(evidence, len(rivals)),
+        **_compare(evidence, [evidence_of(rival) for rival in rivals]),
     }
     if json_path:
         write_json(json_path, document)
@@ -90,31 +101,31 @@ def _peers() -> tuple[list[str], dict[str, str]]:
     return peers.NAMES, peers.VERSIONS
 
 
-def _compare(evidence: Evidence, rivals: int) -> dict[str, Any]:
+def _compare(evidence: Evidence, rivals: Sequence[Evidence]) -> dict[str, Any]:
     """What sums up `standard` and its rivals, how much more loss it makes and less skill it leaves, paired, and what
     its members add."""
     weights = resampling_weights(len(evidence.ids), RESAMPLES, BOOTSTRAP_SEED)
     clean = weighted_metrics(evidence.clean.statistics, evidence.tasks, weights)
     (ensemble,) = evidence.plan["ensembles"]
-    members = [evidence.attacked[place] for place in ensemble["members"]]
-    ours = ensemble_change(evidence.clean, clean, members, evidence.tasks, weights).loss_change
+    ours = ensemble_change(evidence.clean, clean, evidence.attacked, evidence.tasks, weights).loss_change
     constant = constant_metrics(evidence, weights)
-    left = ensemble_skill(members, evidence, constant, weights)
+    left = ensemble_skill(evidence.attacked, evidence, constant, weights)
     assert constant is not None and left is not None
-    record = evidence.report().record
-    results = {result.name: result for result in record.attacks}
     rows = []
-    for planned, outcome in zip(evidence.plan["attacks"][:rivals], evidence.attacked, strict=False):
+    for rival in rivals:
+        (outcome,), (planned,), (result,) = rival.attacked, rival.plan["attacks"], rival.report().record.attacks
         loss = measure_change(evidence.clean, clean, outcome, evidence.tasks, weights).loss_change
-        row = _summed_up(record.attacks[len(rows)]) | {"steps": planned["config"]["steps"]}
         theirs = measure_skill(weighted_metrics(outcome.statistics, evidence.tasks, weights), constant, evidence.tasks)
+        row = _summed_up(result) | {"steps": planned["config"]["steps"]}
         row |= {"standard_over_loss_change": interval(ours / loss).model_dump()}
         rows.append(row | {"standard_minus_skill": interval(left.mean - theirs.mean).model_dump()})
+    record = evidence.report().record
+    (standard,) = (result for result in record.attacks if result.name == "standard")
     added = {name: asdict(found) for name, found in ablation(evidence, ensemble).items()}
     return {
-        "attacks": [_summed_up(results["standard"]), *rows],
+        "attacks": [_summed_up(standard), *rows],
         "added": {name: {key: one and one.model_dump() for key, one in found.items()} for name, found in added.items()},
-        "members": results["standard"].members,
+        "members": standard.members,
         "flags": [flag.model_dump() for flag in record.flags],
         "checked": record.checked,
     }
