@@ -31,8 +31,8 @@ from mtlattack.evidence import Evidence
 from mtlattack.files import write_json
 from mtlattack.models import create_model
 
-# The strongest of the matrix and of the step rules by loss and by skill, what `standard` goes by for skill, and the DGBA
-# authors' setting: steps of ε/K from the clean image.
+# The strongest of the matrix and of the step rules by loss and by skill, what `standard` goes by for skill, and the
+# DGBA authors' setting: steps of ε/K from the clean image.
 RIVALS = (
     "apgd-relative",
     "apgd-relative+segpgd",
