@@ -1,19 +1,24 @@
 """Which devices there are, and what memory they have left."""
 
 import gc
+from contextlib import suppress
 from pathlib import Path
 
 import torch
 
 from mtlattack.errors import InputError
 
-# How torch and the libraries below it say so: CUDA's allocator, MPS's, the CPU's, cuDNN and cuBLAS.
+# How torch and the libraries below it say so: CUDA's allocator, MPS's, the CPU's, cuBLAS and cuDNN, of which torch
+# says that no engine was found where none had room to work in.
 _NO_MEMORY = (
     "CUDA out of memory",
     "CUDA error: out of memory",
     "MPS backend out of memory",
     "can't allocate memory",
+    "CUDA driver error: out of memory",
     "_STATUS_ALLOC_FAILED",
+    "ALLOCATION_FAILED",
+    "was unable to find an engine to execute this computation",
 )
 
 
@@ -76,7 +81,8 @@ def release_memory(device: torch.device) -> None:
     """Hand what nobody uses any longer back to a CUDA device; torch keeps it for itself otherwise."""
     if device.type == "cuda":
         gc.collect()  # What a CUDA graph held lies in cycles.
-        torch.cuda.empty_cache()
+        with suppress(RuntimeError):  # torches before 2.13, once a recording has failed: it keeps what it has
+            torch.cuda.empty_cache()
 
 
 def _present(available: dict[str, bool]) -> str:

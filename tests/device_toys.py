@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from dispatch_toys import Watching
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 # A device that computes shapes only; values cannot be read from it. Some of its operations take what is on another.
 CPU, META = torch.device("cpu"), torch.device("meta")
@@ -39,6 +40,23 @@ class OneDevice(Watching):
         if len({tensor.device for tensor in bound}) > 1:
             found = ", ".join(f"{tuple(tensor.shape)} on {tensor.device}" for tensor in tensors)
             raise MixedDevicesError(f"{func} on several devices: {found}")
+
+
+class HostFloat64(TorchFunctionMode):
+    """Inside, as where tensors are on Apple's MPS: float64 is an error unless `cpu` has brought them to the host."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.host: list[Tensor] = []
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        brought = func is Tensor.cpu or any(one is other for one in _tensors(args) for other in self.host)
+        if isinstance(result, Tensor) and brought:
+            self.host.append(result)
+        elif isinstance(result, Tensor) and result.dtype == torch.float64:
+            raise TypeError("Cannot convert a MPS Tensor to float64 dtype: the MPS framework doesn't support it")
+        return result
 
 
 def _tensors(values: Any) -> Iterator[Tensor]:

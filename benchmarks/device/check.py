@@ -7,6 +7,8 @@ go on. The exit code is 1 if a test failed, or a number differs that must not.
 import argparse
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -16,14 +18,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
-import mtlattack as mta
-from mtlattack.data import load_dataset
 from mtlattack.devices import choose_device
-from mtlattack.evaluation import evaluate
-from mtlattack.evaluation.preparation import Precision
 from mtlattack.evidence import Evidence, read_evidence
-from mtlattack.models import create_model
 from mtlattack.version import __version__
 
 ROOT = Path(__file__).parents[2]
@@ -32,7 +30,9 @@ TESTS = (
     "tests/evaluation/test_evaluation_graphs.py", "tests/evaluation/test_evaluation_environment.py",
     "tests/test_chance.py",
 )  # fmt: skip
-MODEL, ATTACKS, EPS = "rooms-resnet10t.shared", ("fgsm-dgba", "pgd-dgba"), 4 / 255
+MODEL, ATTACKS = "rooms-resnet10t.shared", ("fgsm-dgba", "pgd-dgba")
+# Relative, of shards and whole on GPUs.
+CLEAN_WITHIN, ATTACKED_WITHIN = 1e-3, 0.05
 
 
 @dataclass(frozen=True)
@@ -92,9 +92,27 @@ def _heading(device: torch.device) -> str:
 
 
 def run(command: list[str], limit: int) -> subprocess.CompletedProcess[str]:
-    """A process in the repository's folder; TimeoutExpired after its limit."""
-    environment = os.environ | {"COLUMNS": "140"}
-    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=limit)
+    """A process in the repository's folder; TimeoutExpired after its limit, when all that it started is ended too."""
+    pipe, environment = subprocess.PIPE, os.environ | {"COLUMNS": "140"}
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=pipe, stderr=pipe, text=True, start_new_session=True
+    ) as process:
+        try:
+            said, errors = process.communicate(timeout=limit)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return subprocess.CompletedProcess(command, process.returncode, said, errors)
+
+
+def found(out: Path, device: torch.device, extent: Extent) -> tuple[str, bool]:
+    """Whether torch sees the GPUs that the driver lists."""
+    listed = run(["nvidia-smi", "-L"], 60).stdout.splitlines() if shutil.which("nvidia-smi") else []
+    gpus = sum(line.startswith("GPU ") for line in listed)
+    seen = torch.cuda.device_count() if device.type == "cuda" else 0
+    text = f"`nvidia-smi` lists {gpus} GPUs, torch {torch.__version__} sees {seen}; all below is on {device.type}"
+    lost = gpus > 0 and seen == 0 and os.environ.get("CUDA_VISIBLE_DEVICES") != ""
+    return (f"{text}: is the driver too old for this torch?" if lost else text), not lost
 
 
 def tests(out: Path, device: torch.device, extent: Extent) -> tuple[str, bool]:
@@ -127,45 +145,41 @@ def speed(out: Path, device: torch.device, extent: Extent) -> tuple[str, bool]:
 
 
 def agreement(out: Path, device: torch.device, extent: Extent) -> tuple[str, bool]:
-    """The same attack searched in float32, TF32 and bfloat16, judged in float32, and all against the CPU."""
-    model = create_model(MODEL)
-    data = load_dataset("rooms", tasks=model.tasks, limit=extent.images)
-    attack = mta.create_attack("apgd-dgba", eps=EPS, steps=10)
-    reference = evaluate(model, data, [attack], device="cpu")
-    lines = ["| device, precision | clean losses off by | log ratio |", "|---|---|---|"]
-    lines.append(f"| cpu, float32 (the reference) | 0 | {_log_ratio(reference):.4f} |")
-    kinds: tuple[tuple[str, Precision, bool], ...] = (
-        ("float32", "float32", False), ("TF32", "float32", True), ("bfloat16", "bfloat16", False),
-    )  # fmt: skip
-    for name, precision, fast in kinds:
-        if fast and device.type != "cuda":
-            lines.append("| TF32 | skipped: needs a CUDA device | |")
-            continue
-        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = fast
-        found = evaluate(model, data, [attack], device=device.type, precision=precision)
-        off = np.abs(found.clean.losses / reference.clean.losses - 1).max()
-        lines.append(f"| {device.type}, {name} | {off:.1e} | {_log_ratio(found):.4f} |")
-    return "\n".join(lines), True
-
-
-def _log_ratio(evidence: Evidence) -> float:
-    return float(np.log(evidence.attacked[0].losses / evidence.clean.losses).mean())
+    """The same attack in several precisions, by `precisions.py`."""
+    options = ["--device", device.type, "--images", str(extent.images)]
+    done = run([sys.executable, "benchmarks/device/precisions.py", *options], extent.limit)
+    if done.returncode:
+        return f"failed:\n\n```\n{done.stderr[-1000:]}\n```", False
+    return done.stdout.strip(), True
 
 
 def shards(out: Path, device: torch.device, extent: Extent) -> tuple[str, bool]:
-    """`torchrun` with a rank a GPU, two on a CPU, against one process: equal to the last bit."""
-    ranks = max(torch.cuda.device_count(), 2) if device.type == "cuda" else 2
+    """`torchrun` with a rank a GPU, two on a CPU, against one process: on a CPU equal to the last bit, on GPUs, whose
+    kernels add in any order, as close as that leaves them."""
+    ranks = min(torch.cuda.device_count(), extent.images) if device.type == "cuda" else 2
+    if ranks < 2:
+        return "skipped: needs two GPUs", True
     attacked = ["run", "quick", "--model", MODEL, "--attacks", ",".join(ATTACKS), "--limit", str(extent.images)]
-    chosen = ["--batch-size", "2", "--device", device.type, "--seed", "0", "--fresh"]
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", str(ranks), "-m", "mtlattack"]
-    alone = [sys.executable, "-m", "mtlattack"]
-    for command, place in ((torchrun, "shards"), (alone, "whole")):
+    chosen = ["--batch-size", "2", "--device", device.type, "--cuda-graphs", "off", "--seed", "0", "--fresh"]
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(ranks)]
+    for command, place in (([*torchrun, "-m", "mtlattack"], "shards"), ([sys.executable, "-m", "mtlattack"], "whole")):
         done = run([*command, *attacked, *chosen, "--out", str(out / place)], extent.limit)
         if done.returncode:
             return f"{place} failed:\n\n```\n{done.stderr[-1000:]}\n```", False
     one, other = (read_evidence(out / place / "evidence.h5") for place in ("shards", "whole"))
-    same = _same(one, other)
-    return f"{ranks} ranks of `torchrun` against one process: {'the same bits' if same else 'DIFFERENT numbers'}", same
+    said = f"{ranks} ranks of `torchrun` against one process: "
+    if device.type != "cuda":
+        same = _same(one, other)
+        return f"{said}{'the same bits' if same else 'DIFFERENT numbers'}", same
+    clean, attacked_by = (float(np.abs(a / b - 1).max()) for a, b in zip(_losses(one), _losses(other), strict=True))
+    close = clean <= CLEAN_WITHIN and attacked_by <= ATTACKED_WITHIN
+    text = f"{said}clean losses off by {clean:.1e} (at most {CLEAN_WITHIN:g}), an attack's mean by {attacked_by:.1e}"
+    return f"{text} (at most {ATTACKED_WITHIN:g}){'' if close else ': DIFFERENT numbers'}", close
+
+
+def _losses(evidence: Evidence) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Each image's before, and each task's mean after each attack: rounding turns signs of single steps."""
+    return evidence.clean.losses, np.stack([outcome.losses.mean(0) for outcome in evidence.attacked])
 
 
 def _same(one: Evidence, other: Evidence) -> bool:
@@ -175,7 +189,7 @@ def _same(one: Evidence, other: Evidence) -> bool:
     )
 
 
-PARTS: dict[str, Make] = {"Tests": tests, "Speed": speed, "Precisions": agreement, "Shards": shards}
+PARTS: dict[str, Make] = {"Device": found, "Tests": tests, "Speed": speed, "Precisions": agreement, "Shards": shards}
 
 if __name__ == "__main__":
     raise SystemExit(main())

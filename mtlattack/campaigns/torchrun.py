@@ -117,5 +117,6 @@ def _device_of(device: str | None) -> str | None:
         visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
         names = visible.split(",") if visible else [str(number) for number in range(count)]
         os.environ["CUDA_VISIBLE_DEVICES"] = names[rank]
-        return "cuda"
+        # Where devices are counted by CUDA itself (WSL, Jetson), it has read the variable by now.
+        return "cuda" if torch.cuda.device_count() == 1 else f"cuda:{rank}"
     return device

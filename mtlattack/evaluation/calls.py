@@ -9,6 +9,7 @@ from torch import Tensor
 
 from mtlattack.chance import same_chance
 from mtlattack.tasks import Model, predict, undisturbed
+from mtlattack.tf32 import without_tf32
 
 # The range counts as no less than this share of the largest prediction, so that rounding of an offset is none.
 _LEAST_RANGE = 0.1
@@ -27,9 +28,8 @@ def compare_calls(
     run; three to five forward passes, T backward.
     """
     images = images[:_BATCH]
-    exact = torch.backends.cudnn.flags(enabled=torch.backends.cudnn.enabled, allow_tf32=False)
     try:
-        with torch.inference_mode(), undisturbed(model), exact, same_chance(images.device):
+        with torch.inference_mode(), undisturbed(model), without_tf32(), same_chance(images.device):
             first, second = _call(model, images), _call(model, images)
             singly = [_call(model, image) for image in images[:_ALONE].split(1)] if len(images) > 1 else []
         again = _difference(first, second, first)

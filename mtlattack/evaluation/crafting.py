@@ -43,8 +43,8 @@ def craft(
 ) -> Iterator[Crafted]:
     """Adversarial images for all of `data`, batch by batch, made on `source`.
 
-    They are those that `evaluate` judges with the same options, bit for bit. An attack that is fitted on images first
-    is fitted on `fit_data`, or else on `data`. InputError as for `evaluate`.
+    They are those that `evaluate` judges with the same options, bit for bit (on CUDA up to rounding). An attack
+    that is fitted on images first is fitted on `fit_data`, or else on `data`. InputError as for `evaluate`.
     """
     check_precision(precision)
     check_batch_size(batch_size)

@@ -16,6 +16,7 @@ from torch import nn
 from mtlattack.commit import describe_commit
 from mtlattack.data import LabelledImages
 from mtlattack.models import model_name
+from mtlattack.tf32 import allows_tf32
 
 _VERSIONED = ("mtlattack", "torch", "timm", "numpy")
 
@@ -26,7 +27,7 @@ def numeric_environment(device: torch.device) -> dict[str, Any]:
         "versions": {"python": platform.python_version(), **_versions()},
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "dtype": "float32",
-        "tf32": device.type == "cuda" and (torch.backends.cuda.matmul.allow_tf32 or torch.backends.cudnn.allow_tf32),
+        "tf32": device.type == "cuda" and allows_tf32(),
         "threads": torch.get_num_threads(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
     }

@@ -26,9 +26,10 @@ def judge(
     """What a model makes of `images` `[B, 3, H, W]`: a row of numbers each; without gradients.
 
     They were `clean` (by default they are) before an attack that `noted` some numbers `[B]`. Losses and statistics are
-    computed in float32 on the device, which is waited for once, whatever `torch.autocast` is around. Images and labels
-    that are no tensors on one device yet are made such, as those of `evaluate` are. InputError if a prediction or a
-    label is missing, of the wrong shape, a prediction is not finite, or a class is none of the task's.
+    computed in float32 on the device, which is waited for once (on CUDA also for labels of classes), whatever
+    `torch.autocast` is around. Images and labels that are no tensors on one device yet are made such, as those of
+    `evaluate` are. InputError if a prediction or a label is missing, of the wrong shape, a prediction is not finite, or
+    a class is none of the task's.
     """
     tasks = victim.tasks
     if not _are_tensors(images, targets):

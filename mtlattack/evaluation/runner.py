@@ -51,8 +51,8 @@ def evaluate(
     labels that are none are refused by their images.
 
     Of a `shard` that is not the whole the evidence has the plan of the whole run and its own images alone, with the
-    numbers that the whole run has, bit for bit on one kind of device: `merge` makes one of them. `ranks` do one run
-    together: what is found out about the data, and attacks that are fitted, come from one of them.
+    numbers that the whole run has, bit for bit on one kind of CPU (on CUDA up to rounding): `merge` makes one of them.
+    `ranks` do one run together: what is found out about the data, and attacks that are fitted, come from one of them.
 
     Attacks that are fitted on images first, `universal`, are fitted on `fit_data`, or else on `data`; which it was
     stands in the plan. Of an ensemble the members are run, after the other attacks and each once. With a `path` the

@@ -58,7 +58,7 @@ class PositiveRegression(Regression):
         valid = self.valid(target)
         guess, true = prediction.detach()[:, 0][valid], target[valid]
         positive = guess > 0
-        seen = {"negative": float((guess <= 0).double().mean())} if len(guess) else {}
+        seen = {"negative": int((guess <= 0).sum()) / len(guess)} if len(guess) else {}
         return seen | ({"factor": float((guess / true)[positive].median())} if positive.any() else {})
 
     def doubts(self, seen: Mapping[str, float]) -> list[Doubt]:

@@ -36,7 +36,8 @@ def best_temperature(logits: Tensor, labels: Tensor) -> float | None:
     where it keeps falling to an end: the logits say nothing of the labels, or every label has the largest one.
     """
     some = slice(None, None, max(1, math.ceil(logits.numel() / _MOST_LOGITS)))
-    logits, labels = logits[some].detach().double(), labels[some]
+    # On the host: Apple's MPS has no float64.
+    logits, labels = logits[some].detach().cpu().double(), labels[some].cpu()
     if not len(labels) or not torch.isfinite(logits).all():
         return None
 

@@ -38,8 +38,12 @@ def check_classes(name: str, task: Task | JointTask, target: Tensor) -> None:
 def labels_in_words(tasks: Mapping[str, Task | JointTask], targets: Mapping[str, Tensor]) -> Iterator[None]:
     """Inside, what torch raises over labels that cannot be becomes an InputError.
 
-    They are looked at only then: on a GPU that would have to be waited for.
+    They are looked at only then; on CUDA before, which waits for it: there a class that there is not ends not an
+    operation but all that the process does on the device.
     """
+    for name, task in tasks.items():
+        if _ends_a_device(targets[name]):
+            check_classes(name, task, targets[name])
     try:
         yield
     except (IndexError, RuntimeError) as error:
@@ -49,3 +53,7 @@ def labels_in_words(tasks: Mapping[str, Task | JointTask], targets: Mapping[str,
             for name, task in tasks.items():
                 check_classes(name, task, targets[name])
         raise
+
+
+def _ends_a_device(index: Tensor) -> bool:
+    return index.is_cuda

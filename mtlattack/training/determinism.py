@@ -26,16 +26,18 @@ def deterministic(device: torch.device, found: list[str]) -> Iterator[None]:
         return
     cudnn, workspace = torch.backends.cudnn, os.environ.get(_CUBLAS)
     were = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    kernels = cudnn.benchmark, cudnn.deterministic
     memory: Any = torch.utils.deterministic  # Its type says nothing of this property.
     filling = memory.fill_uninitialized_memory
     try:
         os.environ.setdefault(_CUBLAS, _FIXED)
         torch.use_deterministic_algorithms(True, warn_only=True)
         memory.fill_uninitialized_memory = False  # Nothing of ours reads what it has not written.
-        with cudnn.flags(enabled=cudnn.enabled, benchmark=False, deterministic=True, allow_tf32=cudnn.allow_tf32):
-            with _collecting(found):
-                yield
+        cudnn.benchmark, cudnn.deterministic = False, True
+        with _collecting(found):
+            yield
     finally:
+        cudnn.benchmark, cudnn.deterministic = kernels
         memory.fill_uninitialized_memory = filling
         torch.use_deterministic_algorithms(were[0], warn_only=were[1])
         if workspace is None:

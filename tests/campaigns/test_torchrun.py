@@ -85,12 +85,23 @@ def test_every_rank_takes_its_gpu(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setenv("LOCAL_RANK", "2")
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if visible is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+
+    def count() -> int:
+        return 1 if then and os.environ.get("CUDA_VISIBLE_DEVICES") == then else gpus
+
+    monkeypatch.setattr(torch.cuda, "device_count", count)
     assert torchrun._device_of(asked) == device
     assert os.environ.get("CUDA_VISIBLE_DEVICES") == then
+
+
+def test_a_rank_whose_cuda_has_counted_before_takes_its_gpu_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCAL_RANK", "2")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7,5,3,1")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    assert torchrun._device_of(None) == "cuda:2"
 
 
 def test_a_gpu_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -260,6 +260,20 @@ def test_errors_that_say_so(error: str) -> None:
     assert is_out_of_memory(InputError(f"Hungry on images (4, 3, 96, 128) raised {type(error).__name__}: {CPU}"))
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "CUDA driver error: out of memory",
+        "cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
+        "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+        "GET was unable to find an engine to execute this computation",
+    ],
+)
+def test_libraries_that_say_so(said: str) -> None:
+    assert is_out_of_memory(RuntimeError(said))
+
+
 def test_a_real_one() -> None:
     with pytest.raises(RuntimeError) as caught:
         torch.empty(1 << 60, dtype=torch.uint8)

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from device_toys import META, MixedDevicesError, OneDevice
+from device_toys import META, HostFloat64, MixedDevicesError, OneDevice
 from task_toys import ROWS, TASKS, random_pair, valid_places
 from torch import Tensor
 
@@ -45,3 +45,14 @@ def test_a_target_that_was_left_behind_is_seen(name: str, what: str) -> None:
     prediction, target = random_pair(name, 0)
     with pytest.raises(MixedDevicesError), OneDevice():
         getattr(TASKS[name], what)(prediction.to(META), target)
+
+
+@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("what", ["loss", "pixel_losses", "statistics", "similarity", "look", "fault"])
+def test_float64_is_on_the_host_alone(name: str, what: str) -> None:
+    prediction, target = random_pair(name, 0)
+    with HostFloat64():
+        getattr(TASKS[name], what)(*([target] if what == "fault" else [prediction, target]))
+    if what == "loss":
+        with pytest.raises(TypeError, match="MPS"), HostFloat64():
+            prediction.double()

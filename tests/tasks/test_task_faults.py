@@ -6,7 +6,15 @@ from task_toys import ROWS, Row, pair_of
 
 from mtlattack.errors import InputError
 from mtlattack.evidence import tasks_of_plan
-from mtlattack.tasks import Depth, Segmentation, check_classes, create_task, describe_tasks, task_from_config
+from mtlattack.tasks import (
+    Depth,
+    Segmentation,
+    check_classes,
+    create_task,
+    describe_tasks,
+    labels_in_words,
+    task_from_config,
+)
 
 NAN, INF = float("nan"), float("inf")
 POSITIVE = [(-2.5, "the value -2.5, expected more than 0, or 0 or NaN for none"), (INF, "the value inf, expected more")]
@@ -100,6 +108,18 @@ def test_classes_that_would_be_a_wrong_index_are_refused(target: torch.Tensor, m
 def test_other_labels_are_left_alone() -> None:
     check_classes("depth", Depth(), torch.full((1, 2, 2), -1.0))
     check_classes("seg", Segmentation(5), torch.full((1, 2, 2), 255))
+
+
+def test_a_class_that_would_end_a_device_is_refused_before_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    tasks, targets = {"seg": Segmentation(5)}, {"seg": torch.full((1, 2, 2), 7)}
+    with labels_in_words(tasks, targets):
+        pass
+    monkeypatch.setattr("mtlattack.tasks.faults._ends_a_device", lambda index: True)
+    with pytest.raises(InputError, match="target 'seg' of image 0 of the batch has class 7"):
+        with labels_in_words(tasks, targets):
+            pytest.fail("must not be used")
+    with labels_in_words(tasks, {"seg": torch.full((1, 2, 2), 4)}):
+        pass
 
 
 # --- names

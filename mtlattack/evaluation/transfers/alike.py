@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mtlattack.attacks import create_aggregator
+from mtlattack.attacks.aggregators.gram import exact
 from mtlattack.attacks.objective import Objective
 from mtlattack.attacks.posing import posed
 from mtlattack.data import Batch, LabelledImages, read_ahead
@@ -114,7 +115,7 @@ def _compared(rows: Sequence[Tensor], columns: Sequence[Tensor]) -> Agreement:
 def _cosine(one: Tensor, other: Tensor) -> Tensor:
     """`[B, K]`, NaN where a gradient is zero."""
     # Scaled first: squares of small gradients would underflow.
-    one, other = (each.double() / each.double().abs().amax(-1, keepdim=True) for each in (one, other))
+    one, other = (exact(each) / exact(each).abs().amax(-1, keepdim=True) for each in (one, other))
     return ((one * other).sum(-1) / (one.norm(dim=-1) * other.norm(dim=-1))).clamp(-1, 1)
 
 
@@ -127,4 +128,4 @@ def _equal_signs(one: Tensor, other: Tensor) -> Tensor:
 def _stacked(values: list[list[Tensor]]) -> NDArray[np.float64]:
     """`[rows][columns]` of `[B, K]` as `[B, rows, columns, K]`."""
     tensors = torch.stack([torch.stack(row) for row in values]).permute(2, 0, 1, 3)
-    return tensors.double().cpu().numpy()  # type: ignore[no-any-return]
+    return tensors.cpu().double().numpy()  # type: ignore[no-any-return]

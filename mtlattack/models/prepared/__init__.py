@@ -1,8 +1,9 @@
 """Private copies of a model for thousands of passes: the same predictions, faster, from less memory."""
 
-from mtlattack.models.prepared.graphed import GraphedModel, Predict, Record, graph_where_it_pays, record_on_cuda
+from mtlattack.models.prepared.graphed import GraphedModel, graph_where_it_pays
 from mtlattack.models.prepared.preparing import PreparedModel, lower_precision, prepare_for_attack
 from mtlattack.models.prepared.reach import how_to_reach, out_of_reach
+from mtlattack.models.prepared.recording import Predict, Record, record_on_cuda
 
 __all__ = [
     "GraphedModel",

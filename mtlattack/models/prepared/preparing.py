@@ -17,6 +17,7 @@ from mtlattack.models.prepared.folding import fold_batch_norms
 from mtlattack.models.prepared.frozen import freeze_layers
 from mtlattack.models.prepared.reach import how_to_reach, out_of_reach
 from mtlattack.tasks import Task
+from mtlattack.tf32 import without_tf32
 
 # Of the largest value that a task predicts: folding changes the last bits, a fold gone wrong much more.
 TOLERANCE = 1e-4
@@ -185,8 +186,7 @@ def are_close(value: Tensor, expected: Tensor, tolerance: float = TOLERANCE) -> 
 
 def _predict(model: PreparedModel, images: Tensor) -> dict[str, Tensor]:
     # In TF32 a prediction is off by more than a fold gone wrong might be.
-    exact = torch.backends.cudnn.flags(enabled=torch.backends.cudnn.enabled, allow_tf32=False)
-    with torch.inference_mode(False), torch.no_grad(), exact, same_chance(images.device):
+    with torch.inference_mode(False), torch.no_grad(), without_tf32(), same_chance(images.device):
         # One by one: nobody has said yet how many fit into memory.
         predictions = [model(image) | _encode(model, image) for image in images.split(1)]
     return {name: torch.cat([one[name] for one in predictions]) for name in predictions[0]}
