@@ -77,7 +77,7 @@ def _measure(name: str, images: int, passes: list[int], aggregators: list[str], 
         for rule in (NEW, OLD)
     }
     print(name, flush=True)
-    return attacked(model, data, attacks, work / name, name)
+    return attacked(model, data, attacks, work / "-".join(map(str, passes)) / name, name)
 
 
 if __name__ == "__main__":
