@@ -49,9 +49,9 @@ def _open_or_create(
     file = EvidenceFile(path)
     found = file.environment()
     check_same_plan(path, "run", file.plan(), plan)
-    file.check_laid_out(ids)
     if found.get("shard") != environment.get("shard"):
         raise InputError(f"{path} holds {_named(found)} of this run, not {_named(environment)}; choose another --out")
+    file.check_laid_out(ids)
     parts = parts_of(found, file.plan())
     other = differing([parts[-1], environment])
     if other and not all(marks.all() for marks in file.done().values()):
