@@ -90,6 +90,12 @@ def test_a_packed_file_is_read_as_far_as_it_says_it_goes(tmp_path: Path) -> None
         read_idx(path)
 
 
+def test_a_table_whose_name_no_file_can_have_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.toml").write_text('file = "\\u0000"\nkind = "regression"\ntargets = ["y"]\n')
+    with pytest.raises(InputError, match="cannot read .*null byte"):
+        read_described(tmp_path / "x.toml")
+
+
 def test_sarcos_takes_the_training_file_where_there_is_one(tmp_path: Path) -> None:
     rows = np.random.default_rng(0).normal(size=(5, 28))
     scipy.io.savemat(tmp_path / "sarcos_inv_test.mat", {"sarcos_inv_test": rows[:2]})
