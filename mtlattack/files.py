@@ -1,5 +1,6 @@
 """Writing files whole or not at all, so that a kill at any moment leaves the old one or the new one."""
 
+import hashlib
 import itertools
 import json
 import os
@@ -10,8 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mtlattack.errors import InputError
+from mtlattack.errors import InputError, one_line
 
+_SEAL = "sha256"
 _BEFORE = re.compile(r"before-\d+")
 
 
@@ -60,6 +62,43 @@ def write_json(path: Path, document: Any) -> None:
     """Write a JSON file whole or not at all, making its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, json.dumps(document, indent=1) + "\n")
+
+
+def json_value(text: str | bytes) -> Any:
+    """What a JSON text says; ValueError for what is none, and for what is nested without end."""
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def read_json(path: Path, remedy: str = "") -> Any:
+    """What a JSON file says; InputError, with what to do about it, for one that cannot be read."""
+    try:
+        return json_value(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} is damaged or no JSON ({one_line(error)}){remedy}") from None
+
+
+def write_sealed(path: Path, document: Mapping[str, Any]) -> None:
+    """Write a JSON object of which `read_sealed` can tell whether it is still what was written."""
+    write_json(path, {**document, _SEAL: _digest(document)})
+
+
+def read_sealed(path: Path) -> dict[str, Any] | None:
+    """The JSON object that `write_sealed` wrote; None where there is none, or where anything in it is another."""
+    try:
+        document = json_value(path.read_bytes())
+        same = isinstance(document, dict) and document.pop(_SEAL, None) == _digest(document)
+    except (OSError, ValueError):
+        return None
+    return document if same else None
+
+
+def _digest(document: Mapping[str, Any]) -> str:
+    """SHA-256 of what is read where it is written."""
+    read = json.loads(json.dumps(document))
+    return hashlib.sha256(json.dumps(read, sort_keys=True).encode()).hexdigest()
 
 
 def write_section(path: Path, name: str, made_by: str, text: str) -> None:

@@ -3,6 +3,7 @@ trust."""
 
 import json
 import mmap
+import os
 import struct
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, nullcontext
@@ -11,6 +12,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+import numpy.typing as npt
 
 from mtlattack.errors import InputError, one_line
 
@@ -34,7 +36,7 @@ def open_hdf5(path: Path, kind: str, *, format: str, versions: Collection[int], 
 
     `kind` is what the message calls it ("data", "evidence").
     """
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise InputError(f"no {kind} file {path}")
     if mode == "r":
         _check_heaps(path)
@@ -124,6 +126,13 @@ def array_of(group: h5py.Group, name: str, shape: tuple[int, ...], kinds: str) -
         raise DamagedError(f"{_place(group, name)} is {found.dtype} {found.shape}, expected {expected} {shape}")
     check_stored(found)
     return found
+
+
+def check_array(group: h5py.Group, name: str, shape: tuple[int, ...], dtype: npt.DTypeLike) -> None:
+    """DamagedError unless there is an array of that name with this shape and exactly this type."""
+    found = array_of(group, name, shape, np.dtype(dtype).kind)
+    if found.dtype != dtype:
+        raise DamagedError(f"{_place(group, name)} is {found.dtype}, expected {np.dtype(dtype)}")
 
 
 def check_stored(array: h5py.Dataset) -> None:

@@ -87,5 +87,5 @@ def _describe(holder: Path) -> str:
     try:
         who = json.loads(holder.read_text())
         return f"process {who['pid']} on {who['host']} since {who['started']} ({who['command']})"
-    except (OSError, ValueError, KeyError):  # it has only just begun, or is ending
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):  # it has only just begun, or is ending
         return "another process"

@@ -1,5 +1,6 @@
 """Named TOML files and other descriptions behind a pydantic schema; what is wrong with one is said in one line."""
 
+import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,7 +30,7 @@ def load_named(schema: type[M], kind: str, name: str, folder: Path) -> M:
 def read_named(kind: str, name: str, folder: Path) -> dict[str, Any]:
     """The content of the `kind` called `name` in `folder`, or of the TOML file of this path, not validated."""
     path = named_path(name, folder)
-    if not path.is_file():
+    if not os.path.isfile(path):
         if name.endswith(".toml"):
             raise InputError(f"no {kind} file {path}")
         raise UnknownNameError(kind, name, list_named(folder))

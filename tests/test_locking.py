@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mtlattack.errors import InputError
-from mtlattack.locking import held, taking_turns
+from mtlattack.locking import _describe, held, taking_turns
 
 HOLD = "import sys; from pathlib import Path; from mtlattack.locking import held\nwith held(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"  # noqa: E501
 
@@ -26,6 +26,12 @@ def test_the_second_is_told_who_has_it_and_a_killed_one_lets_go(tmp_path: Path) 
         other.kill()
     with held(folder):
         pass
+
+
+@pytest.mark.parametrize("said", ["", "[]", "{}", "7", "[" * 100_000])
+def test_a_note_that_says_nothing_names_nobody(said: str, tmp_path: Path) -> None:
+    (tmp_path / "holder.json").write_text(said)
+    assert _describe(tmp_path / "holder.json") == "another process"
 
 
 def test_whoever_has_it_may_take_it_again_and_nothing_stays(tmp_path: Path) -> None:

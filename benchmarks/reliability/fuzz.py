@@ -18,13 +18,16 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from given import make_given
 from inputs import Input, make_inputs
 from judging import FINDS, OUTCOMES, changed, check_honest
+from kept import make_kept
 from workers import Workers
 
 import mtlattack as mta
 
 STAGE = 2000
+SETS = {"sent": make_inputs, "given": make_given, "kept": make_kept}
 
 
 def main() -> None:
@@ -32,6 +35,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=1000, help="changed files, divided among the kinds")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--of", choices=SETS, default="sent", help="by strangers, by the user, by commands")
     parser.add_argument("--only", help="one kind alone")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--keep", type=Path, help="folder for the files that were finds")
@@ -43,7 +47,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=memory) as place:
         tempfile.tempdir = place
         folder = Path(place)
-        kinds = [kind for kind in make_inputs(folder / "honest") if options.only in (None, kind.name)]
+        kinds = [kind for kind in SETS[options.of](folder / "honest") if options.only in (None, kind.name)]
         for kind in kinds:
             check_honest(kind, folder)
         result = _begun(options, kinds)

@@ -84,12 +84,14 @@ class Input:
     read: Callable[[Path], Read]
 
 
-def _digest(content: Any) -> str:
+def digest(content: Any) -> str:
+    """SHA-256 of bytes, or of what JSON makes of a document."""
     text = content if isinstance(content, bytes) else json.dumps(content, sort_keys=True, default=str).encode()
     return hashlib.sha256(text).hexdigest()
 
 
-def _arrays(evidence: Evidence) -> str:
+def arrays(evidence: Evidence) -> str:
+    """SHA-256 of plan, ids and all numbers."""
     found = hashlib.sha256(json.dumps([evidence.plan, evidence.ids], sort_keys=True, default=str).encode())
     for outcome in (evidence.clean, *evidence.attacked):
         for values in (outcome.losses, outcome.perturbation, *outcome.statistics.values()):
@@ -108,59 +110,65 @@ def write_suite(folder: Path) -> Path:
     return path
 
 
+def run_suite(suite_path: Path, path: Path) -> Evidence:
+    """The evidence of a run of that suite, kept at a path."""
+    suite, model = load_suite(str(suite_path)), create_model("rooms-resnet10t.shared")
+    data = load_dataset("rooms", tasks=model.tasks, limit=2)
+    described = {"name": suite.name, "version": suite.version, "sha256": suite.sha256, "overrides": {}}
+    evaluate(
+        model, data, suite.create_attacks(model.tasks), path=path, name=suite.model, suite=described,
+        batch_size=suite.batch_size, device="cpu",
+    )  # fmt: skip
+    return read_evidence(path)
+
+
 def make_inputs(folder: Path) -> list[Input]:
     """All kinds, their honest files made in `folder`."""
     torch.manual_seed(0)
     suite_path = write_suite(folder / "suites")
-    suite, model = load_suite(str(suite_path)), create_model("rooms-resnet10t.shared")
-    data = load_dataset("rooms", tasks=model.tasks, limit=2)
-    attacks = suite.create_attacks(model.tasks)
-    described = {"name": suite.name, "version": suite.version, "sha256": suite.sha256, "overrides": {}}
-    evaluate(
-        model, data, attacks, path=folder / "evidence.h5", name=suite.model, suite=described,
-        batch_size=suite.batch_size, device="cpu",
-    )  # fmt: skip
-    evidence = read_evidence(folder / "evidence.h5")
-    board = _board(folder / "honest", evidence)
+    evidence = run_suite(suite_path, folder / "evidence.h5")
+    board = make_board(folder / "honest", evidence)
     small = write_rooms(folder / "rooms.h5", "test", 1)
     few = mta.load_dataset(small, tasks={"depth": load_dataset(small).tasks["depth"]})
-    network = create_network({"tasks": [task.config() for task in few.tasks.values()], **_TINY}).eval()
+    network = create_network({"tasks": [task.config() for task in few.tasks.values()], **TINY}).eval()
     checkpoint = save_checkpoint(network, folder, "tiny")
     craft_to(folder / "images.h5", network, few, [mta.create_attack("fgsm-total", eps=4 / 255)], device="cpu")
     [row] = board.root.glob(f"rows/*/*/*{ROW_SUFFIX}")
     [packed] = board.root.glob(f"rows/*/*/*{EVIDENCE_SUFFIX}")
 
-    tree = _mixed(mutations.change_hdf5)
+    tree = mixed(mutations.change_hdf5)
     return [
-        Input("row", row.read_bytes(), row.name, _mixed(mutations.change_json), _Planted(board, row)),
-        Input("ledger", board.ledger.read_bytes(), "ledger.jsonl", _mixed(mutations.change_lines),
+        Input("row", row.read_bytes(), row.name, mixed(mutations.change_json), _Planted(board, row)),
+        Input("ledger", board.ledger.read_bytes(), "ledger.jsonl", mixed(mutations.change_lines),
               _Planted(board, board.ledger)),
-        Input("row's evidence", packed.read_bytes(), packed.name, _mixed(mutations.change_sealed),
+        Input("row's evidence", packed.read_bytes(), packed.name, mixed(mutations.change_sealed),
               _Planted(board, packed)),
-        Input("sealed evidence", packed.read_bytes(), "x.mtle", _mixed(mutations.change_sealed), _sealed),
+        Input("sealed evidence", packed.read_bytes(), "x.mtle", mixed(mutations.change_sealed), _sealed),
         Input("evidence.h5", (folder / "evidence.h5").read_bytes(), "evidence.h5", tree, _evidence),
-        Input("checkpoint", checkpoint.read_bytes(), checkpoint.name, _mixed(mutations.change_safetensors), _network),
-        Input("unnamed checkpoint", checkpoint.read_bytes(), "mine.safetensors", _mixed(mutations.change_safetensors),
+        Input("checkpoint", checkpoint.read_bytes(), checkpoint.name, mixed(mutations.change_safetensors), _network),
+        Input("unnamed checkpoint", checkpoint.read_bytes(), "mine.safetensors", mixed(mutations.change_safetensors),
               _network),
         Input("prepared data", small.read_bytes(), "rooms.h5", tree, _prepared),
         Input("images.h5", (folder / "images.h5").read_bytes(), "images.h5", tree, _Images(few)),
-        Input("suite", suite_path.read_bytes(), "tiny.toml", _mixed(mutations.change_text), _suite),
-        Input("recipe", RECIPE.encode(), "tiny.toml", _mixed(mutations.change_text), _recipe),
+        Input("suite", suite_path.read_bytes(), "tiny.toml", mixed(mutations.change_text), _suite),
+        Input("recipe", RECIPE.encode(), "tiny.toml", mixed(mutations.change_text), _recipe),
     ]  # fmt: skip
 
 
-_TINY = {
+# The smallest network that there is.
+TINY = {
     "backbone": "resnet10t", "backbone_options": {"channels": [8, 8, 16, 16], "stem_width": 8}, "output_stride": 16,
     "head_width": 8,
 }  # fmt: skip
 
 
-def _mixed(structured: Callable[[bytes, Random], bytes]) -> Callable[[bytes, Random], bytes]:
+def mixed(structured: Callable[[bytes, Random], bytes]) -> Callable[[bytes, Random], bytes]:
     """A third of the changes to bytes, the others to what they mean."""
     return lambda data, random: (mutations.change_bytes if random.random() < 1 / 3 else structured)(data, random)
 
 
-def _board(root: Path, evidence: Evidence) -> Board:
+def make_board(root: Path, evidence: Evidence) -> Board:
+    """A board of one row, of this evidence."""
     packed = pack(evidence)
     digest = hashlib.sha256(packed).hexdigest()
     reference = EvidenceReference(file=digest[:16] + EVIDENCE_SUFFIX, sha256=digest, bytes=len(packed))
@@ -199,25 +207,25 @@ class _Planted:
         [row] = root.glob(f"rows/*/*/*{ROW_SUFFIX}")
         stored = read_row(row)
         events = [event.model_dump(mode="json") for event in read_ledger(Board(root).ledger)]
-        return Read(_digest([stored.row.model_dump(mode="json"), stored.record.model_dump(mode="json"), events]), "row")
+        return Read(digest([stored.row.model_dump(mode="json"), stored.record.model_dump(mode="json"), events]), "row")
 
 
 def _sealed(path: Path) -> Read:
     data = path.read_bytes()
-    return Read(_arrays(unpack(data, "here")), _digest(data))
+    return Read(arrays(unpack(data, "here")), digest(data))
 
 
 def _evidence(path: Path) -> Read:
     run = mta.read_evidence(path)
     run.report()
-    return Read(_arrays(run), None)
+    return Read(arrays(run), None)
 
 
 def _network(path: Path) -> Read:
     network = load_checkpoint(path)
     with torch.no_grad():
         said = network(torch.full((1, 3, 32, 32), 0.5))
-    return Read(_digest({name: str(value.sum().item()) for name, value in said.items()}), file_hash(path))
+    return Read(digest({name: str(value.sum().item()) for name, value in said.items()}), file_hash(path))
 
 
 def _prepared(path: Path) -> Read:
@@ -229,7 +237,7 @@ def _prepared(path: Path) -> Read:
     content = b"".join(
         values.numpy().tobytes() for batch in batches for values in (batch.images, *batch.targets.values())
     )
-    return Read(_digest(content), found.splits[0].fingerprint)
+    return Read(digest(content), found.splits[0].fingerprint)
 
 
 @dataclass(frozen=True)
@@ -242,7 +250,7 @@ class _Images:
         content = b"".join(
             file.read(attack, slice(0, len(clean)), clean).images.numpy().tobytes() for attack in file.claims
         )
-        return Read(_digest(content + json.dumps(file.plan).encode()), None)
+        return Read(digest(content + json.dumps(file.plan).encode()), None)
 
 
 def _suite(path: Path) -> Read:
@@ -250,7 +258,7 @@ def _suite(path: Path) -> Read:
     attacks = suite.create_attacks(_tasks())
     shown = {"description", "model", "headline"}
     told = suite.model_dump(mode="json", exclude=shown)
-    return Read(_digest([told, [attack.config() for attack in attacks]]), suite.sha256)
+    return Read(digest([told, [attack.config() for attack in attacks]]), suite.sha256)
 
 
 @functools.cache
@@ -260,4 +268,4 @@ def _tasks() -> TaskMap:
 
 def _recipe(path: Path) -> Read:
     recipe = load_recipe(str(path))
-    return Read(_digest(recipe.model_dump(mode="json")), None)
+    return Read(digest(recipe.model_dump(mode="json")), None)

@@ -138,6 +138,7 @@ def _status(key: str) -> int:
 _outside: list[str] = []
 _WRITES = {"os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.link", "os.symlink", "os.truncate", "os.chmod",
            "shutil.rmtree"}  # fmt: skip
+_BY_FOLDER = {"os.mkdir", "os.remove", "os.rmdir"}
 _NEVER = {"os.system", "os.exec", "os.posix_spawn", "subprocess.Popen", "socket.connect", "pickle.find_class"}
 
 
@@ -151,11 +152,17 @@ def _watch(allowed: Path) -> None:
         elif event in _WRITES or (event == "open" and _writes(arguments)):
             path = arguments[0]
             if isinstance(path, str | bytes | os.PathLike):
-                real = os.path.realpath(os.fsdecode(path))
+                real = os.path.realpath(os.path.join(_folder_of(event, arguments), os.fsdecode(path)))
                 if real not in (*inside, os.devnull) and not real.startswith(tuple(f"{place}/" for place in inside)):
                     _outside.append(f"{event} {real}"[:200])
 
     sys.addaudithook(hook)
+
+
+def _folder_of(event: str, arguments: tuple[Any, ...]) -> str:
+    """What a relative path of this event is relative to: `shutil.rmtree` goes by open folders."""
+    opened = arguments[-1] if event in _BY_FOLDER else -1
+    return os.readlink(f"/proc/self/fd/{opened}") if isinstance(opened, int) and opened >= 0 else ""
 
 
 def _writes(arguments: tuple[Any, ...]) -> bool:

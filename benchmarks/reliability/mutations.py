@@ -1,10 +1,15 @@
 """What somebody may do to a file: to its bytes, to the document in it, to its HDF5 tree, to its tensors' header."""
 
+import csv
 import functools
+import gzip
+import io
 import json
 import lzma
 import struct
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -131,6 +136,28 @@ def change_text(data: bytes, random: Random) -> bytes:
     return "\n".join(lines).encode("utf-8", "surrogatepass")
 
 
+def change_table(data: bytes, random: Random) -> bytes:
+    """A cell of a CSV table another, or a row or column gone, doubled or moved."""
+    rows = list(csv.reader(io.StringIO(data.decode())))
+    place, how = random.randrange(len(rows)), random.randrange(8)
+    if how == 0:
+        del rows[place]
+    elif how == 1:
+        rows.insert(random.randrange(len(rows) + 1), rows[place])
+    elif how == 2:
+        random.shuffle(rows)
+    elif how == 3:
+        column = random.randrange(len(rows[0]))
+        rows = [row[:column] + row[column + 1 :] for row in rows]
+    else:
+        cell = random.randrange(len(rows[place]))
+        value = random.choice((*RAW, "1e308", "-1e308", "5e-324", "1_0", " 1", "0x1", "", *map(str, HOSTILE)))
+        rows[place][cell] = random.choice((value, rows[place][cell] * 2, rows[place][cell].translate(LOOK_ALIKES)))
+    text = io.StringIO()
+    csv.writer(text, lineterminator=random.choice(("\n", "\n", "\r\n", "\r"))).writerows(rows)
+    return text.getvalue().encode("utf-8", "surrogatepass")
+
+
 def _in_text(data: bytes, random: Random) -> bytes:
     places = [place for place, byte in enumerate(data) if byte in b":,["]
     place = random.choice(places) + 1
@@ -162,6 +189,91 @@ def change_sealed(data: bytes, random: Random) -> bytes:
 @functools.cache
 def _zeros(size: int) -> bytes:
     return lzma.compress(bytes(size), preset=0)
+
+
+# --- archives, arrays, images
+
+
+def change_gzip(data: bytes, random: Random) -> bytes:
+    """What is inside gzip changed, or a bomb in its place."""
+    if random.random() < 0.02:
+        return _zeros_gzip(random.choice((2**20, 2**31)))
+    return gzip.compress(change_bytes(gzip.decompress(data), random), 1)
+
+
+@functools.cache
+def _zeros_gzip(size: int) -> bytes:
+    packed, block = zlib.compressobj(9, wbits=31), bytes(2**20)
+    return b"".join(packed.compress(block) for _ in range(size // len(block))) + packed.flush()
+
+
+def in_archive(inner: Mutation) -> Mutation:
+    """One member of a zip archive changed, gone, doubled or under another name."""
+
+    def change(data: bytes, random: Random) -> bytes:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+        name, how = random.choice(list(members)), random.randrange(8)
+        if how == 0:
+            del members[name]
+        elif how == 1:
+            members[random.choice(("../x", "/outside/x", name + "x"))] = members.pop(name)
+        elif how == 2:
+            members[name] = random.choice(list(members.values()))
+        else:
+            members[name] = inner(members[name], random)
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as archive:
+            for name, content in members.items():
+                archive.writestr(name, content)
+        return packed.getvalue()
+
+    return change
+
+
+def change_npy(data: bytes, random: Random) -> bytes:
+    """An array of another shape or type, with values that are none, or a header that lies."""
+    array, how = np.load(io.BytesIO(data)), random.randrange(6)
+    if how == 0:
+        array = array.reshape(random.choice(((-1,), (1, *array.shape), array.shape[::-1], (*array.shape, 1))))
+    elif how == 1:
+        array = array.astype(random.choice(("f2", "f8", "i8", "u1", "?", "c8", "U9", ">f4", "V3")))
+    elif how == 2:
+        array = array[:0]
+    elif how == 3 and array.size and array.dtype.kind == "f":
+        array.reshape(-1)[random.randrange(array.size)] = random.choice((np.nan, np.inf, -np.inf, 1e38, -1, 0))
+    elif how == 4:
+        return data[:10] + data[10:128].replace(b"(", random.choice((b"(9999999,", b"(-1,", b"(1e9,"))) + data[128:]
+    else:
+        array = array.repeat(2, random.randrange(array.ndim))
+    stored = io.BytesIO()
+    np.save(stored, array)
+    return stored.getvalue()
+
+
+def change_png(data: bytes, random: Random) -> bytes:
+    """Another size, depth or kind of colours in a header whose checksum is right, or a chunk gone, doubled or moved."""
+    chunks, place = [], 8
+    while place + 8 <= len(data):
+        (size,) = struct.unpack(">I", data[place : place + 4])
+        chunks.append((data[place + 4 : place + 8], data[place + 8 : place + 8 + size]))
+        place += 12 + size
+    which, how = random.randrange(len(chunks)), random.randrange(5)
+    if how <= 1:
+        width, height, *rest = struct.unpack(">IIBBBBB", chunks[0][1])
+        side = random.choice((0, 1, width, height, 20_000, 2**31 - 1))
+        width, height = random.choice(((side, height), (width, side), (side, side)))
+        rest[random.randrange(5)] = random.choice((0, 1, 2, 3, 4, 6, 8, 16, 255))
+        chunks[0] = b"IHDR", struct.pack(">IIBBBBB", width, height, *rest)
+    elif how == 2:
+        chunks[which] = random.choice((b"zTXt", b"iCCP", b"acTL", b"eXIf")), b"x\0\0" + zlib.compress(bytes(2**20))
+    elif how == 3:
+        chunks.insert(random.randrange(len(chunks)), chunks[which])
+    else:
+        chunks[which] = chunks[which][0], change_bytes(chunks[which][1] or b"x", random)
+    parts = [struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+             for kind, body in chunks]  # fmt: skip
+    return data[:8] + b"".join(parts)
 
 
 # --- HDF5

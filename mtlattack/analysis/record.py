@@ -1,8 +1,12 @@
 """The record: what a run says of itself, recomputed from the evidence; its schema is the documentation."""
 
+from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mtlattack.errors import InputError
+from mtlattack.schemas import first_problem
 
 FORMAT = "mtlattack-record"
 FORMAT_VERSION = 3
@@ -131,3 +135,13 @@ class Record(_Part):
     attacks: list[AttackResult]
     flags: list[Flag] = Field(default_factory=list, description="reasons not to trust a number")
     checked: list[str] = Field(default_factory=list, description="flags that could be looked for in this run")
+
+
+def read_record(path: Path) -> Record:
+    """The record that a file holds; InputError for one that cannot be read."""
+    try:
+        return Record.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"cannot read {path} ({error})") from None
+    except ValidationError as error:
+        raise InputError(f"{path} is damaged or no record ({first_problem(error)})") from None

@@ -1,5 +1,6 @@
 """The TOML file of a campaign: which models meet which suites, with which seeds, and how."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -56,6 +57,6 @@ class Campaign(BaseModel):
 
 def load_campaign(path: Path) -> Campaign:
     """The campaign that a TOML file describes; InputError names the field that is wrong."""
-    if not path.exists():
+    if not os.path.exists(path):
         raise InputError(f"no campaign file {path}")
     return validate(Campaign, read_toml(path), f"{path}: ")

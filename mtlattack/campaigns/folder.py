@@ -1,19 +1,19 @@
 """A campaign's folder: its plan, and which of its cells are done."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from mtlattack.analysis.record import read_record
 from mtlattack.campaigns.cells import Cell
 from mtlattack.errors import InputError
 from mtlattack.evaluation import load_suite
 from mtlattack.evidence import EvidenceFile
-from mtlattack.files import write_json
+from mtlattack.files import read_json, write_json
 
 FORMAT = "mtlattack-campaign"
 FORMAT_VERSION = 1
-PLAN = "campaign.json"
+PLAN, RECORD = "campaign.json", "record.json"
 
 
 def make_plan(cells: Sequence[Cell], threads: int) -> dict[str, Any]:
@@ -33,10 +33,7 @@ def check_plan(out: Path, plan: dict[str, Any]) -> None:
     path = out / PLAN
     if not path.exists():
         return
-    try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} is damaged ({error})") from None
+    stored = read_json(path)
     differing = [key for key, value in plan.items() if not isinstance(stored, dict) or stored.get(key) != value]
     if differing:
         raise InputError(f"{path} is of another campaign (other {', '.join(differing)}); choose another --out")
@@ -51,10 +48,11 @@ def keep_plan(out: Path, plan: dict[str, Any]) -> None:
 
 
 def is_done(folder: Path) -> bool:
-    """Whether a cell's evidence is complete and its record written; evidence that cannot be read is not."""
-    if not (folder / "record.json").is_file():
+    """Whether a cell's evidence is complete and its record written, and both can be read."""
+    if not (folder / RECORD).is_file():
         return False
     try:
+        read_record(folder / RECORD)
         return all(done.all() for done in EvidenceFile(folder / "evidence.h5").done().values())
     except InputError:
         return False

@@ -1,14 +1,14 @@
 """The results of a campaign in one table, read from its cells' records."""
 
-import json
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from mtlattack.analysis.record import Record, RobustSkill, Skill, read_record
 from mtlattack.campaigns.campaign import Ended
 from mtlattack.campaigns.cells import by_name
+from mtlattack.campaigns.folder import RECORD
 from mtlattack.epsilon import threat_text
 from mtlattack.printing import Grid
 from mtlattack.wording import counted
@@ -28,7 +28,7 @@ def render_summary(ended: Ended) -> RenderableType:
         if cell.name in failed:
             table.add_row(cell.name, *[""] * 3, "failed", "", "")
         else:
-            for row in _rows(cell.name, json.loads((ended.out / cell.name / "record.json").read_text("utf-8"))):
+            for row in _rows(cell.name, read_record(ended.out / cell.name / RECORD)):
                 table.add_row(*row)
     lines = []
     if len(ended.cells) > _ROWS:
@@ -40,22 +40,22 @@ def render_summary(ended: Ended) -> RenderableType:
     return Group(table, *map(Text, lines))
 
 
-def _rows(name: str, record: Mapping[str, Any]) -> list[list[str]]:
-    images = str(record["data"]["images"])
-    seconds = f"{sum(attack['seconds'] for attack in record['attacks']):.0f}"
-    clean = _skill(record["clean_skill"])
-    robust = record["robust_skill"] or [None]
+def _rows(name: str, record: Record) -> list[list[str]]:
+    images = str(record.data.get("images", ""))
+    seconds = f"{sum(attack.seconds for attack in record.attacks):.0f}"
+    clean = _skill(record.clean_skill)
+    robust: Sequence[RobustSkill | None] = record.robust_skill or [None]
     rows = []
     for index, found in enumerate(robust):
         first = [name, images, clean] if index == 0 else ["", "", ""]
         what = ["", "", ""]
         if found:
-            threat = threat_text(found["norm"], found["eps"], found["quantized"])
-            what = [_skill(found["skill"]), threat, found["attack"]]
+            threat = threat_text(found.norm, found.eps, found.quantized)
+            what = [_skill(found.skill), threat, found.attack]
         rows.append([*first, *what, seconds if index == 0 else ""])
     return rows
 
 
-def _skill(skill: Mapping[str, Any] | None) -> str:
-    value = skill["mean"]["value"] if skill else None
+def _skill(skill: Skill | None) -> str:
+    value = skill.mean.value if skill else None
     return "" if value is None else f"{value:.2f}"

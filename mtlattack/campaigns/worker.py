@@ -4,6 +4,7 @@ from pathlib import Path
 
 from mtlattack.campaigns.cells import Cell
 from mtlattack.campaigns.engine import Circumstances, Result
+from mtlattack.campaigns.folder import RECORD
 from mtlattack.campaigns.guarding import guarded, settle
 from mtlattack.campaigns.stock import Stock
 from mtlattack.evaluation import evaluate
@@ -42,4 +43,4 @@ class Worker:
             device=cell.device,
             seed=chosen.suite.seed,
         )
-        write_whole(folder / "record.json", finished.report().record.model_dump_json(indent=1) + "\n")
+        write_whole(folder / RECORD, finished.report().record.model_dump_json(indent=1) + "\n")

@@ -76,15 +76,19 @@ def judge(
     if images.is_dir():
         images /= _FILE
     file = evaluation.ImageFile(images)
-    said = file.plan or {"model": {"name": None}, "data": {"name": None, "split": "test"}, "batch_size": 16}
-    reference = model or (str(checkpoint) if checkpoint else said["model"]["name"])
-    if reference is None:
+    said = file.origin()
+    given = model or (str(checkpoint) if checkpoint else None)
+    if given is not None:
+        victim, name = models.resolve_model(given, checkpoint if model else None)
+    elif said is not None:
+        victim, name = models.resolve_named(said.model.name, images)
+    else:
         raise InputError(f"{images} does not say on which model it was made; give one with --model")
-    victim, name = models.resolve_model(reference, checkpoint if model else None)
-    source = data or said["data"]["name"]
+    source = data or (said.data.name if said else None)
     if source is None:
         raise InputError(f"{images} does not say of which data it was made; give them with --data")
-    clean = datasets.load_dataset(source, split or said["data"]["split"], tasks=victim.tasks, ids=file.ids)  # type: ignore[arg-type]
+    split = split or (said.data.split if said else "test")
+    clean = datasets.load_dataset(source, split, tasks=victim.tasks, ids=file.ids)  # type: ignore[arg-type]
     folder = out or images.parent
     with held(folder):
         finished = evaluation.judge_from(
@@ -93,7 +97,7 @@ def judge(
             clean,
             path=folder / "evidence.h5",
             name=name,
-            batch_size=batch_size or said["batch_size"],
+            batch_size=batch_size or (said.batch_size if said else 16),
             device=device,
             fresh=fresh,
         )

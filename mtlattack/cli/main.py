@@ -15,8 +15,9 @@ MISTAKE, UNREAD = 2, 141
 """Exit codes beside 0 and INTERRUPTED: a user's mistake, and a reader that went away, as `head` does."""
 _OF_THE_SYSTEM = {
     errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EIO,
+    errno.ENAMETOOLONG, errno.ELOOP,
 }  # fmt: skip
-"""What no program can help: a full disk, a folder where nothing may be written."""
+"""What no program can help: a full disk, a folder where nothing may be written, a name that no file can have."""
 
 
 def main() -> None:

@@ -75,11 +75,13 @@ def _panel(
     from mtlattack.analysis import read_run
     from mtlattack.data import load_dataset
     from mtlattack.evaluation.closeup import closeup_of
-    from mtlattack.models import resolve_model
+    from mtlattack.evaluation.keeping import origin_of
+    from mtlattack.models import resolve_model, resolve_named
 
     run = read_run(_evidence(folder))
-    network, _ = resolve_model(model or run.plan["model"]["name"])
-    images = load_dataset(data or run.plan["data"]["name"], run.plan["data"]["split"], tasks=network.tasks)  # type: ignore[arg-type]
+    said = origin_of(run.plan, _evidence(folder))
+    network, _ = resolve_model(model) if model else resolve_named(said.model.name, _evidence(folder))
+    images = load_dataset(data or said.data.name, said.data.split, tasks=network.tasks)  # type: ignore[arg-type]
     return closeup_of(run, network, images, panel, image, attack)  # type: ignore[arg-type]
 
 

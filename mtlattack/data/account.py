@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from mtlattack.data.labels import task_of, valid_places
 from mtlattack.data.prepared import open_prepared
+from mtlattack.files import json_value
 
 ATTRIBUTE = "account"
 """Of a label in a prepared file, as JSON; outside fingerprints."""
@@ -108,7 +109,7 @@ def to_json(accounts: Mapping[str, Account]) -> str:
 
 def from_json(text: str) -> dict[str, Account]:
     """What `to_json` wrote."""
-    return {name: Account(**account) for name, account in json.loads(text).items()}
+    return {name: Account(**account) for name, account in json_value(text).items()}
 
 
 def read_accounts(path: Path) -> dict[tuple[str, str], Account]:
@@ -118,7 +119,7 @@ def read_accounts(path: Path) -> dict[tuple[str, str], Account]:
         for split, group in file.items():
             for name, label in group.items() if isinstance(group, h5py.Group) else ():
                 if ATTRIBUTE in label.attrs:
-                    found[split, name] = Account(**json.loads(label.attrs[ATTRIBUTE]))
+                    found[split, name] = Account(**json_value(label.attrs[ATTRIBUTE]))
     return found
 
 

@@ -4,9 +4,11 @@ Compressed chunks have no place before their size is known, so one HDF5 file can
 is. A part is written whole or not at all and never changed; joining the parts copies their compressed bytes.
 """
 
+import hashlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +18,12 @@ from numpy.typing import NDArray
 
 from mtlattack.data.provenance import SourceFile
 from mtlattack.errors import InputError
-from mtlattack.files import check_room, whole_file, write_whole
+from mtlattack.files import check_room, json_value, whole_file, write_whole
+from mtlattack.hdf5 import DamagedError, opened_hdf5
 
 LOCK = "lock"
 """Name of the file in the folder of parts that only one run can open for writing."""
+_FORMAT, _FORMAT_VERSION, _SEAL = "mtlattack-part", 1, "sha256"
 
 
 class Parts:
@@ -41,17 +45,18 @@ class Parts:
         """Begin a split, or go on with it; `plan` is all that its arrays depend on, but for the source's files."""
         text = json.dumps(plan, sort_keys=True, default=lambda value: np.asarray(value).tolist())
         record = self.folder / split / "plan.json"
-        if record.is_file() and record.read_text(encoding="utf-8") == text:
+        if record.is_file() and record.read_bytes() == text.encode():
             return
         shutil.rmtree(record.parent, ignore_errors=True)
         record.parent.mkdir()
         write_whole(record, text)
 
     def has(self, split: str, row: int, files: Sequence[SourceFile]) -> bool:
-        """Whether a part is there that can be read and was made from these files."""
+        """Whether a part is there that is still what was written, and was made from these files."""
         try:
-            return self.files_of(split, row) == list(files)
-        except (OSError, KeyError, TypeError, ValueError):
+            with self._open(split, row) as part:
+                return part.attrs.get(_SEAL) == _digest(part) and _files(part) == list(files)
+        except InputError:
             return False
 
     def exists(self, split: str, row: int) -> bool:
@@ -60,13 +65,13 @@ class Parts:
 
     def files_of(self, split: str, row: int) -> list[SourceFile]:
         """The files that a part was made from."""
-        with h5py.File(self._part(split, row)) as part:
-            return [SourceFile(*record) for record in json.loads(part.attrs["files"])]
+        with self._open(split, row) as part:
+            return _files(part)
 
     def account_of(self, split: str, row: int) -> str:
         """The account of a part's labels, as it was given."""
-        with h5py.File(self._part(split, row)) as part:
-            return str(part.attrs.get("account", "{}"))
+        with self._open(split, row) as part:
+            return str(part.attrs["account"])
 
     def write(
         self, split: str, row: int, arrays: Mapping[str, NDArray[Any]], files: Sequence[SourceFile], compression: int,
@@ -84,7 +89,8 @@ class Parts:
                         name, data=array[None], chunks=(1, *array.shape), shuffle=True, compression="gzip",
                         compression_opts=compression,
                     )  # fmt: skip
-                part.attrs.update(told)
+                part.attrs.update(told, format=_FORMAT, format_version=_FORMAT_VERSION)
+                part.attrs[_SEAL] = _digest(part)
 
     def size(self) -> int:
         """Bytes of all parts together, which the prepared file does not exceed."""
@@ -92,7 +98,7 @@ class Parts:
 
     def join(self, split: str, row: int, group: h5py.Group) -> None:
         """Copy a part to its place in the prepared file."""
-        with h5py.File(self._part(split, row)) as part:
+        with self._open(split, row) as part:
             for name, dataset in part.items():
                 mask, content = dataset.id.read_direct_chunk((0,) * dataset.ndim)
                 group[name].id.write_direct_chunk((row, *(0,) * (dataset.ndim - 1)), content, mask)
@@ -108,5 +114,24 @@ class Parts:
         shutil.rmtree(self.folder, ignore_errors=True)
         self._lock.close()
 
+    def _open(self, split: str, row: int) -> AbstractContextManager[h5py.File]:
+        place = self._part(split, row)
+        return opened_hdf5(place, "part", format=_FORMAT, versions=[_FORMAT_VERSION])
+
     def _part(self, split: str, row: int) -> Path:
         return self.folder / split / f"{row:07d}.h5"
+
+
+def _files(part: h5py.File) -> list[SourceFile]:
+    return [SourceFile(*record) for record in json_value(part.attrs["files"])]
+
+
+def _digest(part: h5py.File) -> str:
+    """SHA-256 of a part's arrays as they are stored, and of what is said of them."""
+    found = hashlib.sha256(json.dumps([part.attrs["files"], part.attrs["account"]]).encode())
+    for name, array in part.items():
+        if not isinstance(array, h5py.Dataset):
+            raise DamagedError(f"{name} is no array")
+        mask, content = array.id.read_direct_chunk((0,) * array.ndim)
+        found.update(f"\0{name}\0{array.dtype}\0{array.shape}\0{mask}\0".encode() + content)
+    return found.hexdigest()

@@ -79,7 +79,7 @@ def compare_sources(records: Iterable[tuple[str, SourceFile]], folder: Path) -> 
 
 def _difference(record: SourceFile, folder: Path) -> str | None:
     path = folder / record.file
-    if not path.is_file():
+    if not os.path.isfile(path):
         return f"{record.file} is missing in {folder}"
     size = path.stat().st_size
     if size != record.bytes:

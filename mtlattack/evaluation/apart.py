@@ -75,6 +75,7 @@ def craft_to(
                 raise InputError(
                     f"{path} holds images of another plan; start anew with --fresh or choose another --out"
                 )
+            file.check_laid_out(images.ids, setup.jobs, images.size)
         done = file.done()
         named = setup.named_attacks(done)
 

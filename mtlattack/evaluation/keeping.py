@@ -30,7 +30,17 @@ from mtlattack.epsilon import LEVELS
 from mtlattack.errors import InputError
 from mtlattack.evidence import DIAGNOSTICS
 from mtlattack.files import check_room, whole_file
-from mtlattack.hdf5 import array_of, check_inside, check_stored, document_of, group_of, opened_hdf5, strings_of
+from mtlattack.hdf5 import (
+    DamagedError,
+    array_of,
+    check_array,
+    check_inside,
+    check_stored,
+    document_of,
+    group_of,
+    opened_hdf5,
+    strings_of,
+)
 from mtlattack.schemas import validate
 
 FORMAT = "mtlattack-images"
@@ -38,6 +48,23 @@ FORMAT_VERSION = 1
 _LEVELS = np.float32(LEVELS)
 # What the float32 arithmetic of other programs may be off: a thousandth of a grey level is 4e-6.
 TOLERANCE = 1e-6
+
+
+class _Model(BaseModel):
+    name: str
+
+
+class _Images(BaseModel):
+    name: str
+    split: str
+
+
+class Origin(BaseModel):
+    """What the plan in a file says of model and images, for who has nothing else to go by."""
+
+    model: _Model
+    data: _Images
+    batch_size: int = Field(16, ge=1)
 
 
 class Claim(BaseModel):
@@ -54,6 +81,11 @@ class Claim(BaseModel):
     def threat(self) -> Threat:
         """What the images are held against; InputError for one that there is not."""
         return Threat(self.norm, self.eps, self.quantized)
+
+
+def origin_of(plan: Mapping[str, Any], path: Path) -> Origin:
+    """What the plan in the file at a path says; InputError where it does not say it."""
+    return validate(Origin, plan, f"{path}: plan.")
 
 
 class ImageFile:
@@ -87,10 +119,27 @@ class ImageFile:
                     file.attrs["plan"] = json.dumps(plan)
                     file.create_dataset("id", data=list(ids), dtype=h5py.string_dtype())
                     for place, attack in enumerate(attacks):
-                        _lay_out(file.create_group(f"attacks/{place:04d}"), attack, (len(ids), 3, *size))
+                        _lay_out(file.create_group(_place(place)), attack, (len(ids), 3, *size))
         except OSError as error:
             raise InputError(f"cannot write {path} ({error})") from None
         return ImageFile(path)
+
+    def origin(self) -> Origin | None:
+        """The run that it says it is part of; None where it says none, InputError where that is no run."""
+        return None if self.plan is None else origin_of(self.plan, self.path)
+
+    def check_laid_out(self, ids: Sequence[str], attacks: Sequence[Attack], size: tuple[int, int]) -> None:
+        """InputError unless the file is laid out as `create` does for these images and attacks: it can be gone on
+        with."""
+        with self._open("r") as file:
+            if self.ids != list(ids) or list(self.claims) != [_place(place) for place in range(len(attacks))]:
+                raise DamagedError("it is of other images or attacks than it was laid out for")
+            for place, attack in zip(self.claims, attacks, strict=True):
+                if document_of(file[place], "config") != json.loads(json.dumps(attack.config())):
+                    raise DamagedError(f"{place} is of another attack than it was laid out for")
+                check_array(file, f"{place}/images", (len(ids), 3, *size), _dtype(attack))
+                check_array(file, f"{place}/noted", (len(ids), len(DIAGNOSTICS)), np.float64)
+                check_array(file, f"{place}/done", (len(ids),), np.uint8)
 
     def done(self) -> dict[str, NDArray[np.bool_]]:
         """For each attack which images are finished, `[N]`; all of them where the file does not say."""
@@ -166,11 +215,18 @@ def _room(plan: Mapping[str, Any], ids: Sequence[str], attacks: Sequence[Attack]
     return len(ids) * images + sum(80 + len(identity.encode()) for identity in ids) + texts + 8192 * (len(attacks) + 2)
 
 
+def _place(number: int) -> str:
+    return f"attacks/{number:04d}"
+
+
+def _dtype(attack: Attack) -> type[np.generic]:
+    return np.uint8 if attack.threat.quantized else np.float32
+
+
 def _lay_out(group: h5py.Group, attack: Attack, shape: tuple[int, ...]) -> None:
-    dtype = np.uint8 if attack.threat.quantized else np.float32
     group.attrs["config"] = json.dumps(attack.config())
     # Contiguous and written in full, as evidence: a kill at any moment leaves a file that opens.
-    images = group.create_dataset("images", shape, dtype)
+    images = group.create_dataset("images", shape, _dtype(attack))
     for row in range(shape[0]):
         images[row] = 0
     group.create_dataset("noted", data=np.full((shape[0], len(DIAGNOSTICS)), np.nan))

@@ -5,6 +5,7 @@ of this program, or a new number in a record, derives everything anew.
 """
 
 import hashlib
+import json
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,7 +18,7 @@ from pydantic import ValidationError
 import mtlattack
 from mtlattack.analysis import Record
 from mtlattack.data.cache import cache_folder
-from mtlattack.files import write_whole
+from mtlattack.files import read_sealed, write_sealed
 from mtlattack.tasks.plugins import VARIABLE as PLUGINS
 
 # The rooms whose code makes a record of evidence, and the files below them that word what is in it.
@@ -31,8 +32,8 @@ def kept_record(sha256: str, derive: Callable[[], Record]) -> Record:
         return derive()
     kept = cache_folder() / "records" / f"{sha256}-{code_digest()[:16]}.json"
     try:
-        return Record.model_validate_json(kept.read_bytes())
-    except (OSError, ValidationError):
+        return Record.model_validate((read_sealed(kept) or {}).get("record"))
+    except ValidationError:
         record = derive()
         _keep(kept, record)
         return record
@@ -51,8 +52,7 @@ def code_digest() -> str:
 
 def _keep(path: Path, record: Record) -> None:
     """Where nothing can be written nothing is kept, nor is a number that JSON does not have."""
-    text = record.model_dump_json()
+    plain = json.loads(record.model_dump_json())
     with suppress(OSError, ValidationError):
-        if Record.model_validate_json(text) == record:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_whole(path, text)
+        if Record.model_validate(plain) == record:
+            write_sealed(path, {"record": plain})

@@ -51,6 +51,7 @@ def _open_or_create(
     check_same_plan(path, "run", file.plan(), plan)
     if found.get("shard") != environment.get("shard"):
         raise InputError(f"{path} holds {_named(found)} of this run, not {_named(environment)}; choose another --out")
+    file.check_laid_out(ids)
     parts = parts_of(found, file.plan())
     other = differing([parts[-1], environment])
     if other and not all(marks.all() for marks in file.done().values()):

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mtlattack.errors import InputError
 from mtlattack.files import check_room, whole_file
-from mtlattack.hdf5 import opened_hdf5
+from mtlattack.hdf5 import DamagedError, check_array, opened_hdf5, strings_of
 from mtlattack.wording import counted
 
 FORMAT = "mtlattack-agreement"
@@ -60,6 +60,16 @@ class AgreementFile:
         except OSError as error:
             raise InputError(f"cannot write {path} ({error})") from None
         return AgreementFile(path)
+
+    def check_laid_out(self, shapes: Sequence[Shape], ids: Sequence[str]) -> None:
+        """InputError unless the file is laid out as `create` does: it can be gone on with, and read."""
+        with self._open("r") as file:
+            if strings_of(file, "id") != list(ids) or len(file) != 1 + len(shapes):
+                raise DamagedError("it is of other images or matrices than it was laid out for")
+            for place, shape in enumerate(shapes):
+                for name in ("cosine", "signs"):
+                    check_array(file, f"{place:04d}/{name}", (len(ids), *shape), np.float32)
+                check_array(file, f"{place:04d}/done", (len(ids),), np.uint8)
 
     def done(self, matrix: int) -> NDArray[np.bool_]:
         """Which images of a matrix are finished, `[N]`."""

@@ -9,7 +9,7 @@ The evidence of a shard has the plan of the whole run and its own images alone; 
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ from mtlattack.evidence.outcome import (
 )
 from mtlattack.evidence.plans import check_ids, check_plan
 from mtlattack.files import check_room, whole_file
-from mtlattack.hdf5 import DamagedError, array_of, count_of, document_of, group_of, opened_hdf5, strings_of
+from mtlattack.hdf5 import DamagedError, array_of, check_array, count_of, document_of, group_of, opened_hdf5, strings_of
 from mtlattack.tasks import Task, TaskMap
 from mtlattack.wording import counted
 
@@ -95,6 +95,15 @@ class EvidenceFile:
         with open_evidence(self.path) as file:
             images = count_of(file, "id")
             return {name: _done(group_of(file, name), images) for name in job_names(document_of(file, "plan"))}
+
+    def check_laid_out(self, ids: list[str]) -> None:
+        """InputError unless the file is laid out as `create` does for its plan and these images: it can be gone on
+        with."""
+        with open_evidence(self.path) as file:
+            if strings_of(file, "id") != ids:
+                raise DamagedError("it is of other images than it was laid out for")
+            for place, shape, dtype in _arrays(document_of(file, "plan"), len(ids)):
+                check_array(file, place, shape, dtype)
 
     def write(
         self, job: str, rows: slice, measured: Measurement, seconds: float, arrival: NDArray[Any] | None = None
@@ -163,27 +172,28 @@ def _room(plan: Mapping[str, Any], environment: Mapping[str, Any], ids: list[str
 
 
 def _lay_out(file: h5py.File, plan: Mapping[str, Any], environment: Mapping[str, Any], ids: list[str]) -> None:
-    tasks = tasks_of_plan(plan)
     file.attrs.update(format=FORMAT, format_version=FORMAT_VERSION)
     file.attrs["plan"] = json.dumps(plan)
     file.attrs["environment"] = json.dumps(environment)
     file.create_dataset("id", data=ids, dtype=h5py.string_dtype())
-    for name in job_names(plan):
-        group = file.create_group(name)
-        _zeros(group, "losses", (len(ids), len(tasks)), np.float32)
-        _zeros(group, "perturbation", (len(ids), len(NORMS)), np.float64)
-        _zeros(group, "diagnostics", (len(ids), len(DIAGNOSTICS)), np.float64)
-        _zeros(group, "seconds", (len(ids),), np.float32)
-        _zeros(group, "done", (len(ids),), np.uint8)
-        _lay_out_statistics(group.create_group("statistics"), tasks, len(ids))
-    for name in targets_of(plan):
-        _zeros(file[name], _ARRIVAL, (len(ids), len(tasks), len(ARRIVAL)), np.float64)
-    _lay_out_statistics(file.create_group(CONSTANT), tasks, len(ids))
+    for place, shape, dtype in _arrays(plan, len(ids)):
+        _zeros(file, place, shape, dtype)
 
 
-def _lay_out_statistics(group: h5py.Group, tasks: TaskMap, images: int) -> None:
-    for name, task in tasks.items():
-        _zeros(group, name, (images, len(task.statistics_names)), np.float32)
+def _arrays(plan: Mapping[str, Any], images: int) -> Iterator[tuple[str, tuple[int, ...], type[np.generic]]]:
+    """Place, shape and type of every array in the evidence of a plan."""
+    tasks = tasks_of_plan(plan)
+    statistics = {name: (images, len(task.statistics_names)) for name, task in tasks.items()}
+    for job in job_names(plan):
+        yield f"{job}/losses", (images, len(tasks)), np.float32
+        yield f"{job}/perturbation", (images, len(NORMS)), np.float64
+        yield f"{job}/diagnostics", (images, len(DIAGNOSTICS)), np.float64
+        yield f"{job}/seconds", (images,), np.float32
+        yield f"{job}/done", (images,), np.uint8
+        yield from ((f"{job}/statistics/{name}", shape, np.float32) for name, shape in statistics.items())
+    for job in targets_of(plan):
+        yield f"{job}/{_ARRIVAL}", (images, len(tasks), len(ARRIVAL)), np.float64
+    yield from ((f"{CONSTANT}/{name}", shape, np.float32) for name, shape in statistics.items())
 
 
 def _zeros(group: h5py.Group, name: str, shape: tuple[int, ...], dtype: type[np.generic]) -> None:

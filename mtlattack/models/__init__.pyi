@@ -23,7 +23,7 @@ from .prepared import (
     lower_precision,
     prepare_for_attack,
 )
-from .resolving import resolve_model
+from .resolving import resolve_model, resolve_named
 from .sources import (
     EnsembleSource,
     GhostSource,
@@ -70,6 +70,7 @@ __all__ = [
     "prepare_for_attack",
     "read_description",
     "resolve_model",
+    "resolve_named",
     "resolve_source",
     "save_checkpoint",
     "sketch_network",

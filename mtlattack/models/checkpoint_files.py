@@ -1,6 +1,7 @@
 """The files of checkpoints by name and hash, without reading what is in them."""
 
 import hashlib
+import os
 import re
 from pathlib import Path
 
@@ -26,7 +27,7 @@ def file_hash(path: Path) -> str:
 
 def check_hash(path: Path) -> None:
     """InputError for a file that is not there, or has another hash than its name says."""
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise InputError(f"no checkpoint file {path}")
     match = _HASHED_NAME.match(path.name)
     if match and file_hash(path)[:8] != match["hash"]:

@@ -47,6 +47,14 @@ def resolve_model(model: str, checkpoint: Path | None = None) -> tuple[nn.Module
     return create_model(model), model
 
 
+def resolve_named(name: str, place: Path) -> tuple[nn.Module, str]:
+    """The model that a file at a place names, and this name; InputError also for one that is code to be imported:
+    that is for who reads the file to name."""
+    if ":" in name:
+        raise InputError(f"{place} names the model {name!r}, code that no file may run; give it with --model")
+    return resolve_model(name)
+
+
 def _from_factory(reference: str, checkpoint: Path | None) -> nn.Module:
     with _current_folder_first():
         factory = _import(reference)

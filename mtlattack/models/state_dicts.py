@@ -1,5 +1,6 @@
 """Weights that others saved: read without running code, put into a module."""
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -49,7 +50,7 @@ def read_state_dict(path: Path) -> dict[str, Tensor]:
 
     `.safetensors` by suffix, anything else as `torch.load(weights_only=True)` reads it.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise InputError(f"no checkpoint file {path}")
     if path.suffix == SUFFIX:
         try:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from mtlattack.errors import InputError
+from mtlattack.errors import InputError, one_line
+from mtlattack.reading.mat_elements import check_elements
 
 
 def find_mat(folder: Path, stem: str, what: str) -> Path:
@@ -30,11 +32,13 @@ def read_mat(path: Path, *names: str) -> dict[str, NDArray[Any]]:
     import scipy.io  # What is prepared does without.
 
     try:
-        variables = scipy.io.loadmat(path, variable_names=names)
+        content = path.read_bytes()
+        check_elements(content, names)
+        variables = scipy.io.loadmat(BytesIO(content), variable_names=names)
     except NotImplementedError:
         raise InputError(f"{path} is a MATLAB 7.3 file, expected an older one, as published") from None
     except Exception as error:  # scipy raises whatever its parser trips over first in a broken file
-        raise InputError(f"{path} is truncated or no MATLAB file ({error or type(error).__name__})") from None
+        raise InputError(f"{path} is truncated or no MATLAB file ({one_line(error) or type(error).__name__})") from None
     missing = [name for name in names if name not in variables]
     if missing:
         raise InputError(f"{path} has no variable {missing[0]!r}")
@@ -47,7 +51,7 @@ def open_mat73(path: Path) -> Iterator[h5py.File]:
     try:
         file = h5py.File(path, "r")
     except OSError as error:
-        raise InputError(f"{path} is truncated or no MATLAB 7.3 file ({error})") from None
+        raise InputError(f"{path} is truncated or no MATLAB 7.3 file ({one_line(error)})") from None
     with file:
         yield file
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mtlattack.errors import InputError
-from mtlattack.files import write_json
+from mtlattack.files import read_json, read_sealed, write_json, write_sealed
 from mtlattack.studies.study import Cell, Measured, Study
 
 PLAN = "plan.json"
@@ -29,7 +29,9 @@ def keep_rules(out: Path, study: Study) -> None:
     }
     path = out / PLAN
     if path.exists():
-        stored = _read(path)
+        stored = read_json(path)
+        if not isinstance(stored, dict):
+            raise InputError(f"{path} is damaged (no table)")
         differing = [key for key, value in plan.items() if stored.get(key) != value]
         if differing:
             raise InputError(f"{path} is of another study (other {', '.join(differing)}); choose another --out")
@@ -47,21 +49,15 @@ def cells_folder(out: Path) -> Path:
 
 def keep_result(folder: Path, cell: Cell, seconds: float, numbers: dict[str, Any]) -> None:
     """Write a cell's numbers, whole or not at all."""
-    write_json(folder / _RESULT, {"settings": cell.settings, "seconds": round(seconds, 3), "numbers": numbers})
+    write_sealed(folder / _RESULT, {"settings": cell.settings, "seconds": round(seconds, 3), "numbers": numbers})
 
 
 def read_result(out: Path, cell: Cell) -> tuple[Measured, float] | None:
     """A cell that was measured with these settings, and its seconds; None if it was not, or its file is damaged."""
-    path = cells_folder(out) / cell.name / _RESULT
-    if not path.is_file():
+    stored = read_sealed(cells_folder(out) / cell.name / _RESULT)
+    if stored is None or stored["settings"] != json.loads(json.dumps(cell.settings)):
         return None
-    try:
-        stored = _read(path)
-        if stored["settings"] != json.loads(json.dumps(cell.settings)):
-            return None
-        return Measured(cell.name, stored["settings"], stored["numbers"]), float(stored["seconds"])
-    except (InputError, KeyError, TypeError, ValueError):
-        return None
+    return Measured(cell.name, stored["settings"], stored["numbers"]), stored["seconds"]
 
 
 def check_names(cells: Sequence[Cell]) -> None:
@@ -69,13 +65,3 @@ def check_names(cells: Sequence[Cell]) -> None:
     names = [cell.name for cell in cells]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ValueError(f"two cells of study {cells[0].study} are called {twice[0]!r}")
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} is damaged ({error})") from None
-    if not isinstance(content, dict):
-        raise InputError(f"{path} is damaged (no table)")
-    return content

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from mtlattack.errors import InputError, UnknownNameError
+from mtlattack.files import json_value
 from mtlattack.lazily import torch
 from mtlattack.tasks.contradictions import SUM, Array, Contradiction, somewhere
 from mtlattack.tasks.doubts import Doubt
@@ -204,7 +205,7 @@ class Task(ABC):
     def from_stored(cls, attributes: Mapping[str, Any]) -> Self:
         """The task of a stored label with these attributes; InputError if they lack what it needs."""
         try:
-            return cls(**json.loads(attributes.get("options", "{}")))
+            return cls(**json_value(attributes.get("options", "{}")))
         except (TypeError, ValueError) as error:
             raise InputError(f"options that make no {cls.kind} ({error})") from None
 

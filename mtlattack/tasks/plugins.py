@@ -35,7 +35,7 @@ def _load(place: str) -> None:
         if not place.endswith(".py"):
             importlib.import_module(name)
             return
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise InputError("no such file")
         spec = importlib.util.spec_from_file_location(name, path)
         assert spec is not None and spec.loader is not None

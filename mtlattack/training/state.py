@@ -16,6 +16,11 @@ from mtlattack.models import MultiTaskNetwork
 from mtlattack.training.finite import not_finite_weights
 
 Row = dict[str, float]
+# What torch, its unpickler and its archives raise over a file that is damaged, and we over one that is another's.
+_UNREADABLE = (
+    RuntimeError, ValueError, LookupError, ArithmeticError, TypeError, AttributeError, OSError, EOFError,
+    UnpicklingError,
+)  # fmt: skip
 
 
 @dataclass
@@ -62,15 +67,24 @@ class TrainingState:
                 part.load_state_dict(content[name])
             if wrong := not_finite_weights(self.network):
                 raise ValueError(f"{wrong} is not finite")
-            self.epoch, self.seconds, self.curves = content["epoch"], content["seconds"], content["curves"]
+            self.epoch, self.seconds = int(content["epoch"]), float(content["seconds"])
+            self.curves = [{str(column): _number(value) for column, value in row.items()} for row in content["curves"]]
             self.not_deterministic = list(content.get("not_deterministic", []))
-        except (RuntimeError, ValueError, LookupError, TypeError, AttributeError, EOFError, UnpicklingError) as error:
+            if self.epoch != len(self.curves):
+                raise ValueError(f"epoch {self.epoch}, curves of {len(self.curves)}")
+        except _UNREADABLE as error:
             reason = one_line(error)
             raise InputError(f"{path} is no state of this run ({reason}); start anew with --fresh") from None
 
     def _parts(self) -> dict[str, Any]:
         parts = {"network": self.network, "optimizer": self.optimizer, "scaler": self.scaler}
         return parts | ({} if self.average is None else {"average": self.average})
+
+
+def _number(value: Any) -> float:
+    if not isinstance(value, int | float):
+        raise ValueError(f"{value!r:.100} is no number")
+    return value
 
 
 def averaged(network: MultiTaskNetwork, decay: float) -> AveragedModel | None:

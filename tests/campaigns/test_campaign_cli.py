@@ -3,12 +3,14 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from campaign_toys import assert_same, numbers, toy_campaign, write_campaign
 from printing_toys import assert_fits
 from rich.console import Console
 
+from mtlattack.analysis.record import AttackResult, Interval, Record, RobustSkill, Skill
 from mtlattack.campaigns.campaign import Ended
 from mtlattack.campaigns.cells import expand
 from mtlattack.campaigns.engine import Lost, Result
@@ -66,11 +68,21 @@ def test_no_two_cells_have_one_name() -> None:
 
 def test_the_summary_loses_no_digit_on_a_narrow_terminal(tmp_path: Path) -> None:
     cells = expand(toy_campaign(models=["a" * 50, "b"]))
-    skill = {"mean": {"value": 0.25}}
-    robust = {"norm": "linf", "eps": 4 / 255, "quantized": True, "skill": skill, "attack": "apgd-single:segmentation"}
-    content = {"data": {"images": 654}, "attacks": [{"seconds": 1234}], "clean_skill": skill, "robust_skill": [robust]}
+    some = Interval(value=0.25, low=None, high=None)
+    skill = Skill(tasks={}, mean=some, worst=some, worst_task=None)
+    attack: dict[str, Any] = {"name": "apgd-single:segmentation", "norm": "linf", "eps": 4 / 255}
+    changes = dict.fromkeys(("arp", "loss_change", "log_ratio", "worst"), some)
+    result = AttackResult(
+        **attack, config={}, forward_passes=1, backward_passes=1, metrics={}, relative={}, task_change={}, **changes,
+        worst_task="", max_linf=0, max_l2=0, seconds=1234,
+    )  # fmt: skip
+    record = Record(
+        suite=None, model={}, data={"images": 654}, tasks=[], seed=0, batch_size=1, bootstrap={}, environment={},
+        clean={}, clean_losses={}, clean_skill=skill, attacks=[result],
+        robust_skill=[RobustSkill(norm="linf", eps=4 / 255, quantized=True, attack=result.name, skill=skill)],
+    )  # fmt: skip
     for cell in cells:
-        write_json(tmp_path / cell.name / "record.json", content)
+        write_json(tmp_path / cell.name / "record.json", record.model_dump())
     assert_fits(render_summary(Ended(tmp_path, cells, [])))
 
 

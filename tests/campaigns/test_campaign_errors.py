@@ -11,8 +11,11 @@ import pytest
 from campaign_toys import run_undisturbed, toy_campaign, write_campaign
 
 from mtlattack.campaigns import load_campaign, run_campaign
+from mtlattack.campaigns.campaign import Ended
 from mtlattack.campaigns.cells import expand
+from mtlattack.campaigns.folder import is_done
 from mtlattack.campaigns.on_ray import _check_answers
+from mtlattack.campaigns.summary import render_summary
 from mtlattack.cli import main
 from mtlattack.errors import InputError
 
@@ -114,7 +117,15 @@ def test_another_campaign_in_the_folder(here: Path) -> None:
     with pytest.raises(InputError, match=r"\(other suites\)"):
         run_campaign(campaign, here / "out")
     assert {path: path.read_bytes() for path in (here / "out").rglob("*") if path.is_file()} == before
-    plan.write_text("{")
+    record = here / "out" / cell.name / "record.json"
+    kept = record.read_bytes()
+    record.write_text("[" * 100_000)
+    with pytest.raises(InputError, match="record.json is damaged or no record"):
+        render_summary(Ended(here / "out", [cell], []))
+    assert not is_done(record.parent)
+    record.write_bytes(kept)
+    assert is_done(record.parent)
+    plan.write_text("[" * 100_000)
     with pytest.raises(InputError, match="campaign.json is damaged"):
         run_campaign(campaign, here / "out")
 

@@ -1,6 +1,7 @@
 """`mtlattack craft` and `mtlattack judge`: together `mtlattack run`; images of others are held against their word."""
 
 import json
+import shutil
 from pathlib import Path
 
 import h5py
@@ -77,9 +78,31 @@ def test_an_image_outside_its_ball_is_refused_and_named(cli: CommandLine, rooms:
 
 def test_whose_images_these_are_must_be_said(cli: CommandLine, rooms: Path, checkpoint: Path, crafted: Path) -> None:
     with h5py.File(crafted) as source, h5py.File("theirs.h5", "w") as file:
+        plan = json.loads(source.attrs["plan"])
         for name in ("attacks", "id"):
             source.copy(name, file)
         file.attrs.update(format="mtlattack-images", format_version=1)
     told = "theirs.h5 does not say"
     assert cli.bad("judge", "theirs.h5").startswith(f"{told} on which model it was made; give one with --model")
     assert cli.bad("judge", "theirs.h5", "--model", checkpoint).startswith(f"{told} of which data it was made")
+    Path("code.py").write_text("open('ran', 'w')\ndef make(): pass\n")
+    for wrong, said in (
+        ({**plan, "model": {"name": "code:make"}}, "names the model 'code:make', code that no file may run; give it"),
+        ({**plan, "model": {}}, "theirs.h5: plan.model.name: Field required"),
+        ({**plan, "batch_size": "x"}, "theirs.h5: plan.batch_size: Input should be a valid integer"),
+    ):
+        with h5py.File("theirs.h5", "r+") as file:
+            file.attrs["plan"] = json.dumps(wrong)
+        assert said in cli.bad("judge", "theirs.h5")
+    assert not Path("ran").exists()
+
+
+def test_crafting_does_not_go_on_with_what_it_did_not_lay_out(
+    cli: CommandLine, crafted: Path, rooms: Path, checkpoint: Path
+) -> None:
+    """Without its marks an attack would be done, and its images black."""
+    shutil.copy(crafted, "images.h5")
+    command = ["craft", "--model", checkpoint, "--data", rooms, "--device", "cpu", "--out", "images.h5", *ATTACKS]
+    with h5py.File("images.h5", "r+") as file:
+        del file["attacks/0000/done"]
+    assert cli.bad(*command) == "images.h5 is damaged: attacks/0000/done is missing, or no array"

@@ -25,6 +25,10 @@ FAULTS: dict[str, tuple[Exception, str]] = {
         NotADirectoryError(errno.ENOTDIR, "Not a directory", "x"),
         "[Errno 20] Not a directory: 'x'",
     ),
+    "a name that is too long": (
+        OSError(errno.ENAMETOOLONG, "File name too long", "x"),
+        f"[Errno {errno.ENAMETOOLONG}] File name too long: 'x'",
+    ),
     "memory": (MemoryError(), "out of memory (no more is given); a smaller --batch-size takes less"),
     "numpy's memory": (
         MemoryError("Unable to\nallocate"),

@@ -118,5 +118,8 @@ def test_numbers_are_kept_by_evidence_and_code(
     assert [cli.good("show", one), cli.good("show", two)] == shown and len(derived) == 2
     shutil.copy(two / "evidence.h5", one / "evidence.h5")
     assert cli.good("show", one) == shown[1] and len(derived) == 2, "the same evidence, wherever it lies"
+    for path in (tmp_path / "cache" / "records").iterdir():
+        path.write_text(path.read_text().replace("0.", "0.1", 3))
+    assert cli.good("show", one) == shown[1] and len(derived) == 3, "what was kept has changed since"
     monkeypatch.setenv("MTLATTACK_PLUGIN", "json")
-    assert cli.good("show", one) == shown[1] and len(derived) == 3, "a plugin's code has no digest"
+    assert cli.good("show", one) == shown[1] and len(derived) == 4, "a plugin's code has no digest"

@@ -100,7 +100,9 @@ FAULTS: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "half disparity": (DISPARITY, halve, f"{DISPARITY} is 512x2048 .*, expected 1024x2048"),
     "class 34": (CLASSES_PNG, partial(put, value=34), f"{CLASSES_PNG} has the class 34, expected 0 to 33 or 255"),
     "8 bits": (DISPARITY, lambda path: save_png(path, np.ones((1024, 2048), np.uint8)), f"{DISPARITY} has 8 bits"),
-    "no json": (CAMERA, truncate, f"{CAMERA} is damaged or no camera file"),
+    "no json": (CAMERA, truncate, f"{CAMERA} is damaged or no JSON"),
+    "endless json": (CAMERA, lambda path: path.write_text("[" * 100_000), f"{CAMERA} is damaged or no JSON"),
+    "list": (CAMERA, lambda path: path.write_text("[]"), f"{CAMERA} is damaged or no camera file"),
     "no baseline": (CAMERA, lambda path: path.write_text("{}"), f"{CAMERA} is .* no camera file .*extrinsic"),
     "baseline 0": (
         CAMERA,

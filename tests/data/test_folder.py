@@ -393,6 +393,13 @@ def test_listed_ids_stay_in_the_folder(identity: str, folder: Path, tmp_path: Pa
         prepare("folder", folder, tmp_path / "out.h5")
 
 
+def test_a_listed_id_that_no_file_can_have_is_refused(folder: Path, tmp_path: Path) -> None:
+    (folder / "list.txt").write_text("x" * 5000)
+    (folder / "mtlattack.toml").write_text(spoiled(MIXED, 'ids = ["b*"]', 'file = "list.txt"'))
+    with pytest.raises(InputError, match="no file .*xxx"):
+        prepare("folder", folder, tmp_path / "out.h5")
+
+
 # --- numbers
 
 

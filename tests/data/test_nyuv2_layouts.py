@@ -179,6 +179,12 @@ ADASHARE_FAULTS: dict[str, tuple[str, Callable[[Path], None], str]] = {
     "half depth": ("depth/0001.npy", halve, r"depth/0001.npy has shape \(240, 640\), expected \(480, 640\)"),
     "coloured seg": ("seg/0001.png", lambda path: shutil.copy(path.parents[1] / "img/0001.png", path), "of mode RGB"),
     "no list": ("nyu_v2_3task.json", truncate, "nyu_v2_3task.json is damaged or no JSON"),
+    "endless list": ("nyu_v2_3task.json", lambda path: path.write_text("[" * 100_000), "is damaged or no JSON"),
+    "long name": (
+        "nyu_v2_3task.json",
+        relist(lambda x: x["test"][0].__setitem__(0, "x" * 5000 + ".png")),
+        "no file .*xxx.png, which nyu_v2_3task.json lists in test",
+    ),
     "no splits": ("nyu_v2_3task.json", relist(lambda x: {"all": x}), "json lists neither train nor test"),
     "no images": ("nyu_v2_3task.json", relist(lambda x: {"test": []}), "json: test is no list of images"),
     "three": ("nyu_v2_3task.json", relist(lambda x: x["test"][0].pop()), "json lists neither|has the entry"),

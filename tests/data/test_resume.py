@@ -181,6 +181,41 @@ def test_a_damaged_part_is_made_again(source: Path, broken_off: Path) -> None:
     assert source / "train" / "1.txt" in made and verify(broken_off, source).ok
 
 
+def other_account(part: h5py.File) -> None:
+    part.attrs["account"] = "[]"
+
+
+def other_pixels(part: h5py.File) -> None:
+    part["depth"][0, 0] += 1
+
+
+def a_group(part: h5py.File) -> None:
+    part.create_group("more")
+
+
+def without_an_array(part: h5py.File) -> None:
+    del part["depth"]
+
+
+@pytest.mark.parametrize("spoil", [other_account, other_pixels, a_group, without_an_array])
+def test_a_part_that_is_no_longer_what_was_written_is_made_again(
+    spoil: Callable[[h5py.File], None], source: Path, broken_off: Path, tmp_path: Path
+) -> None:
+    with h5py.File(next(broken_off.parent.glob(".x.h5.parts/train/0000001.h5")), "r+") as part:
+        spoil(part)
+    made: list[Path] = []
+    prepare(source, broken_off, made)
+    assert source / "train" / "1.txt" in made
+    assert fingerprints(broken_off) == fingerprints(prepare(source, tmp_path / "new.h5"))
+
+
+def test_a_damaged_plan_starts_anew(source: Path, broken_off: Path) -> None:
+    (broken_off.parent / ".x.h5.parts" / "train" / "plan.json").write_bytes(b"\xff")
+    made: list[Path] = []
+    prepare(source, broken_off, made)
+    assert len(made) == 5
+
+
 def test_on_a_full_disk_nothing_is_lost(source: Path, tmp_path: Path) -> None:
     """Without room for the lock, a plan, a part, and the whole."""
     whole, out = prepare(source, tmp_path / "whole.h5"), tmp_path / "out" / "x.h5"

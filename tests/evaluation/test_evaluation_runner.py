@@ -268,6 +268,38 @@ def test_damaged_evidence_is_named(damage: Callable[[h5py.File], None], path: Pa
         read_evidence(path)
 
 
+def _as(name: str, **made: Any) -> Callable[[h5py.File], None]:
+    def replace(file: h5py.File) -> None:
+        values = file[name][:]
+        del file[name]
+        file.create_dataset(name, **({"data": values} | made))
+
+    return replace
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        _without("clean/diagnostics"),
+        _without("constant/depth"),
+        _as("clean/losses", dtype=np.float16),
+        _as("clean/done", data=np.ones(7, np.uint8)),
+        _as("clean/seconds", data=np.zeros((2, 2), np.float32)),
+        _as("id", data=["x", "y"], dtype=h5py.string_dtype()),
+    ],
+)
+def test_a_run_does_not_go_on_with_what_it_did_not_lay_out(
+    damage: Callable[[h5py.File], None], network: Little, data: PreparedDataset, path: Path
+) -> None:
+    with h5py.File(path, "r+") as file:
+        file["clean/done"][:] = 0
+        damage(file)
+    content = path.read_bytes()
+    with pytest.raises(InputError, match="evidence.h5 is damaged"):
+        evaluate(Little(data.tasks), data, two_attacks(), batch_size=2, path=path, name="Fickle")
+    assert path.read_bytes() == content
+
+
 def test_foreign_and_missing_files(network: Little, data: PreparedDataset, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no evidence file .*none.h5"):
         read_evidence(tmp_path / "none.h5")

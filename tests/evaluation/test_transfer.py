@@ -358,6 +358,14 @@ def test_a_folder_holds_one_transfer(network: Toy, other: Toy, data: PreparedDat
         transfer({"a": network}, {"b": other}, small, attack, path=tmp_path)
     again = transfer({"a": network}, None, small, attack, path=tmp_path)
     assert again.record() == first.record()
+    kept = (tmp_path / "agreement.h5").read_bytes()
+    with h5py.File(tmp_path / "agreement.h5", "r+") as file:
+        del file["0000/signs"]
+        file["0000/signs"] = np.zeros((0, 1, 1, 2), np.float32)
+    for use in (lambda: read_transfer(tmp_path), lambda: transfer({"a": network}, None, small, attack, path=tmp_path)):
+        with pytest.raises(InputError, match=r"agreement.h5 is damaged: 0000/signs is float32 \(0, "):
+            use()
+    (tmp_path / "agreement.h5").write_bytes(kept)
     transfer({"a": network}, {"b": other}, small, attack, path=tmp_path, fresh=True)
     for wrong in ("[]", "7", "{}"):
         (tmp_path / "plan.json").write_text(wrong)
@@ -365,7 +373,7 @@ def test_a_folder_holds_one_transfer(network: Toy, other: Toy, data: PreparedDat
             transfer({"a": network}, {"b": other}, small, attack, path=tmp_path)
         with pytest.raises(InputError, match="plan.json|holds no transfer"):
             read_transfer(tmp_path)
-    (tmp_path / "plan.json").write_text("{")
+    (tmp_path / "plan.json").write_text("[" * 100_000)
     with pytest.raises(InputError, match=r"plan.json is damaged"):
         read_transfer(tmp_path)
     with pytest.raises(InputError, match=r"plan.json is damaged.*--fresh"):

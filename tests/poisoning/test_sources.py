@@ -1,6 +1,7 @@
 """Tables of tasks, read from small files in the published formats; the real ones where they are at hand."""
 
 import gzip
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import scipy.io
 from mtlattack.errors import InputError
 from mtlattack.poisoning.sources import read_described, read_tasks
 from mtlattack.poisoning.sources.mnist import principal_components, read_idx
+from mtlattack.reading.matlab import read_mat
 
 
 def cells(*arrays: object) -> np.ndarray:
@@ -38,6 +40,60 @@ def test_landmine_and_school_are_cells(tmp_path: Path) -> None:
     )
     school = read_tasks("school", tmp_path)
     assert school.dimension == 3 and school.points[0][1].tolist() == [9, 8, 7, 1]
+
+
+BIG = np.zeros((2, 28))
+# The first element behind the header is a matrix: 48 bytes of flags, sizes and name, then the tag of its numbers.
+MATRIX, CLASS, SIZES, NUMBERS = 128, 144, 160, 192
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "told"),
+    [
+        (NUMBERS, 100, "an element of type 100 claims"),
+        (NUMBERS + 4, 2**31 - 1, "an element of type 9 claims 2,147,483,647 bytes"),
+        (MATRIX + 4, 2**30, "an element of type 14 claims"),
+        (SIZES, 2**30, "claims 30,064,771,072 values, more than are there"),
+        (SIZES, -1, "is not read"),
+        (CLASS, 5, "a variable of class 5 "),
+    ],
+)
+def test_a_matlab_file_that_lies_is_refused_before_it_is_believed(
+    place: int, value: int, told: str, tmp_path: Path
+) -> None:
+    """scipy would read from where it is told to, and die of that."""
+    path = tmp_path / "sarcos_inv.mat"
+    scipy.io.savemat(path, {"sarcos_inv": BIG})
+    content = bytearray(path.read_bytes())
+    content[place : place + 4] = struct.pack("<i", value)
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=rf"sarcos_inv.mat is truncated or no MATLAB file \(.*{told}"):
+        read_tasks("sarcos", tmp_path)
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_what_matlab_writes_is_not_refused(compressed: bool, tmp_path: Path) -> None:
+    struct_of = {"a": cells(["x", "yz"], np.eye(2, dtype=np.int8)), "empty": np.zeros((0, 0)), "text": "é"}
+    written = {"sarcos_inv": BIG, "other": struct_of}
+    scipy.io.savemat(tmp_path / "sarcos_inv.mat", written, do_compression=compressed)
+    found = read_mat(tmp_path / "sarcos_inv.mat", "sarcos_inv", "other")
+    assert (found["sarcos_inv"] == BIG).all() and str(found["other"]["text"].item()[0]) == "é"
+
+
+def test_a_packed_file_is_read_as_far_as_it_says_it_goes(tmp_path: Path) -> None:
+    path = tmp_path / "x-ubyte.gz"
+    path.write_bytes(gzip.compress(idx(np.zeros(3)) + bytes(2**20)))
+    with pytest.raises(InputError, match="holds more than 3 bytes, expected 3"):
+        read_idx(path)
+    path.write_bytes(gzip.compress(bytes((0, 0, 8, 2)) + np.array([2**31, 2**31], ">u4").tobytes()))
+    with pytest.raises(InputError, match="claims 4,611,686,018,427,387,904 bytes, at most"):
+        read_idx(path)
+
+
+def test_a_table_whose_name_no_file_can_have_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.toml").write_text('file = "\\u0000"\nkind = "regression"\ntargets = ["y"]\n')
+    with pytest.raises(InputError, match="cannot read .*null byte"):
+        read_described(tmp_path / "x.toml")
 
 
 def test_sarcos_takes_the_training_file_where_there_is_one(tmp_path: Path) -> None:

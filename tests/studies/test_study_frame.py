@@ -75,6 +75,9 @@ def test_a_cell_with_other_settings_or_a_damaged_file_is_measured_again(tmp_path
     second.write_text(second.read_text()[:20])
     run_study(Toy(), tmp_path, quick=True)
     assert Toy.done == [2, 1, 2, 1]
+    second.write_text(second.read_text().replace('"square": 4', '"square": 5'))
+    assert run_study(Toy(), tmp_path, quick=True).verdicts["A"].numbers == {"values": [1, 4]}
+    assert Toy.done == [2, 1, 2, 1, 2]
 
 
 def test_what_fails_is_named_and_the_rest_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

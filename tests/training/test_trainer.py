@@ -190,7 +190,9 @@ def test_a_loss_that_is_no_longer_finite_stops_the_run(tmp_path, data):
         train(recipe, tmp_path / "state.pt", workers=0, report=lambda text: None)
 
 
-@pytest.mark.parametrize("content", ["garbage", "empty", "truncated", "other", "network", "seed"])
+@pytest.mark.parametrize(
+    "content", ["garbage", "empty", "truncated", "stump", "other", "epoch", "curves", "network", "seed"]
+)
 def test_a_state_that_is_none_is_refused_by_name_and_kept(tmp_path, data, content):
     recipe, path = recipe_of(tmp_path, data, "epochs = 1"), tmp_path / "state.pt"
     train(recipe, path, workers=0, report=lambda text: None)
@@ -198,6 +200,11 @@ def test_a_state_that_is_none_is_refused_by_name_and_kept(tmp_path, data, conten
         path.write_bytes(b"garbage" * (content == "garbage"))
     elif content == "truncated":
         path.write_bytes(path.read_bytes()[:-500])
+    elif content == "stump":  # Too short for the place where torch looks for the archive's list, an OSError.
+        path.write_bytes(path.read_bytes()[:4197])
+    elif content in ("epoch", "curves"):
+        state = torch.load(path, weights_only=True)
+        torch.save(state | {content: {"epoch": -1, "curves": [{"epoch": "1"}]}[content]}, path)
     elif content == "other":
         torch.save({"epoch": 1}, path)
     elif content == "seed":

@@ -1,6 +1,5 @@
 """A finished transfer: the evidence of every victim, and how alike the gradients are."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,8 @@ from mtlattack.analysis.transfer.matrices import build_matrices
 from mtlattack.analysis.transfer.record import TransferRecord
 from mtlattack.errors import InputError
 from mtlattack.evidence import Agreement, AgreementFile, Evidence, read_evidence
+from mtlattack.evidence.agreement import Shape
+from mtlattack.files import read_json
 
 PLAN, EVIDENCE, AGREEMENT = "plan.json", "evidence.h5", "agreement.h5"
 
@@ -32,10 +33,20 @@ def read_transfer(folder: str | Path) -> Transfer:
     place = folder / PLAN
     if not place.is_file():
         raise InputError(f"no transfer at {folder}: expected a folder with {PLAN}")
+    plan = read_json(place)
     try:
-        plan = json.loads(place.read_text(encoding="utf-8"))
-        folders = dict(plan["folders"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        folders, shapes = dict(plan["folders"]), _shapes(plan)
+    except (ValueError, LookupError, TypeError) as error:
         raise InputError(f"{place} is damaged ({error})") from None
     runs = {name: read_evidence(folder / own / EVIDENCE) for name, own in folders.items()}
-    return Transfer(plan, runs, AgreementFile(folder / AGREEMENT).read())
+    agreement = AgreementFile(folder / AGREEMENT)
+    agreement.check_laid_out(shapes, next(iter(runs.values())).ids)
+    return Transfer(plan, runs, agreement.read())
+
+
+def _shapes(plan: dict[str, Any]) -> list[Shape]:
+    """Of each matrix the rows, columns and losses."""
+    tasks = len(plan["tasks"])
+    if plan["between"] == "models":
+        return [(len(plan["sources"]), len(plan["victims"]), tasks)]
+    return [(tasks, tasks, 1)] * len(plan["models"])

@@ -1,6 +1,5 @@
 """Cityscapes: street scenes of 1024 × 2048 pixels with 19 classes and the disparity of a stereo pair."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from mtlattack.data.account import Drops
 from mtlattack.data.labels import IGNORE
 from mtlattack.data.sources.encode import encode_scaled
-from mtlattack.data.sources.files import check_classes, find_folder, read_bytes, read_gray, read_image
+from mtlattack.data.sources.files import check_classes, find_folder, read_gray, read_image, read_json
 from mtlattack.data.sources.images import Arrays, Header, SourceImage, choose_splits, write_images
 from mtlattack.data.sources.registry import SOURCES
 from mtlattack.data.sources.resample import average, check_size, pick
@@ -139,10 +138,10 @@ def _read_disparity(path: Path) -> NDArray[np.float64]:
 
 def _read_camera(path: Path) -> tuple[float, float]:
     """Baseline in metres and horizontal focal length in pixels."""
+    content = read_json(path)
     try:
-        content = json.loads(read_bytes(path))
         baseline, focal = float(content["extrinsic"]["baseline"]), float(content["intrinsic"]["fx"])
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, OverflowError) as error:
         raise InputError(f"{path} is damaged or no camera file ({type(error).__name__}: {error})") from None
     if not (0 < baseline < np.inf and 0 < focal < np.inf):
         raise InputError(f"{path} has baseline {baseline} and fx {focal}, expected positive numbers")

@@ -1,5 +1,6 @@
 """Reading published images and arrays: whatever is wrong with a file, the message names it."""
 
+import os
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from mtlattack.errors import InputError
+from mtlattack.files import json_value
 
 Size = tuple[int, int]
 """(height, width)."""
@@ -61,12 +63,21 @@ def read_npy(path: Path, *, shape: tuple[int | None, ...] | None = None) -> NDAr
 
 def read_bytes(path: Path) -> bytes:
     """Content of a file; InputError if it is missing or cannot be read."""
-    if not path.is_file():
+    if not os.path.isfile(path):  # Of a name that no system takes it says so, where `is_file` raises.
         raise InputError(f"no file {path}")
     try:
         return path.read_bytes()
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error})") from None
+
+
+def read_json(path: Path) -> Any:
+    """What a JSON file says; InputError if it is missing or none."""
+    content = read_bytes(path)
+    try:
+        return json_value(content)
+    except ValueError as error:
+        raise InputError(f"{path} is damaged or no JSON ({error})") from None
 
 
 def find_folder(path: Path, what: str) -> Path:

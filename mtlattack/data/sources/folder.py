@@ -1,6 +1,7 @@
 """Any folder of images and labels, as the file `mtlattack.toml` in it describes them."""
 
 import fnmatch
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -131,7 +132,7 @@ def _place(folder: Path, pattern: str, identity: str, split: str) -> Path:
 
 
 def _check_files(files: Sequence[Path], identity: str, split: str) -> None:
-    missing = next((path for path in files if not path.is_file()), None)
+    missing = next((path for path in files if not os.path.isfile(path)), None)
     if missing is not None:
         raise InputError(f"no file {missing}, which {identity!r} of {split} needs")
 

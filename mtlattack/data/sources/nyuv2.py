@@ -28,7 +28,8 @@ from mtlattack.data.sources.nyuv2_classes import ClassTables, check_raw_names, r
 from mtlattack.data.sources.registry import SOURCES
 from mtlattack.data.sources.resample import average, check_size, pick, picked
 from mtlattack.data.writing import DEPTH_LABEL, Label, normals_label, segmentation_label
-from mtlattack.errors import InputError
+from mtlattack.errors import InputError, one_line
+from mtlattack.hdf5 import reading
 from mtlattack.reading.matlab import find_mat, open_mat73, read_mat
 
 HEIGHT, WIDTH = 480, 640
@@ -84,8 +85,9 @@ def prepare_nyuv2(
     paths = _find_files(source)
     classes = read_class_tables(paths["classMapping40"], paths["class13Mapping"])
     with open_mat73(paths["nyu_depth_v2_labeled"]) as file:
-        count = _check_arrays(file)
-        check_raw_names(file, classes, paths["classMapping40"])
+        with reading(paths["nyu_depth_v2_labeled"]):
+            count = _check_arrays(file)
+            check_raw_names(file, classes, paths["classMapping40"])
         rows = _read_splits(paths["splits"], count)
         chosen = [row for split in names for row in rows[split]]
         own = None if normals is None else _OwnNormals.find(Path(normals), chosen, frame, file)
@@ -209,8 +211,8 @@ def _read(file: h5py.File, row: int) -> tuple[NDArray[np.uint8], NDArray[np.floa
     """Image `[480, 640, 3]`, depth in metres and raw classes of an image number; InputError if they are damaged."""
     try:
         image, depth, label = (file[name][row].T for name in ("images", "depths", "labels"))
-    except OSError as error:
-        raise InputError(f"{file.filename}: image {_identity(row)} cannot be read ({error})") from None
+    except (OSError, RuntimeError, ValueError) as error:  # what h5py raises over damaged chunks
+        raise InputError(f"{file.filename}: image {_identity(row)} cannot be read ({one_line(error)})") from None
     return image, depth.astype(np.float64), label
 
 

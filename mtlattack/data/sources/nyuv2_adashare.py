@@ -1,6 +1,6 @@
 """NYUv2 as AdaShare published it, and DGBA's authors use it: PNGs of 480 × 640 pixels, 40 classes, depth as .npy."""
 
-import json
+import os
 from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import islice
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from mtlattack.data.account import Drops
 from mtlattack.data.labels import IGNORE
 from mtlattack.data.sources.encode import encode_depth, encode_normals
-from mtlattack.data.sources.files import check_classes, find_folder, read_bytes, read_gray, read_image, read_npy
+from mtlattack.data.sources.files import check_classes, find_folder, read_gray, read_image, read_json, read_npy
 from mtlattack.data.sources.geometry import normals_from_depth
 from mtlattack.data.sources.images import Arrays, Header, SourceImage, choose_splits, paired_files, write_images
 from mtlattack.data.sources.normals import CHECKED_IMAGES, Frame, choose_frame, read_normals, read_vectors, unit_normals
@@ -94,10 +94,7 @@ def prepare_nyuv2_adashare(
 
 def _read_list(path: Path) -> dict[str, list[Paths]]:
     """The four paths of each image of each split that is listed; all are below the list's folder and are there."""
-    try:
-        content: Any = json.loads(read_bytes(path))
-    except ValueError as error:
-        raise InputError(f"{path} is damaged or no JSON ({error})") from None
+    content = read_json(path)
     splits = [split for split in _SPLITS if split in content] if isinstance(content, Mapping) else []
     if not splits:
         raise InputError(f"{path} lists neither train nor test")
@@ -119,7 +116,7 @@ def _entry(path: Path, split: str, entry: Any) -> Paths:
             raise InputError(
                 f"{path}: {split} has the path {str(name)!r}, expected a {suffix} file below {path.parent}"
             )
-        if not (path.parent / name).is_file():
+        if not os.path.isfile(path.parent / name):
             raise InputError(f"no file {path.parent / name}, which {path.name} lists in {split}")
     return tuple(path.parent / name for name in names)
 

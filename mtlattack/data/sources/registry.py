@@ -5,10 +5,8 @@ from inspect import signature
 from pathlib import Path
 from typing import Any, Protocol
 
-import h5py
-
 from mtlattack.data.cache import cache_folder
-from mtlattack.data.prepared import FORMAT
+from mtlattack.data.prepared import open_prepared
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.registry import Registry
 
@@ -59,8 +57,9 @@ def prepare(
 
 
 def _is_prepared(path: Path) -> bool:
-    with suppress(OSError), h5py.File(path) as file:
-        return bool(file.attrs.get("format") == FORMAT)
+    with suppress(InputError):
+        open_prepared(path).close()
+        return True
     return False
 
 

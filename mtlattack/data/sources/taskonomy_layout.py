@@ -1,7 +1,6 @@
 """Which files a Taskonomy folder has, in any layout it is passed on in, and which views are in which split."""
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +8,7 @@ from pathlib import Path
 
 from pydantic import RootModel
 
-from mtlattack.data.sources.files import read_bytes
+from mtlattack.data.sources.files import read_json
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.schemas import validate
 from mtlattack.wording import counted
@@ -93,10 +92,7 @@ class _Splits(RootModel[dict[str, list[str]]]):
 
 
 def _listed_splits(path: Path, views: Mapping[str, View]) -> dict[str, list[View]]:
-    try:
-        content = json.loads(read_bytes(path))
-    except ValueError as error:
-        raise InputError(f"{path} is no JSON ({error})") from None
+    content = read_json(path)
     if not isinstance(content, dict) or not content:
         raise InputError(f"{path} is no object of splits, expected {{split: [building or building/point_P_view_V, …]}}")
     ids, buildings = set(views), {view.building for view in views.values()}

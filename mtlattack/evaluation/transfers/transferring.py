@@ -1,6 +1,5 @@
 """A transfer: adversarial images are made once a source and judged on all victims."""
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -24,7 +23,7 @@ from mtlattack.evaluation.transfers.parties import Party, common_tasks, join, le
 from mtlattack.evaluation.transfers.shooting import shoot_all
 from mtlattack.evaluation.transfers.shots import Shot, shots_between_models, shots_between_tasks
 from mtlattack.evidence import AgreementFile
-from mtlattack.files import check_same_plan, file_name, set_aside, write_json
+from mtlattack.files import check_same_plan, file_name, read_json, set_aside, write_json
 from mtlattack.locking import held
 from mtlattack.models import SourceModel
 from mtlattack.tasks import Model, Task, alone, describe_tasks
@@ -163,10 +162,12 @@ def _carry_out(
                 for name in shots
             }
             shoot_all(shots, files, parties, data, batch_size, device)
-        agreement = folder / AGREEMENT
-        if not agreement.exists():
-            AgreementFile.create(agreement, [each.shape for each in comparisons], data.ids)
-        finish(AgreementFile(agreement), comparisons, data, batch_size, device)
+        agreement, shapes = AgreementFile(folder / AGREEMENT), [each.shape for each in comparisons]
+        if agreement.path.exists():
+            agreement.check_laid_out(shapes, data.ids)
+        else:
+            AgreementFile.create(agreement.path, shapes, data.ids)
+        finish(agreement, comparisons, data, batch_size, device)
         return read_transfer(folder)
 
 
@@ -210,8 +211,8 @@ def _sized(
         return batch_size
     place = None if path is None or fresh else Path(path) / PLAN
     if place is not None and place.is_file():
-        with suppress(OSError, ValueError, LookupError, TypeError, AttributeError):  # `_begin` says that it is damaged
-            return int(next(iter(json.loads(place.read_text(encoding="utf-8"))["runs"].values()))["batch_size"])
+        with suppress(ValueError, LookupError, TypeError, AttributeError):  # `_begin` says that it is damaged
+            return int(next(iter(read_json(place)["runs"].values()))["batch_size"])
     first = first_images(data).to(device)
     with no_autocast(device):
         return min(largest_batch(p.prepared, p.prepared.laid_out(first), len(data)) for p in parties.values())
@@ -278,10 +279,7 @@ def _begin(folder: Path, plan: dict[str, Any], fresh: bool) -> None:
     if fresh:
         set_aside(folder)
     if place.is_file():
-        try:
-            stored = json.loads(place.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise InputError(f"{place} is damaged ({error}); start anew with --fresh or choose another --out") from None
+        stored = read_json(place, "; start anew with --fresh or choose another --out")
         check_same_plan(folder, "transfer", stored, plan)
     try:
         write_json(place, plan)

@@ -1,8 +1,8 @@
 """An experiment's folder: its plan, a file a finished cell; whatever is killed goes on where it was."""
 
 import csv
+import hashlib
 import io
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +11,17 @@ from typing import Any
 import numpy as np
 
 from mtlattack.errors import InputError
-from mtlattack.files import check_same_plan, file_name, set_aside, whole_file, write_json, write_whole
+from mtlattack.files import (
+    check_same_plan,
+    file_name,
+    read_json,
+    read_sealed,
+    set_aside,
+    whole_file,
+    write_json,
+    write_sealed,
+    write_whole,
+)
 from mtlattack.locking import held
 from mtlattack.poisoning.experiment.plan import Cell, Plan, plan_document
 from mtlattack.poisoning.experiment.trial import Outcome
@@ -20,6 +30,7 @@ from mtlattack.poisoning.tasks import Points, TaskSet
 from mtlattack.wording import counted
 
 PLAN, CELLS, POINTS = "plan.json", "cells", "points"
+_CORRELATIONS = "correlations_sha256"
 
 
 @contextmanager
@@ -31,10 +42,7 @@ def opened(folder: Path, plan: Plan, fresh: bool = False) -> Iterator["Folder"]:
         if fresh:
             set_aside(folder)
         elif place.is_file():
-            try:
-                stored = json.loads(place.read_text(encoding="utf-8"))
-            except (OSError, ValueError) as error:
-                raise InputError(f"{place} is damaged ({error}); start anew with --fresh") from None
+            stored = read_json(place, "; start anew with --fresh")
             check_same_plan(folder, "experiment", stored, plan_document(plan))
         try:
             write_json(place, plan_document(plan))
@@ -51,9 +59,13 @@ class Folder:
         self.path = path
 
     def numbers(self, cell: Cell) -> dict[str, Any] | None:
-        """Of a finished cell; None for one that is not."""
-        place = self._place(cell).with_suffix(".json")
-        return json.loads(place.read_text(encoding="utf-8")) if place.is_file() else None
+        """Of a finished cell; None for one that is not, or whose files are no longer what was kept."""
+        place = self._place(cell)
+        stored = read_sealed(place.with_suffix(".json"))
+        if stored is None or _digest(place.with_suffix(".npz")) != stored[_CORRELATIONS]:
+            return None
+        numbers: dict[str, Any] = stored["numbers"]
+        return numbers
 
     def correlations(self, cell: Cell) -> Array:
         """`[T, T]` of a finished cell."""
@@ -61,11 +73,12 @@ class Folder:
             return stored["correlations"]
 
     def keep(self, cell: Cell, outcome: Outcome) -> None:
-        """The numbers last: they say that the cell is finished."""
+        """The numbers last: they say that the cell is finished, and with which correlations."""
         place = self._place(cell)
-        with whole_file(place.with_suffix(".npz")) as partial, partial.open("wb") as file:
+        matrix = place.with_suffix(".npz")
+        with whole_file(matrix) as partial, partial.open("wb") as file:
             np.savez_compressed(file, correlations=outcome.correlations)
-        write_json(place.with_suffix(".json"), outcome.numbers)
+        write_sealed(place.with_suffix(".json"), {"numbers": outcome.numbers, _CORRELATIONS: _digest(matrix)})
 
     def keep_points(self, cell: Cell, tasks: TaskSet, points: Mapping[int, Points]) -> None:
         """The injected points as a table, in the data's own units: task, label, features."""
@@ -76,6 +89,14 @@ class Folder:
     def _place(self, cell: Cell) -> Path:
         # Keys hold dots, which `with_suffix` would take for the beginning of one.
         return self.path / CELLS / file_name(cell.key).replace(".", "_")
+
+
+def _digest(path: Path) -> str | None:
+    """SHA-256 of a file; None where it cannot be read."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return None
 
 
 def points_table(tasks: TaskSet, points: Mapping[int, Points]) -> str:

@@ -3,6 +3,7 @@
 import gzip
 import zlib
 from itertools import combinations
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from mtlattack.poisoning.tasks import Kind, TaskSet, make_tasks
 from mtlattack.wording import counted
 
 _UNSIGNED_BYTES = 8
+# MNIST has 47 million.
+_MOST_BYTES = 2**29
 
 
 @READERS.register("mnist")
@@ -53,17 +56,22 @@ def principal_components(values: Array, count: int) -> Array:
 def read_idx(path: Path) -> NDArray[Any]:
     """An array of unsigned bytes in MNIST's format: 0, 0, 8, dimensions, sizes as big-endian 32-bit numbers, bytes."""
     try:
-        data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            magic = file.read(4)
+            sizes = file.read(4 * magic[3]) if len(magic) == 4 else b""
+            if magic[:3] != bytes((0, 0, _UNSIGNED_BYTES)) or not sizes or len(sizes) < 4 * magic[3]:
+                raise InputError(f"{path} is no IDX file of unsigned bytes")
+            shape = [int(side) for side in np.frombuffer(sizes, ">u4")]
+            count = prod(shape)
+            if count > _MOST_BYTES:
+                raise InputError(f"{path} claims {count:,} bytes, at most {_MOST_BYTES:,} are read")
+            data = file.read(count + 1)  # One more than there are: of what is packed nobody knows how much it is.
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"cannot read {path} ({error})") from None
-    dimensions = data[3] if len(data) > 3 else 0
-    begin = 4 + 4 * dimensions
-    if data[:3] != bytes((0, 0, _UNSIGNED_BYTES)) or not dimensions or len(data) < begin:
-        raise InputError(f"{path} is no IDX file of unsigned bytes")
-    shape = np.frombuffer(data, ">u4", dimensions, 4)
-    if int(np.prod(shape, dtype=np.int64)) != len(data) - begin:
-        raise InputError(f"{path} holds {counted(len(data) - begin, 'byte')}, expected {' × '.join(map(str, shape))}")
-    return np.frombuffer(data, np.uint8, offset=begin).reshape(shape)
+    if len(data) != count:
+        found = counted(len(data), "byte") if len(data) < count else f"more than {count:,} bytes"
+        raise InputError(f"{path} holds {found}, expected {' × '.join(map(str, shape))}")
+    return np.frombuffer(data, np.uint8).reshape(shape)
 
 
 def _read_split(folder: Path) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -60,7 +60,7 @@ def read_rows(path: Path) -> tuple[list[str], list[list[str]]]:
     """Heading and rows of a table, separated by tabs if the heading has any, else by commas."""
     try:
         text = path.read_text(encoding="utf-8-sig")  # Spreadsheets write a mark before the heading.
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # also what is no UTF-8, and no name of a file
         raise InputError(f"cannot read {path} ({error})") from None
     lines = text.splitlines()
     if not lines:
