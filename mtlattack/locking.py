@@ -56,7 +56,7 @@ def taking_turns(path: Path) -> Iterator[None]:
 def _known_by(path: Path) -> tuple[Path, str]:
     """Where locks lie, and what that of a path is called."""
     place = Path(tempfile.gettempdir()) / f"mtlattack-locks-{getpass.getuser()}"
-    return place, hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:32]
+    return place, hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:32]
 
 
 def _acquired(folder: Path) -> tuple[BaseFileLock, Path]:

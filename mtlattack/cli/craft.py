@@ -5,15 +5,15 @@ from typing import Annotated
 
 import typer
 
-from mtlattack import data as datasets
-from mtlattack import evaluation, models
+from mtlattack import evaluation
 from mtlattack.cli import choosing
-from mtlattack.cli.run import print_run
-from mtlattack.errors import InputError
+from mtlattack.cli.origin import images_of, model_of
+from mtlattack.cli.run import check_free, print_run
+from mtlattack.files import file_name
 from mtlattack.locking import held
 from mtlattack.wording import counted
 
-_FILE = "images.h5"
+_FILE, _BATCH_SIZE = "images.h5", 16
 
 
 def craft(
@@ -67,9 +67,12 @@ def judge(
     checkpoint: choosing.Checkpoint = None,
     data: choosing.DataName = None,
     split: Annotated[str | None, typer.Option(help="Of the data; default: as the file says, else test.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Images at a time.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Images at a time.")] = None,
     device: choosing.Device = None,
-    out: Annotated[Path | None, typer.Option(help="Folder of the results; default: beside the file.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder of the results; default: beside the file, for another model one of its name there."),
+    ] = None,
     fresh: choosing.Fresh = False,
 ) -> None:
     """Measure what adversarial images do to a model, whoever made them. By default it is the one they were made on."""
@@ -77,27 +80,18 @@ def judge(
         images /= _FILE
     file = evaluation.ImageFile(images)
     said = file.origin()
-    given = model or (str(checkpoint) if checkpoint else None)
-    if given is not None:
-        victim, name = models.resolve_model(given, checkpoint if model else None)
-    elif said is not None:
-        victim, name = models.resolve_named(said.model.name, images)
-    else:
-        raise InputError(f"{images} does not say on which model it was made; give one with --model")
-    source = data or (said.data.name if said else None)
-    if source is None:
-        raise InputError(f"{images} does not say of which data it was made; give them with --data")
-    split = split or (said.data.split if said else "test")
-    clean = datasets.load_dataset(source, split, tasks=victim.tasks, ids=file.ids)  # type: ignore[arg-type]
-    folder = out or images.parent
+    victim, name = model_of(said, images, model, checkpoint)
+    clean = images_of(said, images, victim.tasks, data, split, file.ids)  # type: ignore[arg-type]
+    folder = out or (images.parent if said and name == said.model.name else images.parent / file_name(name))
     with held(folder):
+        check_free(folder, fresh)
         finished = evaluation.judge_from(
             file,
             victim,  # type: ignore[arg-type]
             clean,
             path=folder / "evidence.h5",
             name=name,
-            batch_size=batch_size or (said.batch_size if said else 16),
+            batch_size=batch_size or (said.batch_size if said else _BATCH_SIZE),
             device=device,
             fresh=fresh,
         )

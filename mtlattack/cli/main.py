@@ -5,6 +5,7 @@ What stands above `main` is imported before an interrupt can be told in one line
 
 import errno
 import os
+import re
 import sys
 
 from mtlattack.errors import InputError, one_line
@@ -15,7 +16,7 @@ MISTAKE, UNREAD = 2, 141
 """Exit codes beside 0 and INTERRUPTED: a user's mistake, and a reader that went away, as `head` does."""
 _OF_THE_SYSTEM = {
     errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EIO,
-    errno.ENAMETOOLONG, errno.ELOOP,
+    errno.ENAMETOOLONG, errno.ELOOP, errno.EISDIR,
 }  # fmt: skip
 """What no program can help: a full disk, a folder where nothing may be written, a name that no file can have."""
 
@@ -82,6 +83,7 @@ def _run() -> int:
     usage_error: type[Exception] = typer.BadParameter.__bases__[0]
     print_plainly_where_needed()
     try:
+        _refuse_empty(sys.argv[1:])
         # Not standalone: typer would print a box for a wrong option, and swallow an interrupt.
         return app(prog_name="mtlattack", standalone_mode=False) or 0
     except InputError as error:
@@ -94,3 +96,11 @@ def _run() -> int:
     if message:  # Without one the help was printed instead.
         complain("error:", message)
     return MISTAKE
+
+
+def _refuse_empty(arguments: list[str]) -> None:
+    """InputError for an empty one: an empty path would be the current folder, where nobody meant to write."""
+    for before, argument in zip(["mtlattack", *arguments], arguments, strict=False):
+        if not argument or re.fullmatch("--[a-z-]+=", argument):
+            place = argument.rstrip("=") if argument else before
+            raise InputError(f"what follows {place} is empty: is a variable not set?")

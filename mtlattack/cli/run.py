@@ -15,6 +15,8 @@ from mtlattack.files import write_whole
 from mtlattack.locking import held
 from mtlattack.printing import print_parts, print_paths
 
+_RECORD, _EVIDENCE = "record.json", "evidence.h5"
+
 
 def run(
     suite: choosing.SuiteName = "quick",
@@ -64,20 +66,29 @@ def run(
     }
     run_of = (chosen.model, chosen.images, chosen.attacks)
     if campaigns.launched():
+        check_free(folder, fresh)
         together = campaigns.evaluate_together(*run_of, folder=folder, **options)
         if together is not None:
             print_run(together, folder)
     elif part is not None:
-        evaluation.evaluate(*run_of, path=folder / part.folder / "evidence.h5", shard=part, **options)
+        evaluation.evaluate(*run_of, path=folder / part.folder / _EVIDENCE, shard=part, **options)
         print(f"shard {part} is done; when all {part.of} are: mtlattack merge {folder}")
     else:
         with held(folder):
-            print_run(evaluation.evaluate(*run_of, path=folder / "evidence.h5", **options), folder)
+            check_free(folder, fresh)
+            print_run(evaluation.evaluate(*run_of, path=folder / _EVIDENCE, **options), folder)
+
+
+def check_free(folder: Path, fresh: bool) -> None:
+    """InputError where the record of a run would take the place of something else: hours later it would be too late."""
+    record, evidence = folder / _RECORD, folder / _EVIDENCE
+    if record.is_dir() or (record.exists() and not evidence.exists() and not fresh):
+        raise InputError(f"{record} is there and is of no run of this folder; choose another --out")
 
 
 def print_run(finished: Run, folder: Path) -> None:
     """Keep the record beside the evidence, and print it."""
     report = finished.report()
-    write_whole(folder / "record.json", report.record.model_dump_json(indent=1) + "\n")
+    write_whole(folder / _RECORD, report.record.model_dump_json(indent=1) + "\n")
     print_parts(render(report.record))
-    print_paths(folder / "record.json", folder / "evidence.h5")
+    print_paths(folder / _RECORD, folder / _EVIDENCE)

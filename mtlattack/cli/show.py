@@ -1,6 +1,7 @@
 """`mtlattack show`: tables and pictures of runs, side by side."""
 
 import sys
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +14,9 @@ from mtlattack.analysis.tables import render, to_csv, to_markdown
 from mtlattack.errors import InputError
 from mtlattack.evaluation.kept import kept_record
 from mtlattack.models import file_hash
-from mtlattack.printing import print_parts
+from mtlattack.printing import complain, print_parts
+
+_EVIDENCE, _CAMPAIGN = "evidence.h5", "campaign.json"
 
 
 class Format(StrEnum):
@@ -26,26 +29,31 @@ class Format(StrEnum):
 
 
 def show(
-    runs: Annotated[list[Path], typer.Argument(help="Folders of runs, or their evidence files.")],
+    runs: Annotated[list[Path], typer.Argument(help="Folders of runs or of campaigns, or evidence files.")],
     plots: Annotated[Path | None, typer.Option(help="Folder for pictures.")] = None,
     format: Annotated[Format, typer.Option(help="How to print.")] = Format.TABLE,
     panel: Annotated[Path | None, typer.Option(help="A PNG of one image under one attack, every task.")] = None,
     image: Annotated[str | None, typer.Option(help="Of the panel, by its id; default: the first.")] = None,
     attack: Annotated[str | None, typer.Option(help="Of the panel, by its name; default: the first.")] = None,
     model: Annotated[str | None, typer.Option(help="Of the run, where its name does not say where it is.")] = None,
+    checkpoint: Annotated[Path | None, typer.Option(help="Weights of the run, for module:factory.")] = None,
     data: Annotated[str | None, typer.Option(help="Of the run, where their name does not say where they are.")] = None,
 ) -> None:
     """Print the results of finished runs, recomputed from their evidence.
 
     Runs that are parts of one experiment (same model, images and seed, other attacks) are shown as one; different ones
-    are compared side by side. A panel makes the attack on an image of one run again, and draws it.
+    are compared side by side. Of several, what is no run or not finished is left out and named. A panel makes the
+    attack on an image of one run again, and draws it.
     """
-    if panel is None and (image, attack, model, data) != (None, None, None, None):
-        raise InputError("--image, --attack, --model and --data go with --panel")
+    if panel is None and (image, attack, model, checkpoint, data) != (None,) * 5:
+        raise InputError("--image, --attack, --model, --checkpoint and --data go with --panel")
+    runs = [run for given in runs for run in _cells(given)]
     if panel is not None and len(runs) > 1:
         raise InputError(f"--panel {panel} is of one run, {len(runs)} are given")
-    stored = {_folder(run): load_record(run) for run in runs}
-    drawn = None if panel is None else _panel(runs[0], panel, image, attack, model, data)
+    if panel is not None and panel.suffix.lower() != ".png":
+        raise InputError(f"--panel {panel} is a PNG, expected a name that ends in .png")
+    stored = _load_all(runs)
+    drawn = None if panel is None else _panel(runs[0], panel, image, attack, model, checkpoint, data)
     joined = join_parts(stored)
     records = list(joined.values())
     if format is Format.TABLE:
@@ -68,20 +76,48 @@ def show(
         print(drawn, file=sys.stderr)
 
 
+def _cells(given: Path) -> list[Path]:
+    """The runs in a campaign's folder; anything else as it is given."""
+    cells = sorted(given.glob(f"*/{_EVIDENCE}")) if (given / _CAMPAIGN).is_file() else []
+    return [cell.parent for cell in cells] or [given]
+
+
+def _load_all(runs: Sequence[Path]) -> dict[Path, Record]:
+    """Records by folder. Of several runs those that cannot be shown are named on standard error; InputError where none
+    can."""
+    stored, complaints = {}, []
+    for run in runs:
+        try:
+            stored[_folder(run)] = load_record(run)
+        except InputError as error:
+            complaints.append(str(error))
+    if not stored:
+        raise InputError(complaints[0])
+    for complaint in complaints:
+        complain("left out:", complaint)
+    return stored
+
+
 def _panel(
-    folder: Path, panel: Path, image: str | None, attack: str | None, model: str | None, data: str | None
+    folder: Path,
+    panel: Path,
+    image: str | None,
+    attack: str | None,
+    model: str | None,
+    checkpoint: Path | None,
+    data: str | None,
 ) -> Path:
     # With torch, which numbers do without.
     from mtlattack.analysis import read_run
-    from mtlattack.data import load_dataset
+    from mtlattack.cli.origin import images_of, model_of
     from mtlattack.evaluation.closeup import closeup_of
     from mtlattack.evaluation.keeping import origin_of
-    from mtlattack.models import resolve_model, resolve_named
 
-    run = read_run(_evidence(folder))
-    said = origin_of(run.plan, _evidence(folder))
-    network, _ = resolve_model(model) if model else resolve_named(said.model.name, _evidence(folder))
-    images = load_dataset(data or said.data.name, said.data.split, tasks=network.tasks)  # type: ignore[arg-type]
+    place = _evidence(folder)
+    run = read_run(place)
+    said = origin_of(run.plan, place)
+    network, _ = model_of(said, place, model, checkpoint)
+    images = images_of(said, place, network.tasks, data)  # type: ignore[arg-type]
     return closeup_of(run, network, images, panel, image, attack)  # type: ignore[arg-type]
 
 
@@ -102,9 +138,9 @@ def load_record(run: Path) -> Record:
 
 
 def _evidence(run: Path) -> Path:
-    path = run / "evidence.h5" if run.is_dir() else run
-    if not path.is_file():
-        raise InputError(f"no run at {run}: expected a folder with evidence.h5, or such a file")
+    path = run / _EVIDENCE if run.is_dir() else run
+    if not path.is_file() or path.suffix == ".json":
+        raise InputError(f"no run at {run}: expected a folder with {_EVIDENCE}, or such a file")
     return path
 
 

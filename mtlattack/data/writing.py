@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtlattack.data.account import ATTRIBUTE, Account, from_json, to_json
+from mtlattack.data.ids import check_ids
 from mtlattack.data.parts import LOCK, Parts
 from mtlattack.data.prepared import FORMAT, FORMAT_VERSION
 from mtlattack.data.provenance import SOURCES, SourceFile, describe_file, write_sources
@@ -119,14 +119,12 @@ class PreparedWriter:
         """Make room for a split of `len(ids)` images with these labels, made from `files` that belong to all of it.
 
         Whatever else the arrays depend on must stand in the labels' attributes. InputError for an id that is there
-        twice, and for a file that cannot be read.
+        twice or is no UTF-8, and for a file that cannot be read.
         """
         # A name becomes a folder and an HDF5 group: one such as ".." would lead elsewhere.
         if not _SPLIT_NAME.fullmatch(split) or split in _RESERVED:
             raise InputError(f"a split cannot be called {split!r}, expected letters, digits, '_', '-' and '.' inside")
-        twice = next((identity for identity, times in Counter(ids).items() if times > 1), None)
-        if twice is not None:
-            raise InputError(f"{split} has the image id {twice!r} twice")
+        check_ids(ids, split)
         # The files of a whole split can be large, and two splits often share them.
         self._described |= {path: describe_file(path, self._base) for path in files if path not in self._described}
         described = [self._described[path] for path in files]

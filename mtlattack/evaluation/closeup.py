@@ -56,8 +56,11 @@ def _config_of(run: Evidence, attack: str | None) -> dict[str, Any]:
     if not configs:
         raise InputError("a clean run has no attack to draw")
     chosen = [config for config in configs if attack in (None, config["name"])]
+    names = list(dict.fromkeys(config["name"] for config in configs))
+    if not chosen and attack in [ensemble["name"] for ensemble in run.plan["ensembles"]]:
+        raise InputError(f"{attack} is of each image the worst of several attacks; choose one of: {', '.join(names)}")
     if not chosen:
-        raise UnknownNameError("attack of the run", str(attack), [config["name"] for config in configs])
+        raise UnknownNameError("attack of the run", str(attack), names)
     config = max(chosen, key=lambda each: float(each["eps"] or 0))
     if str(config["name"]).startswith("universal"):
         raise InputError(f"{config['name']} is fitted on many images; choose an attack on each image by itself")

@@ -54,12 +54,12 @@ def measured_on(device: torch.device) -> dict[str, Any]:
 
 def circumstances() -> dict[str, Any]:
     """What changes no number by itself: when, on what system, by what command and which commit of ours."""
-    command = " ".join([os.path.basename(sys.argv[0]), *sys.argv[1:]])
+    command = os.fsencode(" ".join([os.path.basename(sys.argv[0]), *sys.argv[1:]]))
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "system": f"{platform.system()} {platform.machine()}",
         "cpus": os.cpu_count(),
-        "command": command,
+        "command": command.decode("utf-8", "backslashreplace"),
         "commit": describe_commit(),
     }
 

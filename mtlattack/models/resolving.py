@@ -51,7 +51,10 @@ def resolve_named(name: str, place: Path) -> tuple[nn.Module, str]:
     """The model that a file at a place names, and this name; InputError also for one that is code to be imported:
     that is for who reads the file to name."""
     if ":" in name:
-        raise InputError(f"{place} names the model {name!r}, code that no file may run; give it with --model")
+        raise InputError(
+            f"{place} names the model {name!r}, code that no file may run; give it with --model, and weights that "
+            "filled it with --checkpoint"
+        )
     return resolve_model(name)
 
 

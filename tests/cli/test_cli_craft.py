@@ -76,6 +76,16 @@ def test_an_image_outside_its_ball_is_refused_and_named(cli: CommandLine, rooms:
     assert [attack["name"] for attack in record["attacks"]] == ["mine"]
 
 
+def test_another_model_has_a_folder_of_its_own(cli: CommandLine, rooms: Path, checkpoint: Path, crafted: Path) -> None:
+    shutil.copytree(crafted.parent, "kept")
+    shutil.copy(checkpoint, "other.safetensors")
+    for model in (checkpoint, "other.safetensors"):
+        out = cli("judge", "kept", "--model", model, "--data", rooms, "--device", "cpu").out
+        place = "kept" if model == checkpoint else "kept/other"
+        assert out.splitlines()[-1] == f"{place}/record.json, {place}/evidence.h5"
+    assert "Invalid value for '--batch-size'" in cli.bad("judge", "kept", "--batch-size", 0)
+
+
 def test_whose_images_these_are_must_be_said(cli: CommandLine, rooms: Path, checkpoint: Path, crafted: Path) -> None:
     with h5py.File(crafted) as source, h5py.File("theirs.h5", "w") as file:
         plan = json.loads(source.attrs["plan"])
@@ -95,6 +105,10 @@ def test_whose_images_these_are_must_be_said(cli: CommandLine, rooms: Path, chec
             file.attrs["plan"] = json.dumps(wrong)
         assert said in cli.bad("judge", "theirs.h5")
     assert not Path("ran").exists()
+    with h5py.File("theirs.h5", "r+") as file:
+        file.attrs["plan"] = json.dumps({**plan, "data": {"name": "mine", "split": "test"}})
+    told = "theirs.h5 was made of 'mine', which is no data set by name; give the file with --data"
+    assert cli.bad("judge", "theirs.h5", "--model", checkpoint) == told
 
 
 def test_crafting_does_not_go_on_with_what_it_did_not_lay_out(

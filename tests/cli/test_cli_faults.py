@@ -1,6 +1,7 @@
 """What no program can help, a full disk or no memory, is said in one line, and nothing that was there is lost."""
 
 import errno
+import json
 import os
 import re
 import subprocess
@@ -51,6 +52,31 @@ def test_in_one_line(fault: str, cli: CommandLine, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(sys.modules["mtlattack.cli.main"], "_run", fail)
     said = cli.bad("layout")
     assert said.startswith(message) and said.endswith(KEPT)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [(["run", "--out", ""], "--out"), (["run", "--out="], "--out"), (["", "x"], "mtlattack"), (["show", ""], "show")],
+)
+def test_nothing_where_something_is_wanted(arguments: list[str], named: str, cli: CommandLine) -> None:
+    assert cli.bad(*arguments) == f"what follows {named} is empty: is a variable not set?"
+
+
+@pytest.mark.parametrize("is_folder", [True, False])
+def test_a_record_that_is_not_ours_stays(is_folder: bool, cli: CommandLine, rooms: Path, checkpoint: Path) -> None:
+    place = Path("out/record.json")
+    place.parent.mkdir()
+    place.mkdir() if is_folder else place.write_text("mine")
+    command = ("run", "--model", checkpoint, "--data", rooms, "--limit", 1, "--attacks", "none", "--out", "out")
+    assert cli.bad(*command) == "out/record.json is there and is of no run of this folder; choose another --out"
+    assert is_folder or place.read_text() == "mine"
+
+
+def test_names_that_are_no_utf8(cli: CommandLine, rooms: Path, checkpoint: Path) -> None:
+    out = os.fsdecode(b"\xff\xfe")
+    command = ("run", "--model", checkpoint, "--data", rooms, "--limit", 1, "--attacks", "none", "--device", "cpu")
+    ran = cli(*command, "--out", out)
+    assert ran.code == 0 and "xff" in json.loads((Path(out) / "record.json").read_text())["environment"]["command"]
 
 
 @pytest.mark.parametrize("error", [FileNotFoundError(errno.ENOENT, "No such file", "x"), RuntimeError("x"), KeyError()])

@@ -80,6 +80,20 @@ def test_record_is_not_needed(cli: CommandLine, runs: list[Path]) -> None:
     assert cli.good("show", runs[0]) == before
 
 
+def test_of_several_what_is_no_run_is_left_out(cli: CommandLine, runs: list[Path]) -> None:
+    both = cli.good("show", *runs)
+    Path("campaign.json").write_text("{}")
+    (runs[1] / "half").mkdir()
+    assert cli.good("show", ".") == both, "a campaign's folder is its cells"
+    ran = cli("show", "campaign.json", *runs, runs[1] / "half")
+    assert (ran.code, ran.out) == (0, both)
+    assert ran.err == "".join(
+        f"left out: no run at {place}: expected a folder with evidence.h5, or such a file\n"
+        for place in ("campaign.json", "two/half")
+    )
+    assert cli.bad("show", "campaign.json", "two/half").startswith("no run at campaign.json")
+
+
 def test_mistakes(cli: CommandLine, runs: list[Path], rooms: Path) -> None:
     assert cli.bad("show", "nowhere") == "no run at nowhere: expected a folder with evidence.h5, or such a file"
     assert "has format 'mtlattack-dataset' version 1" in cli.bad("show", rooms)
@@ -95,8 +109,11 @@ def test_a_panel_of_one_image(cli: CommandLine, runs: list[Path], rooms: Path, c
     ran = cli("show", two, "--panel", "new/panel.png", *where, "--attack", "fgsm-dgba", "--format", "json")
     assert (ran.code, ran.err) == (0, "new/panel.png\n") and json.loads(ran.out)
     assert Path("new/panel.png").read_bytes().startswith(b"\x89PNG")
-    assert "unknown model 'tiny'" in cli.bad("show", two, "--panel", "other.png", "--format", "json")
-    assert cli.bad("show", two, "--attack", "fgsm-dgba") == "--image, --attack, --model and --data go with --panel"
+    bare = ("show", two, "--panel", "other.png")
+    assert "was made on 'tiny', which is no name in the zoo; give the model with --model" in cli.bad(*bare)
+    told = "--image, --attack, --model, --checkpoint and --data go with --panel"
+    assert cli.bad("show", two, "--attack", "fgsm-dgba") == told
+    assert "expected a name that ends in .png" in cli.bad("show", two, "--panel", "other.jpg", *where)
     assert cli.bad("show", *runs, "--panel", "p.png") == "--panel p.png is of one run, 2 are given"
     assert not Path("other.png").exists()
 

@@ -263,6 +263,8 @@ def test_arrays_that_do_not_fit_are_refused(tmp_path: Path) -> None:
                 writer.write("test", 0, good, [tmp_path / "nowhere"])
             with pytest.raises(InputError, match="train has the image id 'a' twice"):
                 writer.add_split("train", ["a", "b", "a"], {"depth": DEPTH_LABEL})
+            with pytest.raises(InputError, match="train has the image id 'im.+', which is no UTF-8; rename its files"):
+                writer.add_split("train", ["a", "im\udcff"], {"depth": DEPTH_LABEL})
             writer.write("test", 1, good)
     assert leftovers(tmp_path) == [".x.h5.parts"]
 

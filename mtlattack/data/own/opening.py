@@ -1,6 +1,5 @@
 """What somebody gives for data, and the items that it comes to."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +16,7 @@ from torch.utils.data import (
 )
 from torch.utils.data import Dataset as TorchDataset
 
+from mtlattack.data.ids import check_ids
 from mtlattack.data.labelled import LabelledImages
 from mtlattack.data.own.arrays import describe
 from mtlattack.data.own.dataset import IMAGE, Items, OwnImages
@@ -162,9 +162,7 @@ def _ids(source: Any, count: int) -> list[str]:
         return [str(position) for position in range(count)]
     if len(ids) != count:
         raise InputError(f"{describe(source)} has {counted(len(ids), 'id')} for {counted(count, 'image')}")
-    twice = next((identity for identity, times in Counter(ids).items() if times > 1), None)
-    if twice is not None:
-        raise InputError(f"{describe(source)} has the image id {twice!r} twice")
+    check_ids(ids, describe(source))
     return ids
 
 
