@@ -11,8 +11,8 @@ class InputError(ValueError):
     """A mistake in what the user gave: the command line prints it in one line and exits with code 2."""
 
     def __str__(self) -> str:
-        """The message; of one that repeats something endless, its beginning and its end."""
-        text = super().__str__()
+        """The message in one line, whatever it repeats; of something endless its beginning and its end."""
+        text = " ".join(super().__str__().splitlines())
         return text if len(text) <= _MOST else f"{text[: _MOST - _END]} … {text[-_END:]}"
 
 

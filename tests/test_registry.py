@@ -41,3 +41,8 @@ def test_names_come_in_natural_order_and_by_glob():
     assert table.names() == ["9a", "10a", "resnet9", "resnet10", "vit"]
     assert table.names("res*") == ["resnet9", "resnet10"]
     assert match_names(["a2", "a10", "b"], "a*") == ["a2", "a10"]
+
+
+def test_a_message_is_one_line_whatever_a_name_holds() -> None:
+    error = UnknownNameError("column", "id", ["\n", "a\r\nb"])
+    assert str(error) == "unknown column 'id'; known:  , a b"
