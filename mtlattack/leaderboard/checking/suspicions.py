@@ -18,8 +18,8 @@ _ALWAYS_CHECKED = ("gradients-vanish", "batch-dependent", "random")
 # What a shell would read as more than one command; readers may copy it.
 _SHELL = re.compile(r"[;&|`$<>]")
 
-# Of a mean loss, what an honest attack may take by chance: noise at the least ε of the shipped boards takes up to 0.09 %,
-# half of this, and in none of its rows two standard errors over the images.
+# Of a mean loss, what an honest attack may take by chance: noise at the least ε of the shipped boards takes up to half
+# of this, and in none of its rows two standard errors over the images.
 _BY_CHANCE = 0.002
 
 
