@@ -4,9 +4,11 @@ import codecs
 import json
 import os
 import sys
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Literal, TextIO
+from typing import Any, Literal, TextIO
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
@@ -153,6 +155,18 @@ def complain(what: str, message: str, colour: str = "red") -> None:
     """One line on standard error, `what` in a colour where there are colours."""
     text = Text.assemble((what, colour), " ", " ".join(line.strip() for line in message.splitlines()))
     console(stderr=True).print(text, soft_wrap=True)
+
+
+@contextmanager
+def warnings_as_lines() -> Iterator[None]:
+    """Inside, a warning is a line on standard error that says nothing of the code it comes from."""
+
+    def say(message: Warning | str, *place: Any, **rest: Any) -> None:
+        complain("warning:", str(message), "yellow")
+
+    with warnings.catch_warnings():
+        warnings.showwarning = say
+        yield
 
 
 def console(*, stderr: bool = False) -> Console:

@@ -2,12 +2,16 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from mtlattack.errors import InputError
-from mtlattack.schemas import read_toml, validate
+from mtlattack.evaluation.suites import SUITES
+from mtlattack.models.checkpoint_files import SUFFIX
+from mtlattack.schemas import named_path, read_toml, validate
+
+_FILES = (".h5", ".hdf5", SUFFIX)
 
 
 class ModelEntry(BaseModel):
@@ -53,6 +57,34 @@ class Campaign(BaseModel):
         None, ge=0, le=1, description="share of a GPU that a cell takes; default: a whole one where there are any"
     )
     retries: int = Field(2, ge=0, description="how often a cell starts again after its worker was lost")
+
+    @model_validator(mode="after")
+    def _check_axes(self) -> "Campaign":
+        """No cell twice; globs over models may have some in common."""
+        for axis in ("suites", "models", "data", "attacks", "eps", "seeds"):
+            known: dict[Any, Any] = {}
+            for entry in getattr(self, axis):
+                meant = _meant(axis, entry)
+                if meant in known:
+                    again = "" if entry == known[meant] else f", the second time as {_said(entry)}"
+                    raise InputError(f"{axis} holds {_said(known[meant])} twice{again}")
+                known[meant] = entry
+        return self
+
+
+def _meant(axis: str, entry: Any) -> Any:
+    """What two entries of an axis share that mean the same: a file has several paths, and `[4]` is 4."""
+    if isinstance(entry, ModelEntry):
+        return entry.model, os.path.realpath(entry.checkpoint)
+    if isinstance(entry, list):
+        return tuple(entry) if len(entry) != 1 else entry[0]
+    if axis == "suites":
+        return os.path.realpath(named_path(entry, SUITES))
+    return os.path.realpath(entry) if str(entry).endswith(_FILES) else entry
+
+
+def _said(entry: Any) -> str:
+    return f"{entry.model} with {entry.checkpoint}" if isinstance(entry, ModelEntry) else repr(entry)
 
 
 def load_campaign(path: Path) -> Campaign:

@@ -77,7 +77,7 @@ def _run() -> int:
     import typer
 
     from mtlattack.cli.application import app
-    from mtlattack.printing import complain, print_plainly_where_needed
+    from mtlattack.printing import complain, print_plainly_where_needed, warnings_as_lines
 
     # Click's class, which typer brings in a place that depends on its version.
     usage_error: type[Exception] = typer.BadParameter.__bases__[0]
@@ -85,7 +85,8 @@ def _run() -> int:
     try:
         _refuse_empty(sys.argv[1:])
         # Not standalone: typer would print a box for a wrong option, and swallow an interrupt.
-        return app(prog_name="mtlattack", standalone_mode=False) or 0
+        with warnings_as_lines():
+            return app(prog_name="mtlattack", standalone_mode=False) or 0
     except InputError as error:
         message = str(error)
     except usage_error as error:

@@ -1,5 +1,6 @@
 """`mtlattack poison`: points injected into some tasks of a table, and how badly others are then learned."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,7 +10,9 @@ from mtlattack.errors import InputError
 from mtlattack.files import file_name
 from mtlattack.poisoning import Kind, Labels, Learner, Method, Mode, Omega, Patom, Solver, TaskSet
 from mtlattack.poisoning.audit import audit
+from mtlattack.poisoning.defences import FILTERS
 from mtlattack.poisoning.experiment import (
+    ALARM,
     RESULT,
     Cell,
     Plan,
@@ -26,24 +29,27 @@ from mtlattack.printing import print_parts, print_paths
 from mtlattack.schemas import validate
 from mtlattack.wording import counted
 
+_NONE = "none"
+
 
 def poison(
     data: Annotated[str, typer.Argument(help="Table by name, a TOML file, or with --model a set of images.")],
     source: Annotated[Path | None, typer.Option("--from", help="Folder with a table's published files.")] = None,
     option: Annotated[list[str] | None, typer.Option("--option", help="Of the table, KEY=VALUE.")] = None,
     model: Annotated[str | None, typer.Option(help="Whose frozen features of the images are the table.")] = None,
-    split: Annotated[str, typer.Option(help="Of the images; several with commas.")] = "test",
+    split: Annotated[str | None, typer.Option(help="Of the images; several with commas; default: test.")] = None,
     labels_of: Annotated[
-        Kind, typer.Option("--scene", help="Labels of whole images: numbers or classes.")
-    ] = Kind.REGRESSION,
+        Kind | None, typer.Option("--scene", help="Labels of whole images: numbers (default) or classes.")
+    ] = None,
     limit: Annotated[int | None, typer.Option(help="Only the first so many images.")] = None,
     targets: Annotated[
         str | None, typer.Option(help="Tasks to be learned badly, globs; default: half, by seed.")
     ] = None,
     attacked: Annotated[str | None, typer.Option(help="Tasks that get points, globs; default: see --mode.")] = None,
     mode: Annotated[
-        str, typer.Option(help="direct: into the targets; indirect: into all others; or both.")
-    ] = "direct,indirect",
+        str | None,
+        typer.Option(help="direct: into the targets; indirect: into all others; default: both, or what --attacked is."),
+    ] = None,
     method: Annotated[str, typer.Option(help="patom, random, flip.")] = "patom,random,flip",
     budget: Annotated[
         str, typer.Option(help="Shares of an attacked task's points, or whole numbers of points.")
@@ -54,7 +60,9 @@ def poison(
     step: Annotated[float, typer.Option(help="The first, of the width of where points may lie.")] = Patom.step,
     batch: Annotated[int | None, typer.Option(help="Points moved at a time; default: all.")] = Patom.batch,
     restarts: Annotated[int, typer.Option(help="Of PATOM; the best is kept.")] = Patom.restarts,
-    box: Annotated[float, typer.Option(help="Points lie in the box of all points, wider by this share.")] = 0.0,
+    box: Annotated[
+        float | None, typer.Option(help="Points lie in the box of all points, wider by this share; default: 0.")
+    ] = None,
     ball: Annotated[float | None, typer.Option(help="Instead within this of a clean point, in deviations.")] = None,
     ridge: Annotated[float, typer.Option(help="λ₁.")] = Learner.ridge,
     relation: Annotated[float, typer.Option(help="λ₂.")] = Learner.relation,
@@ -71,14 +79,18 @@ def poison(
 
     An experiment that was stopped goes on where it was.
     """
+    writing = {"--points": points, "--out": out is not None, "--fresh": fresh}
+    if check is not None and any(writing.values()):
+        wrong = ", ".join(option for option, given in writing.items() if given)
+        raise InputError(f"{wrong} and --audit do not go together: an audit writes nothing")
     name, tasks = load(data, source, option or [], model, split, labels_of, limit)
     chosen: dict[str, Any] = {
         "data": name, "digest": digest_of(tasks), "targets": _parts(targets), "attacked": _parts(attacked),
-        "modes": _members(mode, Mode, "--mode"), "methods": _members(method, Method, "--method"),
+        "modes": _modes(mode, attacked is not None), "methods": _members(method, list(Method), "--method"),
         "budgets": [_budget(part) for part in _parts(budget) or []], "omega": omega, "labels": labels,
         "iterations": iterations, "step": step, "batch": batch, "restarts": restarts,
-        "box": None if ball is not None else box, "ball": ball, "ridge": ridge, "relation": relation,
-        "smoothing": smoothing, "victim": victim, "defences": [] if defence == "none" else _parts(defence),
+        "box": 0.0 if box is None and ball is None else box, "ball": ball, "ridge": ridge, "relation": relation,
+        "smoothing": smoothing, "victim": victim, "defences": _defences(defence),
         "seeds": list(range(seeds)),
     }  # fmt: skip
     plan = validate(Plan, chosen, "poison: ")
@@ -92,7 +104,13 @@ def poison(
 
 
 def load(
-    data: str, source: Path | None, options: list[str], model: str | None, split: str, kind: Kind, limit: int | None
+    data: str,
+    source: Path | None,
+    options: list[str],
+    model: str | None,
+    split: str | None,
+    kind: Kind | None,
+    limit: int | None,
 ) -> tuple[str, TaskSet]:
     """What the table is called, and its tasks; InputError for options that mean nothing together."""
     if model is not None:
@@ -101,8 +119,15 @@ def load(
         # torch and the zoo are loaded for this alone.
         from mtlattack.poisoning.vision import scene_tasks
 
-        return f"{data}-{model}", scene_tasks(data, model, split, kind, limit)
+        return f"{data}-{model}", scene_tasks(
+            data, model, "test" if split is None else split, kind or Kind.REGRESSION, limit
+        )
+    of_images = [("--split", split), ("--scene", kind), ("--limit", limit)]
+    if wrong := ", ".join(option for option, given in of_images if given is not None):
+        raise InputError(f"{wrong} of {data}: for images alone, of which --model makes a table")
     if data.endswith(".toml"):
+        if source is not None or options:
+            raise InputError(f"--from and --option are for published tables; {data} itself says where its rows are")
         return Path(data).stem, read_described(Path(data))
     if source is None:
         READERS.get(data)
@@ -143,15 +168,30 @@ def _parts(text: str | None) -> list[str] | None:
     return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
 
 
-def _members(text: str, known: type[Mode] | type[Method], option: str) -> list[Any]:
-    """Members of an enumeration from `a,b`; InputError for what is none, and for none at all."""
-    names = _parts(text) or []
+def _modes(text: str | None, named: bool) -> list[str]:
+    """Both by default; InputError for several where the attacked tasks are named, which are one."""
+    modes = _members("direct,indirect" if text is None else text, list(Mode), "--mode")
+    if named and text is not None and len(modes) > 1:
+        raise InputError(f"--mode {text!r} with --attacked, expected one: the same tasks as targets, or others")
+    return modes
+
+
+def _defences(text: str) -> list[str]:
+    names = _members(text, [*FILTERS, ALARM, _NONE], "--defence")
+    if _NONE in names and len(names) > 1:
+        raise InputError(f"--defence {text!r}: {_NONE} goes with no other")
+    return [name for name in names if name != _NONE]
+
+
+def _members(text: str, known: Sequence[str], option: str) -> list[str]:
+    """Names from `a,b`; InputError for one that is not known, and for none at all."""
+    names, expected = _parts(text) or [], f"expected of {', '.join(known)}"
     for name in names:
-        if name not in list(known):
-            raise InputError(f"{option} {name!r}, expected of {', '.join(known)}")
+        if name not in known:
+            raise InputError(f"{option} {name!r}, {expected}")
     if not names:
-        raise InputError(f"{option} is empty, expected of {', '.join(known)}")
-    return [known(name) for name in names]
+        raise InputError(f"{option} is empty, {expected}")
+    return names
 
 
 def _budget(text: str) -> float | int:

@@ -136,17 +136,19 @@ def describe_accounts(accounts: Mapping[tuple[str, str], Account]) -> list[str]:
 
 
 def warn_of_much(path: Path, accounts: Mapping[tuple[str, str], Account], stacklevel: int = 2) -> None:
-    """Warn of each rule that left out more than 1 % of a label's pixels, which had a meaning; and of a label of which
-    nothing was kept, whatever the reason."""
+    """Warn of rules that left out more than 1 % of a label's pixels, which had a meaning; and of a label of which
+    nothing was kept, whatever the reason. What has one cause is one warning."""
+    causes: dict[tuple[bool, tuple[str, ...]], list[str]] = {}
     for (split, name), account in accounts.items():
-        if account.pixels and not account.kept:
-            warnings.warn(f"{path}: nothing of {split}/{name} was kept", stacklevel=stacklevel + 1)
-        for rule, count in account.dropped.items():
-            if count > MUCH * account.pixels:
-                warnings.warn(
-                    f"{path}: {_percent(count, account)} % of {split}/{name} were left out: {rule}",
-                    stacklevel=stacklevel + 1,
-                )
+        rules = {rule: count for rule, count in account.dropped.items() if count > MUCH * account.pixels}
+        nothing = account.pixels > 0 and not account.kept
+        if nothing or rules:
+            share = "" if nothing else f"{_percent(sum(rules.values()), account)} % of "
+            causes.setdefault((nothing, tuple(rules)), []).append(f"{share}{split}/{name}")
+    for (nothing, reasons), labels in causes.items():
+        listed = ", ".join(labels)
+        what = f"nothing of {listed} was kept" if nothing else f"{listed} were left out"
+        warnings.warn(": ".join([str(path), what, *filter(None, [", ".join(reasons)])]), stacklevel=stacklevel + 1)
 
 
 def _percent(count: int, account: Account) -> str:

@@ -87,6 +87,17 @@ class Board:
         if not self.root.is_dir():
             raise InputError(f"no leaderboard in {self.root}: expected a folder with {ROWS}/ and {LEDGER}")
 
+    @classmethod
+    def begun(cls, root: str | Path) -> "Board":
+        """The board in a folder that is one already: with rows, or before there are any with a ledger, empty or not.
+
+        InputError for another folder, which `submit` alone makes a board.
+        """
+        board = cls(root)
+        if not (os.path.lexists(board.root / ROWS) or os.path.lexists(board.ledger)):
+            raise InputError(f"no leaderboard in {root}: expected {ROWS}/, or where there are no rows yet {LEDGER}")
+        return board
+
     @property
     def ledger(self) -> Path:
         """The file with every row's status."""
@@ -97,9 +108,14 @@ class Board:
         return self.root / ROWS / row.suite.name / row.model.name
 
     def listing(self) -> Listing:
-        """Every file under `rows/`, links not followed, in the order of their names."""
+        """Every file under `rows/`, links not followed, in the order of their names; none where a ledger is alone.
+
+        InputError where there is neither, for a link, and for too many files.
+        """
         found = Listing()
-        for depth, path, kind in _walk(self.root / ROWS):
+        rows = self.root / ROWS
+        alone = os.path.lexists(self.ledger) and not os.path.lexists(rows)
+        for depth, path, kind in () if alone else _walk(rows):
             if kind == "folder" and depth <= 2:
                 found.folders.append(path)
                 if not re.fullmatch(NAME, path.name):

@@ -90,8 +90,7 @@ def check_event(event: Event, before: Event | None, now: datetime | None = None)
     if event.status not in allowed:
         expected = " or ".join(allowed) or "nothing more"
         raise InputError(f"row {event.row} is {was}: status {event.status!r}, expected {expected}")
-    if (event.status == "superseded") != (event.successor is not None):
-        raise InputError(f"row {event.row}: a successor belongs to the status superseded and to no other")
+    check_successor(event.row, event.status, event.successor)
     if event.successor == event.row:
         raise InputError(f"row {event.row} cannot supersede itself")
     if before is not None and event.at < before.at:
@@ -102,6 +101,14 @@ def check_event(event: Event, before: Event | None, now: datetime | None = None)
         raise InputError(f"row {event.row}: at {event.at.isoformat()} is before {EARLIEST.year}, there was no board")
     if event.at > (now or datetime.now(UTC)) + CLOCK_SKEW:
         raise InputError(f"row {event.row}: at {event.at.isoformat()} is in the future")
+
+
+def check_successor(row: str, status: str, successor: str | None) -> None:
+    """InputError unless a successor is named with the status superseded, and with that alone."""
+    if status == "superseded" and successor is None:
+        raise InputError(f"row {row}: its successor is missing: superseded names the row that takes its place")
+    if status != "superseded" and successor is not None:
+        raise InputError(f"row {row}: status {status!r} has no successor, got {successor}; only superseded has one")
 
 
 def append(path: Path, *events: Event) -> None:

@@ -38,9 +38,10 @@ def scene_tasks(data: str, model: str, split: str, kind: Kind, limit: int | None
     several with commas: then the tasks that all of them have."""
     network = shared_network(model)
     labelled = {name: task for name, task in network.tasks.items() if isinstance(task, _LABELLED)}
-    parts = [
-        read_scenes(network, load_dataset(data, each, tasks=labelled, limit=limit), kind) for each in split.split(",")
-    ]
+    splits = [each.strip() for each in split.split(",")]
+    if len(set(splits)) < len(splits):
+        raise InputError(f"split {split!r}, expected each once")
+    parts = [read_scenes(network, load_dataset(data, each, tasks=labelled, limit=limit), kind) for each in splits]
     names = [name for name in parts[0].labels if all(name in part.labels for part in parts)]
     labels = {name: np.concatenate([part.labels[name] for part in parts]) for name in names}
     return Scenes(kind, np.concatenate([part.features for part in parts]), labels).tasks()

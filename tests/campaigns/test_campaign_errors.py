@@ -58,6 +58,19 @@ def test_mistake_in_one_line(
         ('suites = ["toy.toml"]\nmodel = "x"', "c.toml: model: Extra inputs are not permitted (got 'x')"),
         ('suites = ["toy.toml"]\nthreads = 0', "c.toml: threads: Input should be greater than or equal to 1 (got 0)"),
         ("suites = [", "c.toml: "),
+        ('suites = ["quick", "quick"]', "suites holds 'quick' twice"),
+        ('suites = ["toy.toml", "x/../toy.toml"]', "suites holds 'toy.toml' twice, the second time as 'x/../toy.toml'"),
+        ('suites = ["quick"]\nseeds = [0, 1, 0]', "seeds holds 0 twice"),
+        ('suites = ["quick"]\nmodels = ["rooms-*", "rooms-*"]', "models holds 'rooms-*' twice"),
+        ('suites = ["quick"]\nmodels = ["a.safetensors", "./a.safetensors"]', "models holds 'a.safetensors' twice"),
+        (
+            'suites = ["quick"]\nmodels = [{model = "a:b", checkpoint = "c"}, {model = "a:b", checkpoint = "./c"}]',
+            "models holds a:b with c twice, the second time as a:b with ./c",
+        ),
+        ('suites = ["quick"]\ndata = ["rooms", "rooms"]', "data holds 'rooms' twice"),
+        ('suites = ["quick"]\nattacks = ["standard", ["standard"]]', "attacks holds 'standard' twice, the second time"),
+        ('suites = ["quick"]\neps = [4, 4.0]', "eps holds 4.0 twice"),
+        ('suites = ["quick"]\neps = [[4, 8], [4, 8]]', "eps holds [4.0, 8.0] twice"),
     ],
 )
 def test_a_file_that_is_wrong(text: str, message: str, here: Path) -> None:
@@ -153,6 +166,9 @@ def test_names_of_cells(here: Path) -> None:
         f"toy-a_b_c-{a}" for a in ("standard", "a_b", "clean")
     ]
     assert names(models=["a:b", "a_b"], seeds=[]) == ["toy-a_b", "toy-a_b-2"]
+    assert names(models=["a"], suites=["one/toy.toml", "two/toy.toml"], seeds=[]) == ["toy-a", "toy-a-2"]
+    separate = "rooms-resnet10t.separate"
+    assert names(models=[separate, f"{separate}*"], seeds=[]) == [f"toy-{separate}{at}" for at in ("", ".at-dgba")]
     assert names(models=[], data=["toy.h5", "x/rooms.h5"], seeds=[]) == [
         "toy-toy_models_seeded-toy", "toy-toy_models_seeded-rooms",
     ]  # fmt: skip

@@ -1,6 +1,7 @@
 """What a user can get wrong about a run: one line, exit code 2, nothing written and everything kept."""
 
 import shutil
+import warnings
 from pathlib import Path
 
 import h5py
@@ -148,3 +149,15 @@ def test_factory_that_gives_no_model(factory: str, cli: CommandLine, basics: lis
     message = cli.bad("run", *basics, "--model", f"{name}:{factory}", "--out", "out")
     assert f"{name}:{factory}" in message
     assert not Path("out").exists()
+
+
+def test_a_warning_of_a_command_is_a_line(cli: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def show(**options: object) -> None:
+        warnings.warn("much of a label\nis left out", stacklevel=1)
+
+    monkeypatch.setattr("mtlattack.cli.application.app", show)
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        before = warnings.showwarning
+        assert cli().err == "warning: much of a label is left out\n"
+        assert warnings.showwarning is before

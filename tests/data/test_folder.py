@@ -270,6 +270,13 @@ WRONG: dict[str, tuple[tuple[str, str], str]] = {
     "size": (("[48, 64]", "[48]"), "mtlattack.toml: size: List should have at least 2"),
     "size 0": (("[48, 64]", "[48, 0]"), "mtlattack.toml: size.1: Input should be greater"),
     "scale": (("scale = 0.002", 'scale = "mm"'), "labels.2.numbers.scale: Input should be a valid number"),
+    "scale 0": (("scale = 0.002", "scale = 0"), "depth: scale 0 and offset 0, expected another scale"),
+    "scale below 0": (
+        ("scale = 0.002", "scale = -0.002"),
+        "depth: scale -0.002 and offset 0 give no number of a png16 a value above 0, as depth has",
+    ),
+    "offset": (("scale = 0.002", "scale = 0.002\noffset = -200"), "offset -200 give no number of a png16"),
+    "a class twice": (("classes = 14", 'classes = ["a", "a", "b"]'), "segmentation: classes: a is there twice"),
     "no id": (("{split}/color/{id}.png", "{split}/color/x.png"), "pattern '{split}/color/x.png', expected {id} once"),
     "other name": (("{split}/color/{id}.png", "{fold}/{id}.png"), "pattern '{fold}/{id}.png', expected {id} once"),
     "outside": (("{split}/color/{id}.png", "../{id}.png"), "pattern '../{id}.png' leaves the folder"),

@@ -201,6 +201,21 @@ def test_a_label_of_which_nothing_is_left_is_warned_of(recwarn: pytest.WarningsR
     assert [str(warning.message) for warning in recwarn] == ["a.h5: nothing of test/depth was kept"]
 
 
+def test_one_cause_is_one_warning(recwarn: pytest.WarningsRecorder) -> None:
+    none, some = Account(50, 0, dropped={"no value": 50}), Account(50, 44, dropped={"no value": 1, "length": 5})
+    accounts = {
+        ("train", "depth"): none,
+        ("test", "depth"): none,
+        ("train", "normals"): some,
+        ("test", "normals"): some,
+    }
+    warn_of_much(Path("a.h5"), accounts)
+    assert [str(warning.message) for warning in recwarn] == [
+        "a.h5: nothing of train/depth, test/depth was kept: no value",
+        "a.h5: 12.00 % of train/normals, 12.00 % of test/normals were left out: no value, length",
+    ]
+
+
 @pytest.mark.parametrize("wrong", [0.27, 0.45])
 def test_noisy_normals_pass_and_the_recipe_says_how_noisy_they_may_be(wrong: float, tmp_path: Path) -> None:
     """The signs of x at random in twice this share of the pixels: a right frame at 73 % passes, 55 % is asked for."""

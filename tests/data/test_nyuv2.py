@@ -192,7 +192,7 @@ def test_unlabelled_pixels_and_invalid_depth(folder: Path, tmp_path: Path) -> No
         file["labels"][1, :, :] = 0
         file["depths"][1, :320, :] = 0
         file["depths"][1, 320:330, :] = np.nan
-    with pytest.warns(UserWarning, match=r"nothing of test/segmentation(40)? was kept"):
+    with pytest.warns(UserWarning, match="nothing of test/segmentation, test/segmentation40 was kept"):
         prepared = prepare_nyuv2(folder, tmp_path / "x.h5", size=(48, 64))
     sample = load_dataset(prepared)[0]
     assert (sample.targets["segmentation"] == 255).all()

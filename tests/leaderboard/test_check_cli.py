@@ -42,3 +42,15 @@ def test_no_board_is_a_mistake(
 ) -> None:
     assert run(monkeypatch, str(tmp_path / "none")) == 2
     assert "no leaderboard in" in capsys.readouterr().err
+
+
+def test_a_folder_that_is_no_board_is_a_mistake_and_none_is_changed_by_a_pull_request(
+    board: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "README.md").touch()
+    for arguments in ([other], [board.root, "--base", other], [board.root, "--base", board.root.parent]):
+        assert run(monkeypatch, *map(str, arguments)) == 2
+        said = capsys.readouterr()
+        assert said.out == "" and f"no leaderboard in {arguments[-1]}: expected rows/, or where" in said.err

@@ -166,7 +166,8 @@ def test_too_many_files_are_refused(board: Board, stored: StoredRow, monkeypatch
 
 
 def test_a_board_without_rows_is_empty(tmp_path: Path) -> None:
-    assert check_board(tmp_path) == []
+    (tmp_path / "ledger.jsonl").touch()
+    assert check_board(tmp_path, tmp_path) == [] and Board(tmp_path).read_all() == []
 
 
 def test_one_evidence_serves_one_row(board: Board, stored: StoredRow) -> None:

@@ -66,6 +66,7 @@ def test_an_unchanged_board_passes(board: Board, base: Path) -> None:
 
 def test_the_first_row_of_all_may_enter(board: Board, tmp_path: Path) -> None:
     (tmp_path / "base").mkdir()
+    (tmp_path / "base" / "ledger.jsonl").touch()
     assert refusals(board.root, tmp_path / "base") == []
 
 

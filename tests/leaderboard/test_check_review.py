@@ -62,7 +62,7 @@ def test_a_field_of_thousands_of_digits_is_a_name(board: Board, stored: StoredRo
 def test_a_row_of_the_year_1_may_not_enter(
     board: Board, stored: StoredRow, tiny_evidence: Evidence, tmp_path: Path
 ) -> None:
-    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "rows").mkdir(parents=True)
     forge(board, stored, changed(tiny_evidence, lambda e: e.environment.update(started=YEAR_1)))
     found = refusals(board.root, tmp_path / "empty")
     assert any("environment.started: 0001-01-01" in text and "is before 2020" in text for text in found), found

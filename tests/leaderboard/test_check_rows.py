@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 from checking_toys import Change, changed, clear, edit, flags, forge, plant, put, refusals
 from leaderboard_toys import TINY_SUITE, row_of, store, write_suite
@@ -236,6 +237,20 @@ def test_adversarial_better_than_clean_is_flagged(board: Board, stored: StoredRo
     found = flags(board.root)
     assert any(re.search(r"attacks\.17\.metrics\.depth: better under attack than clean: its mean", t) for t in found)
     assert any("attacks.17.arp: better under attack than clean: at least" in text for text in found)
+
+
+@pytest.mark.parametrize(("share", "told"), [(1e-5, False), (1e-3, False), (0.003, True)])
+def test_a_fall_that_chance_explains_is_not_flagged(
+    share: float, told: bool, board: Board, stored: StoredRow, tiny_evidence: Evidence
+) -> None:
+    def change(evidence: Evidence) -> None:
+        column = list(evidence.tasks).index("depth")
+        fallen = (1 - share) * evidence.clean.losses[:, column]
+        evidence.attacked[-1].losses[:, column] = fallen.astype(np.float32)
+
+    forge(board, stored, changed(tiny_evidence, change))
+    found = [text for text in flags(board.root) if "metrics.depth: better under attack" in text]
+    assert len(found) == told and all(f"falls by {share:.2%} under" in text for text in found)
 
 
 def test_copied_columns_are_flagged(board: Board, stored: StoredRow, tiny_evidence: Evidence) -> None:

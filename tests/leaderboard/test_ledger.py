@@ -74,8 +74,11 @@ def test_clocks() -> None:
 def test_successors() -> None:
     with pytest.raises(InputError, match="cannot supersede itself"):
         check_event(event("superseded", successor=A), event("self-reported"), NOW)
-    with pytest.raises(InputError, match="a successor belongs to the status superseded"):
+    with pytest.raises(InputError, match="status 'verified' has no successor, got b+; only superseded has one"):
         check_event(event("verified", successor=B), event("self-reported"), NOW)
+    alone = event("superseded").model_copy(update={"successor": None})
+    with pytest.raises(InputError, match="its successor is missing"):
+        check_event(alone, event("self-reported"), NOW)
 
 
 @pytest.mark.parametrize(

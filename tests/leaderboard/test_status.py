@@ -86,12 +86,13 @@ def test_a_row_is_superseded_by_one_of_its_kind(board: Board, stored: StoredRow,
         (other_suite.id, "of tiny v1, its successor of tiny v2: expected the same suite and version"),
         (stored.id, "cannot supersede itself"),
         ("0" * 16, "no row '0000"),
-        (None, "a successor belongs to the status superseded"),
+        (None, "its successor is missing"),
     ):
         with pytest.raises(InputError, match=message):
             set_status(stored.id, "superseded", by="keeper", successor=successor, board=board.root)
-    with pytest.raises(InputError, match="a successor belongs to the status superseded and to no other"):
-        set_status(stored.id, "verified", by="keeper", successor=newer.id, board=board.root)
+    for status, successor in (("verified", newer.id), ("retracted", other_suite.id), ("retracted", "0" * 16)):
+        with pytest.raises(InputError, match=f"status '{status}' has no successor, got {successor}; only superseded"):
+            set_status(stored.id, status, by="keeper", successor=successor, board=board.root)
     assert board.ledger.read_bytes() == before
     set_status(stored.id, "superseded", by="keeper", successor=newer.id, board=board.root)
     assert statuses(read_ledger(board.ledger))[stored.id].successor == newer.id

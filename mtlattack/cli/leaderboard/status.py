@@ -8,7 +8,7 @@ import typer
 from mtlattack.cli.leaderboard.options import BOARD, BoardOption
 from mtlattack.errors import UnknownNameError
 from mtlattack.leaderboard.board import Board
-from mtlattack.leaderboard.ledger import STATUSES, Event, append
+from mtlattack.leaderboard.ledger import STATUSES, Event, append, check_successor
 from mtlattack.leaderboard.succession import check_succession
 from mtlattack.schemas import validate
 
@@ -26,6 +26,7 @@ def set_status(
         raise UnknownNameError("status", status, STATUSES)
     place = Board(board)
     stored = place.find(row)
+    check_successor(stored.id, status, successor)
     event = {"row": stored.id, "status": status, "at": datetime.now(UTC), "by": by, "note": note}
     if successor is not None:
         new = place.find(successor)

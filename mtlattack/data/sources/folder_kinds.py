@@ -1,6 +1,7 @@
 """What `mtlattack.toml` says of the labels of a folder: one description a way of storing, for every kind of task."""
 
 import re
+from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
@@ -19,6 +20,7 @@ Encoding = Literal["png8", "png16", "npy", "csv"]
 
 _PLACEHOLDER = re.compile(r"\{(.*?)\}")
 _MOST_CLASSES = 4096
+_LARGEST = {"png8": 255, "png16": 65535}
 _WAYS: dict[str, type[Task]] = {"classes": Classes, "answers": MultiLabel, "normals": Normals, "numbers": Regression}  # type: ignore[type-abstract]
 """How labels of a kind are described: that of the first class here that the kind is one of."""
 
@@ -56,6 +58,13 @@ def inside(what: str, path: str) -> str:
     return path
 
 
+def each_once(what: str, names: Sequence[str]) -> None:
+    """InputError for a name that is there twice."""
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(f"{what}: {twice} is there twice")
+
+
 class ImageFiles(Files):
     """RGB images: PNG or JPEG, or arrays `[H, W, 3]` in [0, 1] (`npy`)."""
 
@@ -89,6 +98,7 @@ class LabelFiles(Files):
             raise InputError(f"{self.kind}: encoding {self.encoding!r}, expected one of {', '.join(allowed)}")
         if self.columns and self.encoding != "csv":
             raise InputError(f"{self.kind}: columns go with encoding 'csv'")
+        each_once(f"{self.kind}: columns", self.columns)
         return self
 
     def check_columns(self, count: int) -> None:
@@ -132,6 +142,8 @@ class SegmentationFiles(LabelFiles):
         most = min(_MOST_CLASSES, int(np.iinfo(self.classes_kind.stored_dtype).max))
         if not 2 <= self.count <= most:
             raise InputError(f"{self.kind} of {counted(self.count, 'class')}, expected 2 to {most}")
+        if not isinstance(self.classes, int):
+            each_once(f"{self.kind}: classes", self.classes)
         wrong = [value for value in self.map.values() if not 0 <= value < self.count]
         if wrong:
             raise InputError(f"map leads to the class {wrong[0]}, expected 0 to {self.count - 1}")
@@ -148,6 +160,7 @@ class AnswerFiles(LabelFiles):
     @model_validator(mode="after")
     def _check_answers(self) -> "AnswerFiles":
         create_task(self.kind, labels=len(self.classes))
+        each_once(f"{self.kind}: classes", self.classes)
         if self.columns:
             self.check_columns(len(self.classes))
         return self
@@ -176,6 +189,17 @@ class NumberFiles(LabelFiles):
         task = create_task(self.kind, **self.options)
         assert isinstance(task, Regression)
         return task
+
+    @model_validator(mode="after")
+    def _check_values(self) -> "NumberFiles":
+        means = f"{self.kind}: scale {self.scale:g} and offset {self.offset:g}"
+        if self.scale == 0:
+            raise InputError(f"{means}, expected another scale: all numbers would mean the same")
+        if self.task.positive_factor and self.encoding in _LARGEST:
+            highest = max(0.0, self.scale * _LARGEST[self.encoding]) + self.offset
+            if highest <= 0:
+                raise InputError(f"{means} give no number of a {self.encoding} a value above 0, as {self.kind} has")
+        return self
 
     @model_validator(mode="after")
     def _check_channels(self) -> "NumberFiles":

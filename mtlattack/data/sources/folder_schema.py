@@ -9,6 +9,7 @@ from mtlattack.data.sources.folder_kinds import (
     ImageFiles,
     SegmentationFiles,
     Strict,
+    each_once,
     inside,
     way_of,
 )
@@ -58,10 +59,7 @@ class FolderDescription(Strict):
 
     @model_validator(mode="after")
     def _check_labels(self) -> "FolderDescription":
-        names = list(self.stored_names())
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice is not None:
-            raise InputError(f"labels: {twice} is there twice")
+        each_once("labels", self.stored_names())
         return self
 
     def stored_names(self) -> list[str]:

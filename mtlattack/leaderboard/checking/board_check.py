@@ -31,9 +31,9 @@ def check_board(root: Path, base: Path | None = None, now: datetime | None = Non
     With a `base`, the board as it stands, also what of it was changed; the rules of entry then go for the rows that are
     new, else for all but those of earlier versions of today's suites. `now` is what the clock says. Nothing that was
     submitted is executed, no link is followed, and nothing larger than a board's files is read. InputError where there
-    are no such folders.
+    are no such boards.
     """
-    check = _Check(Board(root), None if base is None else Board(base), now or datetime.now(UTC))
+    check = _Check(Board.begun(root), None if base is None else Board.begun(base), now or datetime.now(UTC))
     return sorted(set(check.run()), key=lambda finding: finding.order)
 
 
@@ -66,7 +66,7 @@ class _Check:
         self.findings += guarded(path, check)
 
     def _list_files(self) -> Iterator[Finding]:
-        self.listing = structure.list_files(self.board)
+        self.listing = self.board.listing()
         yield from structure.check_names(self.board, self.listing)
 
     def _read_ledger(self) -> Iterator[Finding]:

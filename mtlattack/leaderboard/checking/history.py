@@ -9,7 +9,7 @@ from mtlattack.evidence.packing import MOST_BYTES
 from mtlattack.leaderboard.board import LEDGER, MOST_ROW_BYTES, Board, Listing, StoredRow
 from mtlattack.leaderboard.checking.events import Line
 from mtlattack.leaderboard.checking.findings import Finding, flagged, refused
-from mtlattack.leaderboard.checking.structure import list_files, relative
+from mtlattack.leaderboard.checking.structure import relative
 from mtlattack.leaderboard.ledger import read_content
 from mtlattack.leaderboard.rows.identity import measured_identity
 from mtlattack.reading.hostile import read_regular
@@ -28,7 +28,7 @@ class Base:
     @staticmethod
     def read(board: Board) -> "Base":
         """What stands there; InputError where that cannot be said."""
-        listing = list_files(board)
+        listing = board.listing()
         files = {relative(board, path): path for path in [*listing.rows, *listing.evidence]}
         return Base(files, frozenset(path.stem for path in listing.rows), read_content(board.ledger))
 

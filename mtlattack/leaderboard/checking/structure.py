@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mtlattack.errors import InputError
 from mtlattack.evidence import Evidence
-from mtlattack.leaderboard.board import ROWS, Board, Listing, StoredRow, read_row
+from mtlattack.leaderboard.board import Board, Listing, StoredRow, read_row
 from mtlattack.leaderboard.checking.findings import Finding, refused, refused_for
 from mtlattack.leaderboard.rows.plan import Plan
 
@@ -23,12 +23,6 @@ class Case:
     stored: StoredRow
     evidence: Evidence
     plan: Plan
-
-
-def list_files(board: Board) -> Listing:
-    """What lies under `rows/`; nothing where there is no such folder. InputError for a link, and for too many files."""
-    rows = board.root / ROWS
-    return board.listing() if rows.is_symlink() or rows.exists() else Listing()
 
 
 def relative(board: Board, path: Path) -> str:

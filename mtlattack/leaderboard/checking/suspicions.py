@@ -18,6 +18,10 @@ _ALWAYS_CHECKED = ("gradients-vanish", "batch-dependent", "random")
 # What a shell would read as more than one command; readers may copy it.
 _SHELL = re.compile(r"[;&|`$<>]")
 
+# Of a mean loss, what an honest attack may take by chance: noise at the least ε of the shipped boards takes up to half
+# of this, and in none of its rows two standard errors over the images.
+_BY_CHANCE = 0.002
+
 
 def check_suspicions(case: Case) -> Iterator[Finding]:
     """The row's own flags, and what is odd about its numbers; nothing here refuses a row."""
@@ -48,17 +52,17 @@ def _unusual_run(record: Record) -> Iterator[tuple[str, str]]:
 
 
 def _better_than_clean(record: Record, evidence: Evidence) -> Iterator[tuple[str, str]]:
-    """Attacks under which a task that they are after loses less, or all tasks together win."""
+    """Attacks under which a task that they are after loses less, not just by chance, or all tasks together win."""
     for index, (entry, outcome) in enumerate(zip(record.attacks, evidence.attacked, strict=False)):
         target = entry.name.partition("+")[0].partition(":")[2]
         for column, (name, statistics) in enumerate(evidence.clean.statistics.items()):
             valid = statistics[:, 0] > 0
             before, after = (o.losses[valid, column].sum() for o in (evidence.clean, outcome))
-            if after < before and target in ("", name):
+            if after < (1 - _BY_CHANCE) * before and target in ("", name):
                 fall = f"its mean loss falls by {1 - after / before:.2%} under {_called(entry)}"
                 yield f"attacks.{index}.metrics.{name}", f"better under attack than clean: {fall}"
         if entry.arp.low is not None and entry.arp.low > 0:
-            yield f"attacks.{index}.arp", f"better under attack than clean: at least {entry.arp.low:.2%} better"
+            yield f"attacks.{index}.arp", f"better under attack than clean: at least {100 * entry.arp.low:.2g} % better"
 
 
 def _no_stronger_than_noise(record: Record, evidence: Evidence) -> Iterator[tuple[str, str]]:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from mtlattack.errors import InputError
+from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.poisoning.baselines import Method
 from mtlattack.poisoning.budget import Mode, check_mode, mode_of
 from mtlattack.poisoning.defences import FILTERS
@@ -68,9 +68,13 @@ class Plan(BaseModel):
                 raise InputError(f"budget {budget:g}, expected a share of a task's points, above 0 and up to 1")
         if len(set(self.budgets)) < len(self.budgets):
             raise InputError(f"budgets {self.budgets}, expected each once, and not 1 beside 1.0")
+        for what in ("modes", "methods", "seeds", "defences"):
+            values = getattr(self, what)
+            if len(set(values)) < len(values):
+                raise InputError(f"{what} {', '.join(map(str, values))}, expected each once")
         for name in self.defences:
-            if name != ALARM:
-                FILTERS.get(name)
+            if name not in (*FILTERS, ALARM):
+                raise UnknownNameError("defence", name, [*FILTERS, ALARM])
         if Mode.MIXED in self.modes and self.attacked is None:
             raise InputError("a mixed attack needs to be told the attacked tasks")
         return self
