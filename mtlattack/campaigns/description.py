@@ -2,12 +2,12 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from mtlattack.errors import InputError
-from mtlattack.schemas import read_toml, validate
+from mtlattack.schemas import Seed, read_toml, validate
 
 
 class ModelEntry(BaseModel):
@@ -36,7 +36,7 @@ class Campaign(BaseModel):
     eps: list[float | list[float]] = Field(
         default_factory=list, description="an entry is an ε as suites write it, or a list of them, for one cell"
     )
-    seeds: list[Annotated[int, Field(ge=0)]] = Field(default_factory=list)
+    seeds: list[Seed] = Field(default_factory=list)
 
     norm: str | None = Field(None, description="this and the following hold for all cells")
     quantize: bool | None = None

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from mtlattack.cli.lists import listed
 from mtlattack.errors import InputError
 from mtlattack.files import file_name
 from mtlattack.poisoning import Kind, Labels, Learner, Method, Mode, Omega, Patom, Solver, TaskSet
@@ -73,12 +74,13 @@ def poison(
     """
     name, tasks = load(data, source, option or [], model, split, labels_of, limit)
     chosen: dict[str, Any] = {
-        "data": name, "digest": digest_of(tasks), "targets": _parts(targets), "attacked": _parts(attacked),
+        "data": name, "digest": digest_of(tasks),
+        "targets": _names(targets, "--targets"), "attacked": _names(attacked, "--attacked"),
         "modes": _members(mode, Mode, "--mode"), "methods": _members(method, Method, "--method"),
-        "budgets": [_budget(part) for part in _parts(budget) or []], "omega": omega, "labels": labels,
+        "budgets": [_budget(part) for part in listed(budget, "--budget", "numbers")], "omega": omega, "labels": labels,
         "iterations": iterations, "step": step, "batch": batch, "restarts": restarts,
         "box": None if ball is not None else box, "ball": ball, "ridge": ridge, "relation": relation,
-        "smoothing": smoothing, "victim": victim, "defences": [] if defence == "none" else _parts(defence),
+        "smoothing": smoothing, "victim": victim, "defences": [] if defence == "none" else listed(defence, "--defence"),
         "seeds": list(range(seeds)),
     }  # fmt: skip
     plan = validate(Plan, chosen, "poison: ")
@@ -101,7 +103,7 @@ def load(
         # torch and the zoo are loaded for this alone.
         from mtlattack.poisoning.vision import scene_tasks
 
-        return f"{data}-{model}", scene_tasks(data, model, split, kind, limit)
+        return f"{data}-{model}", scene_tasks(data, model, listed(split, "--split"), kind, limit)
     if data.endswith(".toml"):
         return Path(data).stem, read_described(Path(data))
     if source is None:
@@ -139,18 +141,16 @@ def _print_audit(plan: Plan, tasks: TaskSet, path: Path) -> None:
         raise typer.Exit(2)
 
 
-def _parts(text: str | None) -> list[str] | None:
-    return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
+def _names(text: str | None, option: str) -> list[str] | None:
+    return None if text is None else listed(text, option)
 
 
 def _members(text: str, known: type[Mode] | type[Method], option: str) -> list[Any]:
-    """Members of an enumeration from `a,b`; InputError for what is none, and for none at all."""
-    names = _parts(text) or []
+    """Members of an enumeration from `a,b`; InputError for what is none."""
+    names = listed(text, option)
     for name in names:
         if name not in list(known):
             raise InputError(f"{option} {name!r}, expected of {', '.join(known)}")
-    if not names:
-        raise InputError(f"{option} is empty, expected of {', '.join(known)}")
     return [known(name) for name in names]
 
 

@@ -47,7 +47,7 @@ def test_an_image_without_labelled_pixels_has_no_class() -> None:
 
 
 def test_splits_are_put_together_and_images_are_rows() -> None:
-    one, both = (scene_tasks("rooms", MODEL, split, Kind.REGRESSION, 6) for split in ("test", "test,test"))
+    one, both = (scene_tasks("rooms", MODEL, count * ["test"], Kind.REGRESSION, 6) for count in (1, 2))
     assert both.sizes == [12] * len(both) and set(both.names) <= set(one.names)
     np.testing.assert_array_equal(both.points[0][0], np.tile(one.points[0][0], (2, 1)))
     assert both.rows is not None and all(rows.tolist() == list(range(12)) for rows in both.rows)
