@@ -80,8 +80,8 @@ def poison(
         "budgets": [_budget(part) for part in listed(budget, "--budget", "numbers")], "omega": omega, "labels": labels,
         "iterations": iterations, "step": step, "batch": batch, "restarts": restarts,
         "box": None if ball is not None else box, "ball": ball, "ridge": ridge, "relation": relation,
-        "smoothing": smoothing, "victim": victim, "defences": [] if defence == "none" else listed(defence, "--defence"),
-        "seeds": list(range(seeds)),
+        "smoothing": smoothing, "victim": victim, "seeds": list(range(seeds)),
+        "defences": [] if defence == "none" else listed(defence, "--defence", "none, or names"),
     }  # fmt: skip
     plan = validate(Plan, chosen, "poison: ")
     if check is not None:

@@ -188,7 +188,7 @@ def test_a_plugin_is_known_to_the_command(cli: CommandLine, tmp_path: Path, monk
         "name = 'x'\nlicense = '-'\ncitation = '-'\nsize = [8, 8]\n[splits.test]\n[image]\npattern = '{id}.png'\n"
         "[[labels]]\nkind = 'shadow'\nencoding = 'png8'\npattern = '{id}.png'\n"
     )
-    told = cli.bad("data", "prepare", "folder", "--from", ".")
+    told = cli.bad("data", "prepare", "folder", "--from", ".", "--out", "out.h5")
     assert "labels.0: unknown kind of label 'shadow'" in told and told.endswith("--plugin or $MTLATTACK_PLUGIN")
     assert "shadow" in cli.good("--plugin", path, "list", "tasks")
     assert f"plugin '{tmp_path / 'none.py'}': " in cli.bad("--plugin", tmp_path / "none.py", "list", "tasks")

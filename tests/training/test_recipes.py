@@ -110,8 +110,12 @@ def test_a_bad_field_is_named_with_the_file(tmp_path, more, message):
 def test_labels_that_the_data_lacks_are_named(tmp_path):
     data = write_data(tmp_path / "toy.h5", 2)
     recipe = load_recipe(write_recipe(tmp_path, data, 'tasks = ["depth", "edge_texture"]'))
-    with pytest.raises(InputError, match="toy.h5 has no labels for edge_texture; it has depth, normals, segmentation"):
+    with pytest.raises(InputError, match="toy.h5 has no labels for edge_texture; it has depth, normals, segmentation$"):
         training_data(recipe)
+    with h5py.File(data, "r+") as file:
+        file.copy("train/depth", "train/pose")
+    with pytest.raises(InputError, match="no labels for pose; it has depth, .*; unknown task 'pose'; .* --plugin or"):
+        training_data(recipe.model_copy(update={"tasks": ["pose"]}))
     with pytest.raises(InputError, match="no data file"):
         training_data(recipe, str(tmp_path / "none.h5"))
 
