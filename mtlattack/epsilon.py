@@ -56,6 +56,14 @@ def largest_written(norm: str) -> float:
     return {"linf": LEVELS, "patch": 1}.get(norm, math.inf)
 
 
+def check_written(eps: float, norm: str) -> None:
+    """InputError unless a written ε is above 0 and what its norm can have at most."""
+    highest = largest_written(norm)
+    if not (0 < eps <= highest and eps < math.inf):
+        bound = "∞)" if highest == math.inf else f"{highest:g}]"
+        raise InputError(f"eps {eps:g} is outside (0, {bound} for {norm}")
+
+
 def epsilon_text(eps: float, norm: str) -> str:
     """An ε in image units in print: `4/255`, `3 px` of l0, `2 %` of the area for patch, else the number."""
     sizes = {"linf": f"{as_written(eps, norm):g}/{LEVELS}", "l0": f"{eps:g} px", "patch": f"{100 * eps:g} %"}

@@ -27,10 +27,11 @@ _FEW = 3
 
 
 class UnknownNameError(InputError):
-    """A name that is not registered; the message offers the nearest one that is, or all where they are few."""
+    """A name that is not registered; the message offers the nearest one that is, or all where they are few, and says
+    what `otherwise` may be the matter."""
 
-    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
-        super().__init__(f"unknown {kind} {name!r}; {_hint(name, sorted(known))}")
+    def __init__(self, kind: str, name: str, known: Iterable[str], otherwise: str = "") -> None:
+        super().__init__("; ".join(filter(None, [f"unknown {kind} {name!r}", _hint(name, sorted(known)), otherwise])))
 
 
 def _hint(name: str, names: list[str]) -> str:

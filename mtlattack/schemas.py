@@ -4,14 +4,24 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import AfterValidator, BaseModel, ValidationError
 
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.registry import match_names
 
 M = TypeVar("M", bound=BaseModel)
+
+
+def check_seed(seed: int) -> int:
+    """The seed; InputError unless it is a whole number of at least 0."""
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise InputError(f"seed {seed!r}, expected a whole number of at least 0")
+    return seed
+
+
+Seed = Annotated[int, AfterValidator(check_seed)]
 
 
 def validate(schema: type[M], content: Mapping[str, Any], place: str = "") -> M:

@@ -16,6 +16,7 @@ from mtlattack.attacks.targets import Target
 from mtlattack.attacks.threat import Threat
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.registry import match_names
+from mtlattack.schemas import check_seed
 from mtlattack.tasks import list_tasks
 
 
@@ -53,7 +54,7 @@ def create_attack(
     if compat is not None:
         given = published_options(compat, kind, threat, given.get("steps")) | given
     mine = {option: value for option, value in given.items() if option in own}
-    parts: dict[str, Any] = {"threat": threat, "seed": seed}
+    parts: dict[str, Any] = {"threat": threat, "seed": check_seed(seed)}
     if aggregator:
         parts["aggregator"] = create_aggregator(aggregator, **{o: v for o, v in given.items() if o in of_aggregator})
     if kind not in ATTACKS:

@@ -15,8 +15,10 @@ Target = Mapping[str, str]
 
 
 def check_target(target: Target, aggregator: Aggregator, criterion: Criterion | None) -> None:
-    """InputError for a target that is none, TargetError for parts of an attack that lead to none."""
+    """InputError for a target that is none or leads nowhere, TargetError for parts of an attack that lead to none."""
     _check_shape(target)
+    if len(kept_of(target)) == len(target):
+        raise InputError(f"the target {target_text(target)} leads nowhere: beside {KEEP} expected a goal for some task")
     reason = aggregator.why_no_target()
     if reason:
         raise TargetError(
@@ -25,6 +27,17 @@ def check_target(target: Target, aggregator: Aggregator, criterion: Criterion | 
         )
     if criterion is not None and not criterion.descends:
         raise TargetError(f"{criterion.kind} weights pixels by what is still right, which leads to no target")
+    _check_named(target, aggregator)
+
+
+def _check_named(target: Target, aggregator: Aggregator) -> None:
+    """TargetError for an aggregator of one task that the target leads nowhere."""
+    try:
+        looked_at = aggregator.tasks(list(target))
+    except UnknownNameError as error:
+        raise TargetError(f"{aggregator.name} leads nowhere: {error}") from None
+    if set(looked_at) <= set(kept_of(target)):
+        raise TargetError(f"{aggregator.name} leads nowhere: the target is to {KEEP} {', '.join(looked_at)}")
 
 
 def goals_of(target: Target, tasks: TaskMap) -> dict[str, Goal]:

@@ -2,14 +2,14 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from mtlattack.errors import InputError
 from mtlattack.evaluation.suites import SUITES
 from mtlattack.models.checkpoint_files import SUFFIX
-from mtlattack.schemas import named_path, read_toml, validate
+from mtlattack.schemas import Seed, named_path, read_toml, validate
 
 _FILES = (".h5", ".hdf5", SUFFIX)
 
@@ -40,7 +40,7 @@ class Campaign(BaseModel):
     eps: list[float | list[float]] = Field(
         default_factory=list, description="an entry is an ε as suites write it, or a list of them, for one cell"
     )
-    seeds: list[Annotated[int, Field(ge=0)]] = Field(default_factory=list)
+    seeds: list[Seed] = Field(default_factory=list)
 
     norm: str | None = Field(None, description="this and the following hold for all cells")
     quantize: bool | None = None

@@ -8,6 +8,7 @@ import typer
 
 from mtlattack import evaluation
 from mtlattack.cli.index import check_attacks
+from mtlattack.cli.lists import listed
 from mtlattack.epsilon import doubt, parse_epsilons
 from mtlattack.errors import InputError
 from mtlattack.printing import complain
@@ -117,4 +118,4 @@ def _target(texts: list[str]) -> dict[str, str]:
 
 
 def _names(text: str) -> list[str]:
-    return [] if text == "none" else [part.strip() for part in text.split(",") if part.strip()]
+    return [] if text == "none" else listed(text, "--attacks", "none for clean only, or names")

@@ -89,7 +89,7 @@ def _which_images(data: str, digests: bool, suite: str | None, given: dict[str, 
 
 
 def _line(split: SplitReport) -> str:
-    state = f"fingerprint {split.fingerprint}" if split.fingerprint else "damaged"
+    state = f"fingerprint {split.fingerprint}" if split.fingerprint else "not in order"
     return f"{split.name}: {counted(split.images, 'image')} with {', '.join(split.labels)}, {state}"
 
 

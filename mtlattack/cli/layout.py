@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from mtlattack.cli.lists import listed
 from mtlattack.errors import InputError
 from mtlattack.models import (
     Counts,
@@ -39,9 +40,7 @@ def show_layout(
     picture: Annotated[Path | None, typer.Option(help="Draw it to this file: .png, .svg or .pdf.")] = None,
 ) -> None:
     """Show a sharing layout: its name and number, its tree, how much it shares and what it costs."""
-    names = [name.strip() for name in tasks.split(",")]
-    if not all(names):
-        raise InputError(f"--tasks {tasks!r}, expected names with commas between")
+    names = listed(tasks, "--tasks")
     fields = {"backbone": backbone, "head": head, "head_width": head_width, "output_stride": output_stride}
     layout = parse_layout(text, names, _stages(text, stages, backbone, output_stride)).ordered(names)
     counts = None

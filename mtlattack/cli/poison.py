@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from mtlattack.cli.lists import listed
 from mtlattack.errors import InputError
 from mtlattack.files import file_name
 from mtlattack.poisoning import Kind, Labels, Learner, Method, Mode, Omega, Patom, Solver, TaskSet
@@ -85,9 +86,10 @@ def poison(
         raise InputError(f"{wrong} and --audit do not go together: an audit writes nothing")
     name, tasks = load(data, source, option or [], model, split, labels_of, limit)
     chosen: dict[str, Any] = {
-        "data": name, "digest": digest_of(tasks), "targets": _parts(targets), "attacked": _parts(attacked),
+        "data": name, "digest": digest_of(tasks),
+        "targets": _names(targets, "--targets"), "attacked": _names(attacked, "--attacked"),
         "modes": _modes(mode, attacked is not None), "methods": _members(method, list(Method), "--method"),
-        "budgets": [_budget(part) for part in _parts(budget) or []], "omega": omega, "labels": labels,
+        "budgets": [_budget(part) for part in listed(budget, "--budget", "numbers")], "omega": omega, "labels": labels,
         "iterations": iterations, "step": step, "batch": batch, "restarts": restarts,
         "box": 0.0 if box is None and ball is None else box, "ball": ball, "ridge": ridge, "relation": relation,
         "smoothing": smoothing, "victim": victim, "defences": _defences(defence),
@@ -119,9 +121,8 @@ def load(
         # torch and the zoo are loaded for this alone.
         from mtlattack.poisoning.vision import scene_tasks
 
-        return f"{data}-{model}", scene_tasks(
-            data, model, "test" if split is None else split, kind or Kind.REGRESSION, limit
-        )
+        splits = ["test"] if split is None else listed(split, "--split")
+        return f"{data}-{model}", scene_tasks(data, model, splits, kind or Kind.REGRESSION, limit)
     of_images = [("--split", split), ("--scene", kind), ("--limit", limit)]
     if wrong := ", ".join(option for option, given in of_images if given is not None):
         raise InputError(f"{wrong} of {data}: for images alone, of which --model makes a table")
@@ -164,8 +165,8 @@ def _print_audit(plan: Plan, tasks: TaskSet, path: Path) -> None:
         raise typer.Exit(2)
 
 
-def _parts(text: str | None) -> list[str] | None:
-    return None if text is None else [part.strip() for part in text.split(",") if part.strip()]
+def _names(text: str | None, option: str) -> list[str] | None:
+    return None if text is None else listed(text, option)
 
 
 def _modes(text: str | None, named: bool) -> list[str]:
@@ -184,13 +185,11 @@ def _defences(text: str) -> list[str]:
 
 
 def _members(text: str, known: Sequence[str], option: str) -> list[str]:
-    """Names from `a,b`; InputError for one that is not known, and for none at all."""
-    names, expected = _parts(text) or [], f"expected of {', '.join(known)}"
+    """Names from `a,b`; InputError for one that is not known."""
+    names = listed(text, option)
     for name in names:
         if name not in known:
-            raise InputError(f"{option} {name!r}, {expected}")
-    if not names:
-        raise InputError(f"{option} is empty, {expected}")
+            raise InputError(f"{option} {name!r}, expected of {', '.join(known)}")
     return names
 
 

@@ -14,7 +14,7 @@ from mtlattack.analysis.transfer.writing import write_results
 from mtlattack.attacks import Attack, create_attack, takes_steps
 from mtlattack.cli import choosing
 from mtlattack.data import PreparedDataset, load_dataset
-from mtlattack.epsilon import default_written, in_image_units, parse_epsilons
+from mtlattack.epsilon import check_written, default_written, in_image_units, parse_epsilons
 from mtlattack.errors import InputError
 from mtlattack.evaluation import transfer as between_models
 from mtlattack.evaluation import transfer_between_tasks
@@ -155,6 +155,7 @@ def _epsilon(text: str | None, norm: str) -> float:
     if len(values) != 1:
         raise InputError(f"--eps {text!r}, expected one number: a matrix is of one threat")
     default_written(norm)  # UnknownNameError for a norm that there is not
+    check_written(values[0], norm)
     choosing.say_doubts(values, norm)
     return in_image_units(values[0], norm)
 

@@ -19,7 +19,7 @@ from mtlattack.data.identity import Identifier, Identity
 from mtlattack.data.labels import stored_task
 from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.hdf5 import DamagedError, check_inside, check_stored, count_of, open_hdf5, reading, strings_of
-from mtlattack.tasks import Task, TaskMap, alone
+from mtlattack.tasks import Task, TaskMap, UnknownKindError, alone
 from mtlattack.wording import counted
 
 FORMAT = "mtlattack-dataset"
@@ -94,7 +94,7 @@ class PreparedDataset(TorchDataset[Batch]):
             stored = {name: stored_task(name, group[name]) for name in group if name not in ("image", "id")}
             self.label_tasks = {name: task for name, task in stored.items() if task is not None}
             """The task that each stored label serves, by the name of the label, whether it is one of `tasks` or not."""
-            self._labels = _choose_labels(self.path, self.label_tasks, tasks)
+            self._labels = _choose_labels(self.path, self.label_tasks, tasks, [x for x in stored if stored[x] is None])
             _check_shapes(self.path, group, self.size, dict(self._labels.values()))
             self.labels = [name for name in group if name not in ("image", "id")]
             self._attributes = {name: dict(group[name].attrs) for name, _ in self._labels.values()}
@@ -261,8 +261,11 @@ def _check_shapes(path: Path, group: h5py.Group, size: tuple[int, int], labels: 
             raise InputError(f"{path}: {group[name].name} has shape {group[name].shape}, expected {expected}")
 
 
-def _choose_labels(path: Path, stored: dict[str, Task], tasks: TaskMap | None) -> dict[str, tuple[str, Task]]:
-    """Task name → (stored label, task), for the tasks asked for or for every stored label that bears a task's name."""
+def _choose_labels(
+    path: Path, stored: dict[str, Task], tasks: TaskMap | None, unknown: list[str]
+) -> dict[str, tuple[str, Task]]:
+    """Task name → (stored label, task), for the tasks asked for or for every stored label that bears a task's name;
+    `unknown` are further labels, of no kind that is known here."""
     if tasks is None:
         return {name: (name, task) for name, task in stored.items() if task.name == name}
     chosen = {}
@@ -271,7 +274,8 @@ def _choose_labels(path: Path, stored: dict[str, Task], tasks: TaskMap | None) -
         matches = [label for label, candidate in stored.items() if candidate == task]
         if not matches:
             labels = ", ".join(f"{label} {counted(t.channels, 'channel')}" for label, t in stored.items()) or "none"
-            raise InputError(f"{path} has no label for {task}; it has: {labels}")
+            others = "".join(f"; {UnknownKindError(label)}" for label in unknown[:1])
+            raise InputError(f"{path} has no label for {task}; it has: {labels}{others}")
         chosen[name] = (matches[0], task)
     return chosen
 

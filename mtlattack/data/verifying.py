@@ -14,10 +14,10 @@ from mtlattack.data.identity import Identifier
 from mtlattack.data.labels import task_of, valid_places
 from mtlattack.data.prepared import open_prepared
 from mtlattack.data.provenance import SOURCES, compare_sources, read_sources
-from mtlattack.errors import InputError, UnknownNameError
+from mtlattack.errors import InputError
 from mtlattack.hdf5 import DamagedError, check_inside, check_stored, reading, strings_of
 from mtlattack.progress import progress_bar
-from mtlattack.tasks import Task, list_tasks
+from mtlattack.tasks import Task, UnknownKindError
 from mtlattack.wording import counted
 
 _ATTRIBUTES = ("name", "height", "width", "license", "citation")
@@ -204,7 +204,7 @@ def _check_layout(
         except (TypeError, ValueError):
             return None, [f"attribute 'classes' is {item.attrs['classes']!r}, expected names or their number"]
         if task is None:
-            return None, [str(UnknownNameError("task", name, list_tasks()))]
+            return None, [str(UnknownKindError(name))]
     dtype = task.stored_dtype if task else "uint8"
     faults = []
     if item.dtype != dtype:

@@ -33,6 +33,7 @@ from mtlattack.evaluation.preparation import (
 from mtlattack.evaluation.ranks import ALONE, Ranks
 from mtlattack.evidence import job_names
 from mtlattack.models import SourceModel
+from mtlattack.schemas import check_seed
 from mtlattack.tasks import Model
 
 
@@ -89,6 +90,7 @@ def set_up(
 ) -> Setup:
     """Prepare a run of `attacks` on a model and data; arguments and errors as for `evaluate`."""
     check_precision(precision)
+    check_seed(seed)
     chosen = choose_device(device)
     graphs = wants_graphs(cuda_graphs, chosen, model)
     images_to_fit = data if fit_data is None else labelled_images(fit_data, model.tasks)

@@ -12,9 +12,9 @@ from mtlattack import attacks
 from mtlattack.attacks.options import TargetError, ThreatError
 from mtlattack.attacks.threat import Threat
 from mtlattack.canonical import json_digest
-from mtlattack.epsilon import in_image_units, largest_written
+from mtlattack.epsilon import check_written, in_image_units
 from mtlattack.errors import InputError, UnknownNameError
-from mtlattack.schemas import list_named, load_named
+from mtlattack.schemas import Seed, list_named, load_named
 from mtlattack.tasks import TaskMap
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Suite(BaseModel):
     every: int = Field(1, ge=1, description="only every so many-th image")
     limit: int | None = Field(None, ge=1, description="only the first so many images, of these")
     batch_size: int = Field(16, ge=1)
-    seed: int = Field(0, ge=0)
+    seed: Seed = 0
     norm: Literal["linf", "l2", "l1", "l0", "patch"] = "linf"
     quantize: bool = Field(False, description="8-bit images stay 8-bit under attack")
     eps: list[float] = Field(min_length=1)
@@ -56,10 +56,8 @@ class Suite(BaseModel):
 
     @model_validator(mode="after")
     def _check_eps(self) -> "Suite":
-        highest = largest_written(self.norm)
         for eps in self.eps:
-            if not 0 < eps <= highest:
-                raise ValueError(f"eps {eps:g} is outside (0, {highest:g}] for {self.norm}")
+            check_written(eps, self.norm)
             Threat(self.norm, in_image_units(eps, self.norm), self.quantize)
         if len(set(self.eps)) != len(self.eps):
             raise ValueError(f"eps {self.eps} holds a value twice")

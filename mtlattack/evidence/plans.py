@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from mtlattack.errors import InputError
 from mtlattack.evidence.outcome import tasks_of_plan
 from mtlattack.schemas import validate
-from mtlattack.tasks import Task
+from mtlattack.tasks import Task, UnknownKindError
 from mtlattack.wording import counted
 
 MOST_JOBS = 10_000
@@ -57,8 +57,8 @@ class _Plan(_Part):
 
 
 def check_plan(plan: Any) -> dict[str, Task]:
-    """The tasks of a plan, by name, in the order of the loss columns; InputError for one that is no plan, which names
-    the field."""
+    """The tasks of a plan, by name, in the order of the loss columns; UnknownKindError for a kind of task that is not
+    known here, InputError for one that is no plan, which names the field."""
     if not isinstance(plan, dict):
         raise InputError("plan is no object")
     for name, least, most in (("tasks", 1, MOST_TASKS), ("attacks", 0, MOST_JOBS - 1)):
@@ -69,6 +69,8 @@ def check_plan(plan: Any) -> dict[str, Task]:
             raise InputError(f"plan.{name} has {counted(len(entries), 'entry')}, expected {least} to {most:,}")
     try:
         tasks = tasks_of_plan(plan)
+    except UnknownKindError:
+        raise
     except InputError as error:
         raise InputError(f"plan.tasks: {str(error)[:300]}") from None
     if len(tasks) < len(plan["tasks"]):

@@ -34,7 +34,7 @@ from mtlattack.evidence.outcome import (
 from mtlattack.evidence.plans import check_ids, check_plan
 from mtlattack.files import check_room, whole_file
 from mtlattack.hdf5 import DamagedError, array_of, check_array, count_of, document_of, group_of, opened_hdf5, strings_of
-from mtlattack.tasks import Task, TaskMap
+from mtlattack.tasks import Task, TaskMap, UnknownKindError
 from mtlattack.wording import counted
 
 FORMAT = "mtlattack-evidence"
@@ -142,7 +142,7 @@ class EvidenceFile:
         """
         with open_evidence(self.path) as file:
             plan, environment = document_of(file, "plan"), document_of(file, "environment")
-            tasks, ids = _checked(plan, strings_of(file, "id"))
+            tasks, ids = _checked(self.path, plan, strings_of(file, "id"))
             targets, outcomes = targets_of(plan), []
             for name in job_names(plan):
                 group = group_of(file, name)
@@ -204,9 +204,11 @@ def _zeros(group: h5py.Group, name: str, shape: tuple[int, ...], dtype: type[np.
         array[begin : begin + rows] = np.zeros((rows, *shape[1:]), dtype)  # h5py would broadcast a 0 row by row
 
 
-def _checked(plan: dict[str, Any], ids: list[str]) -> tuple[dict[str, Task], list[str]]:
+def _checked(path: Path, plan: dict[str, Any], ids: list[str]) -> tuple[dict[str, Task], list[str]]:
     try:
         return check_plan(plan), check_ids(ids)
+    except UnknownKindError as error:  # nothing is damaged
+        raise InputError(f"{path}: {error}") from None
     except InputError as error:
         raise DamagedError(str(error)) from None
 

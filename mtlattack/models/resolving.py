@@ -1,6 +1,7 @@
 """A model from what a user types: a zoo name, a checkpoint's path, or `module:factory`."""
 
 import importlib
+import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -36,6 +37,8 @@ def resolve_model(model: str, checkpoint: Path | None = None) -> tuple[nn.Module
     if ":" in model:
         return _from_factory(model, checkpoint), model if checkpoint is None else f"{model}@{checkpoint.stem}"
     if model.endswith(_WEIGHTS_ALONE):
+        if not os.path.isfile(model):
+            raise InputError(f"no checkpoint file {model}")
         raise InputError(
             f"{model} holds weights alone; say what to fill with them: --model module:factory --checkpoint {model}"
         )

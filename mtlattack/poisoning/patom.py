@@ -16,6 +16,7 @@ from mtlattack.poisoning.learner import Learner
 from mtlattack.poisoning.losses import Array
 from mtlattack.poisoning.newton import Solution, minimise
 from mtlattack.poisoning.tasks import Points, TaskSet
+from mtlattack.schemas import check_seed
 
 _INNER_TOLERANCE = 1e-6
 _ADJOINT_RESIDUAL = 1e-6
@@ -89,6 +90,7 @@ class Patom:
             raise InputError(f"batch {self.batch}, expected at least one point")
         if not 0 < self.step < np.inf:
             raise InputError(f"step {self.step!r}, expected a positive share of the feasible set's width")
+        check_seed(self.seed)
 
     def __call__(
         self, learner: Learner, tasks: TaskSet, goal: Goal, advance: Callable[[], object] = lambda: None

@@ -1,6 +1,6 @@
 """A vision model's frozen features as a table of related tasks: what a whole image is about, from pooled features."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,14 +33,13 @@ class Scenes:
         return make_tasks(self.kind, points, list(self.labels), [np.arange(len(self.features))] * len(points))
 
 
-def scene_tasks(data: str, model: str, split: str, kind: Kind, limit: int | None = None) -> TaskSet:
-    """Tasks of whole images, on a model's features: see `read_scenes`; data and model by name or path, splits one or
-    several with commas: then the tasks that all of them have."""
+def scene_tasks(data: str, model: str, splits: Sequence[str], kind: Kind, limit: int | None = None) -> TaskSet:
+    """Tasks of whole images, on a model's features: see `read_scenes`; data and model by name or path; of several
+    splits the tasks that all of them have."""
     network = shared_network(model)
     labelled = {name: task for name, task in network.tasks.items() if isinstance(task, _LABELLED)}
-    splits = [each.strip() for each in split.split(",")]
     if len(set(splits)) < len(splits):
-        raise InputError(f"split {split!r}, expected each once")
+        raise InputError(f"splits {', '.join(splits)}, expected each once")
     parts = [read_scenes(network, load_dataset(data, each, tasks=labelled, limit=limit), kind) for each in splits]
     names = [name for name in parts[0].labels if all(name in part.labels for part in parts)]
     labels = {name: np.concatenate([part.labels[name] for part in parts]) for name in names}

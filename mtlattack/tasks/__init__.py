@@ -16,7 +16,15 @@ from mtlattack.tasks.multilabel import MultiLabel
 from mtlattack.tasks.normals import Normals
 from mtlattack.tasks.painting import Painting
 from mtlattack.tasks.plugins import add_plugins, load_plugins
-from mtlattack.tasks.registry import TASKS, create_task, describe_tasks, list_tasks, task_from_config, task_types
+from mtlattack.tasks.registry import (
+    TASKS,
+    UnknownKindError,
+    create_task,
+    describe_tasks,
+    list_tasks,
+    task_from_config,
+    task_types,
+)
 from mtlattack.tasks.regression import Regression, SignedRegression
 from mtlattack.tasks.scalar import Scalar
 from mtlattack.tasks.segmentation import Segmentation
@@ -49,6 +57,7 @@ __all__ = [
     "TASKS",
     "Task",
     "TaskMap",
+    "UnknownKindError",
     "add_plugins",
     "alone",
     "check_classes",

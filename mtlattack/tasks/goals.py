@@ -34,6 +34,12 @@ class Goal:
     of: Callable[[Tensor], Tensor]
 
 
+def check_leads(name: str, text: str, is_label: bool) -> None:
+    """InputError for a goal that, as it is written, is the label itself: nothing leads there."""
+    if is_label:
+        raise InputError(f"{name}: the target {text!r} is what the labels say already; to hold a task there say {KEEP}")
+
+
 def kept(labels: Tensor) -> Tensor:
     """The labels themselves: the prediction is not to become worse."""
     return labels
@@ -46,17 +52,18 @@ def read_factor(text: str) -> float | None:
 
 
 def check_factor(name: str, text: str, factor: float, positive: bool | None) -> None:
-    """InputError unless a factor is finite, and above 0 (`positive`), at least 0 (False) or anything (None)."""
+    """InputError unless a factor is finite, not 1, and above 0 (`positive`), at least 0 (False) or anything (None)."""
     low = not factor > 0 if positive else positive is False and factor < 0
     if low or not math.isfinite(factor):
         bounds = {True: "above 0", False: "of at least 0", None: "that is finite"}[positive]
         raise InputError(f"{name}: the factor of the target {text!r} is {factor:g}, expected one {bounds}")
+    check_leads(name, text, factor == 1)
 
 
 def read_classes(name: str, text: str, classes: int, ignore: int) -> tuple[int | None, int] | None:
     """(1, 5) of `1->5` or `1to5`, None for `*` in the first place; None for what is written otherwise.
 
-    InputError for a class that there is not.
+    InputError for a class that there is not, and for one that becomes itself.
     """
     found = _BECOMES.fullmatch(text)
     if found is None:
@@ -66,15 +73,19 @@ def read_classes(name: str, text: str, classes: int, ignore: int) -> tuple[int |
             raise InputError(f"{name}: class {number} of the target {text!r}, expected 0 to {classes - 1}")
         if number == ignore:
             raise InputError(f"{name}: class {number} of the target {text!r} marks pixels without a label")
-    return None if found[1] == "*" else int(found[1]), int(found[2])
+    before, after = None if found[1] == "*" else int(found[1]), int(found[2])
+    check_leads(name, text, before == after)
+    return before, after
 
 
 def read_turn(name: str, text: str) -> tuple[str, float] | None:
-    """("y", 30.0) of `y30`, in degrees; None for what is written otherwise. InputError for more than half a turn."""
+    """("y", 30.0) of `y30`, in degrees; None for what is written otherwise. InputError for more than half a turn, or
+    none."""
     found = _TURN.fullmatch(text)
     if found is None:
         return None
     angle = float(found[2])
     if not abs(angle) <= 180:
         raise InputError(f"{name}: the angle of the target {text!r} is {angle:g}°, expected -180 to 180")
+    check_leads(name, text, angle == 0)
     return found[1], angle

@@ -3,16 +3,27 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mtlattack.errors import InputError
+from mtlattack.errors import InputError, UnknownNameError
 from mtlattack.registry import Registry
 from mtlattack.tasks.base import Task, TaskMap
+from mtlattack.tasks.plugins import VARIABLE
 
 TASKS: Registry[type[Task]] = Registry("task")
 
 
+class UnknownKindError(UnknownNameError):
+    """A kind of task that is not known here; the message says how to give the module of one's own."""
+
+    def __init__(self, kind: str, what: str = "task") -> None:
+        super().__init__(what, kind, TASKS, f"of a kind of your own give the module with --plugin or ${VARIABLE}")
+
+
 def create_task(kind: str, **options: Any) -> Task:
-    """The task called `kind`, e.g. `create_task("segmentation", classes=13)`; InputError for wrong options."""
+    """The task called `kind`, e.g. `create_task("segmentation", classes=13)`; UnknownKindError for one that is not
+    known here, InputError for wrong options."""
     try:
+        if kind not in TASKS:
+            raise UnknownKindError(kind)
         return TASKS.get(kind)(**options)
     except TypeError as error:
         raise InputError(f"task {kind!r}: {error}") from None

@@ -13,9 +13,9 @@ from mtlattack.attacks import (
     parts_of,
     takes_steps,
 )
-from mtlattack.epsilon import default_written, epsilon_text, in_image_units
+from mtlattack.epsilon import check_written, default_written, epsilon_text, in_image_units
 from mtlattack.errors import InputError, UnknownNameError
-from mtlattack.schemas import list_named, named_path, read_named, validate
+from mtlattack.schemas import Seed, list_named, named_path, read_named, validate
 from mtlattack.wording import counted
 
 RECIPES = Path(__file__).parent / "recipes"
@@ -34,7 +34,7 @@ class Adversarial(_Part):
     )
     attack: str = Field("pgd-dgba", description="any registered attack; it runs anew on every batch")
     norm: Literal["linf", "l2"] = "linf"
-    eps: float = Field(gt=0, description="default: the norm's, 4 levels for linf")
+    eps: float = Field(description="default: the norm's, 4 levels for linf")
     steps: int = Field(2, ge=1, description="of an attack that takes a number of them")
     beta: float = Field(6, gt=0, description="trades: factor on the divergence")
 
@@ -47,6 +47,7 @@ class Adversarial(_Part):
 
     @model_validator(mode="after")
     def _attack_fits(self) -> "Adversarial":
+        check_written(self.eps, self.norm)
         attack = self.create_attack(0)
         _, _, criterion = parts_of(self.attack)
         if isinstance(attack, UniversalAttack):
@@ -102,7 +103,7 @@ class Recipe(_Part):
     precision: Literal["float32", "bfloat16", "float16"] = Field("bfloat16", description="float16 needs CUDA")
     stored_dtype: Literal["float32", "float16"] = "float16"
     validation: Validation | None = Field(None, description="default: only the training losses are recorded")
-    seed: int = Field(0, ge=0)
+    seed: Annotated[Seed, Field(le=2**32 - 1)] = 0
     license: str = "MIT"
 
     @field_validator("tasks", "main_tasks")

@@ -14,6 +14,7 @@ from mtlattack.errors import InputError
 from mtlattack.models import MultiTaskNetwork, create_network, resolve_model
 from mtlattack.models.pretrained import IMAGENET, load_imagenet
 from mtlattack.progress import progress_bar
+from mtlattack.tasks import UnknownKindError
 from mtlattack.training.augmentation import Augmentation, AugmentedDataset
 from mtlattack.training.determinism import deterministic
 from mtlattack.training.finite import DivergedError, not_finite_gradient, not_finite_loss, not_finite_weights
@@ -87,7 +88,10 @@ def training_data(recipe: Recipe, data: str | None = None, limit: int | None = N
     known = everything.label_tasks
     missing = [name for name in recipe.tasks if name not in known]
     if missing:
-        raise InputError(f"{everything.path} has no labels for {', '.join(missing)}; it has {', '.join(known)}")
+        strange = "".join(f"; {UnknownKindError(name)}" for name in missing if name in everything.labels)
+        raise InputError(
+            f"{everything.path} has no labels for {', '.join(missing)}; it has {', '.join(known)}{strange}"
+        )
     tasks = {name: known[name].called(name) for name in recipe.tasks}
     return load_dataset(data or recipe.data, "train", tasks=tasks, limit=limit)
 

@@ -51,6 +51,8 @@ def test_wrong_part_names():
         ("pgd-dgba", {"restarts": -1}, "restarts -1 is not a whole number"),
         ("pgd-dgba", {"step_size": 0.0}, r"step_size 0.0 is outside"),
         ("mim-dgba", {"momentum": 2.0}, "momentum 2.0 is outside"),
+        ("pgd-dgba", {"seed": -1}, "seed -1, expected a whole number of at least 0"),
+        ("standard", {"seed": 0.5}, "seed 0.5, expected a whole number"),
     ],
 )
 def test_wrong_options(name, options, message):

@@ -10,12 +10,13 @@ from torch import Tensor, nn
 from mtlattack.attacks import create_attack
 from mtlattack.attacks.aggregators import AGGREGATORS, create_aggregator
 from mtlattack.attacks.objective import Descent
+from mtlattack.attacks.options import TargetError
 from mtlattack.attacks.posing import posed
 from mtlattack.attacks.standalone import ATTACKS, follows_aggregator
 from mtlattack.attacks.steps import STEPS, step_options
 from mtlattack.attacks.targets import goals_of, led
-from mtlattack.errors import InputError, UnknownNameError
-from mtlattack.tasks import Depth, EdgeTexture, Normals, alone
+from mtlattack.errors import InputError
+from mtlattack.tasks import Depth, EdgeTexture, alone
 
 EPS = 8 / 255
 TARGET = {"segmentation": "1->2", "depth": "x1.5", "normals": "y30"}
@@ -90,13 +91,13 @@ def test_at_its_goal_it_stands_still() -> None:
     model = Red()
     images, _ = red_batch()
     targets = {"depth": model(images)["depth"][:, 0]}
-    for goal in ("keep", "x1"):
-        for step in ("apgd", "pgd", "fgsm"):
-            found = create_attack(f"{step}-total", eps=EPS, target={"depth": goal})(model, images, targets)
-            if step == "pgd":  # It starts at noise, and comes back.
-                assert (found[:, 0] - images[:, 0]).abs().max() < 0.5 * EPS
-            else:
-                assert torch.equal(found, images)
+    targets = {"depth": targets["depth"] / 2}
+    for step in ("apgd", "pgd", "fgsm"):
+        found = create_attack(f"{step}-total", eps=EPS, target={"depth": "x2"})(model, images, targets)
+        if step == "pgd":  # It starts at noise, and comes back.
+            assert (found[:, 0] - images[:, 0]).abs().max() < 0.5 * EPS
+        else:
+            assert torch.equal(found, images)
 
 
 class Both(Red):
@@ -218,6 +219,11 @@ def test_attacks_with_a_loop_of_their_own_take_none(kind: str) -> None:
         ({"depht": "x2"}, "unknown task of the target 'depht'; did you mean 'depth'?"),
         ({"depth": "x0"}, "depth: the factor of the target 'x0' is 0"),
         ({"segmentation": "1->7"}, "segmentation: class 7 of the target '1->7', expected 0 to 3"),
+        ({"depth": "x1"}, "depth: the target 'x1' is what the labels say already"),
+        (
+            {"depth": "keep", "normals": "keep"},
+            "the target depth keep, normals keep leads nowhere: beside keep expected",
+        ),
     ],
 )
 def test_bad_targets(target: Mapping[str, str], said: str) -> None:
@@ -227,7 +233,13 @@ def test_bad_targets(target: Mapping[str, str], said: str) -> None:
     assert said in str(raised.value)
 
 
-def test_the_task_that_names_an_aggregator_needs_a_goal() -> None:
-    attack = create_attack("pgd-single:depth", eps=EPS, target={"normals": "y30"})
-    with pytest.raises(UnknownNameError, match="unknown task 'depth'; known: normals"):
-        attack.goals({"depth": Depth(), "normals": Normals()})
+@pytest.mark.parametrize(
+    ("goals", "said"),
+    [
+        ({"normals": "y30"}, "single:depth leads nowhere: unknown task 'depth'; known: normals"),
+        ({"normals": "y30", "depth": "keep"}, "single:depth leads nowhere: the target is to keep depth"),
+    ],
+)
+def test_the_task_that_names_an_aggregator_needs_a_goal(goals: Mapping[str, str], said: str) -> None:
+    with pytest.raises(TargetError, match=said):
+        create_attack("pgd-single:depth", eps=EPS, target=goals)

@@ -54,7 +54,7 @@ def test_mistake_in_one_line(
     ("text", "message"),
     [
         ("suites = []", "c.toml: suites: List should have at least 1 item"),
-        ('suites = ["toy.toml"]\nseeds = [-1]', "c.toml: seeds.0: Input should be greater than or equal to 0 (got -1)"),
+        ('suites = ["toy.toml"]\nseeds = [-1]', "c.toml: seed -1, expected a whole number of at least 0"),
         ('suites = ["toy.toml"]\nmodel = "x"', "c.toml: model: Extra inputs are not permitted (got 'x')"),
         ('suites = ["toy.toml"]\nthreads = 0', "c.toml: threads: Input should be greater than or equal to 1 (got 0)"),
         ("suites = [", "c.toml: "),

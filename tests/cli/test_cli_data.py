@@ -28,7 +28,7 @@ def test_verify_lists_every_problem(cli: CommandLine, spoiled: Path) -> None:
         del file["test/depth"].attrs["scale"]
     ran = cli("data", "verify", spoiled)
     assert ran.code == 2 and ran.err == ""
-    assert "test: 8 images" in ran.out and "damaged" in ran.out.splitlines()[0]
+    assert "test: 8 images" in ran.out and "not in order" in ran.out.splitlines()[0]
     assert "test/segmentation image 'test-00003': class 200" in ran.out
     assert "test/depth: no attribute 'scale'" in ran.out
 
@@ -184,6 +184,12 @@ def test_a_plugin_is_known_to_the_command(cli: CommandLine, tmp_path: Path, monk
         "    kind = 'shadow'\n"
     )
     assert "shadow" not in cli.good("list", "tasks")
+    Path("mtlattack.toml").write_text(
+        "name = 'x'\nlicense = '-'\ncitation = '-'\nsize = [8, 8]\n[splits.test]\n[image]\npattern = '{id}.png'\n"
+        "[[labels]]\nkind = 'shadow'\nencoding = 'png8'\npattern = '{id}.png'\n"
+    )
+    told = cli.bad("data", "prepare", "folder", "--from", ".", "--out", "out.h5")
+    assert "labels.0: unknown kind of label 'shadow'" in told and told.endswith("--plugin or $MTLATTACK_PLUGIN")
     assert "shadow" in cli.good("--plugin", path, "list", "tasks")
     assert f"plugin '{tmp_path / 'none.py'}': " in cli.bad("--plugin", tmp_path / "none.py", "list", "tasks")
     monkeypatch.delitem(sys.modules, "plugin_of_a_test")

@@ -53,6 +53,7 @@ def test_a_picture(name: str, cli: CommandLine) -> None:
         (["shared", "--backbone", "resnet18", "--size", "224"], "--size '224': expected height x width"),
         (["shared", "--backbone", "resnet18", "--size", "0x10"], "--size '0x10': expected height x width"),
         (["shared", "--stages", 0], "stages"),
+        (["shared", "--tasks", "depth,"], "--tasks 'depth,', expected names with commas between"),
         (["shared", "--tasks", "depth,depth"], "does not hold each of depth once"),
     ],
 )

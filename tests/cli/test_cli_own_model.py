@@ -166,8 +166,8 @@ def test_a_normalisation_for_another_range_is_said(cli: CommandLine, quick: list
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--model", "best.pth"], "best.pth holds weights alone; say what to fill with them: --model module:factory"),
-        (["--checkpoint", "x/best.pt"], "x/best.pt holds weights alone"),
+        (["--model", "best.pth"], "no checkpoint file best.pth"),
+        (["--checkpoint", "x/best.pt"], "no checkpoint file x/best.pt"),
         (["--model", "tiny_factory:none"], "model 'tiny_factory:none': module 'tiny_factory' has no attribute 'none'"),
         (["--model", "tiny_factory.py:make"], "expected a module's name, not its file: tiny_factory:make"),
         (["--model", "tiny_factory:constant"], "constant is a int, expected a function"),

@@ -92,7 +92,7 @@ def test_options_change_the_recipe_and_its_name(cli: CommandLine, recipe: Path) 
         (["tiny.toml", "--data", "none.h5"], "no data file none.h5"),
         (["tiny.toml", "--adversarial", "pgd-dbga"], "unknown attack 'pgd-dbga'; did you mean 'pgd-dgba'?"),
         (["tiny.toml", "--eps", "8"], "--eps 8 needs --adversarial: recipe tiny-rooms trains on clean images"),
-        (["tiny.toml", "--adversarial", "pgd-dgba", "--eps", "0"], "adversarial.eps: Input should be greater than 0"),
+        (["tiny.toml", "--adversarial", "pgd-dgba", "--eps", "0"], "recipe: eps 0 is outside (0, 255] for linf"),
         (["tiny.toml", "--out", "tiny.toml"], "cannot write to tiny.toml"),
     ],
 )

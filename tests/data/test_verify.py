@@ -156,7 +156,8 @@ FAULTS: dict[str, tuple[Callable[[h5py.File], None], str]] = {
     ),
     "unknown label": (
         lambda file: file.move("test/normals", "test/normal"),
-        "test/normal: unknown task 'normal'; did you mean 'normals'?",
+        "test/normal: unknown task 'normal'; did you mean 'normals'?; of a kind of your own give the module with "
+        "--plugin or $MTLATTACK_PLUGIN",
     ),
     "no image": (remove("test/image"), "test/image: missing"),
     "no ids": (remove("test/id"), "test: test/id is missing, or no list of texts"),

@@ -128,6 +128,13 @@ def test_a_target_is_what_every_attack_of_a_suite_leads_to(tmp_path: Path) -> No
             suite.model_copy(update={"attacks": [name]}).create_attacks(THREE)
 
 
+def test_a_glob_leaves_out_attacks_on_a_task_that_a_target_leads_nowhere(tmp_path: Path) -> None:
+    """One without a goal, and one that is to be kept."""
+    text = 'eps = [4]\nattacks = ["fgsm-single:*"]\n[target]\nsegmentation = "1->5"\ndepth = "keep"\n'
+    suite = load_suite(write(tmp_path, text))
+    assert [attack.name for attack in suite.create_attacks(THREE)] == ["fgsm-single:segmentation"]
+
+
 def test_a_target_that_is_asked_for_takes_the_place_of_the_suites(tmp_path: Path) -> None:
     """And brings an attack where there was none that leads to one."""
 
@@ -163,10 +170,11 @@ def test_empty_attacks_mean_clean_only(tmp_path: Path) -> None:
         ("eps = [4]\nattacks = []\nlimt = 3", r"limt: Extra inputs are not permitted \(got 3\)"),
         ("eps = [4]\nattacks = []\nlimit = 0", r"limit: Input should be greater than or equal to 1 \(got 0\)"),
         ("eps = [4]\nattacks = []\nnorm = 'l3'", "norm: Input should be 'linf', 'l2', 'l1', 'l0' or 'patch'"),
+        ("eps = [inf]\nattacks = []\nnorm = 'l2'", r"eps inf is outside \(0, ∞\) for l2"),
         ("eps = [2]\nattacks = []\nnorm = 'patch'", r"eps 2 is outside \(0, 1\] for patch"),
         ("eps = [1.5]\nattacks = []\nnorm = 'l0'", "eps 1.5 is not a whole number of pixels"),
         ("eps = [0.5]\nattacks = []\nquantize = true", "eps 0.00196078 .linf. is too small for 8-bit images"),
-        ("eps = [4]\nattacks = []\nseed = -1", "seed: Input should be greater than or equal to 0"),
+        ("eps = [4]\nattacks = []\nseed = -1", "seed -1, expected a whole number of at least 0"),
         (
             "eps = [4]\nattacks = []\noptions = {pdg = {steps = 3}}",
             "unknown step rule, aggregator or attack 'pdg'; did you mean 'pgd'",

@@ -183,7 +183,7 @@ DOCUMENTS: list[tuple[dict[str, Any], str]] = [
     ({"plan": {"tasks": [SEGMENTATION] * 65, "attacks": []}}, "plan.tasks has 65 entries"),
     ({"plan": {"tasks": [SEGMENTATION] * 2, "attacks": []}}, "plan.tasks has a task twice"),
     ({"plan": {"tasks": [{}], "attacks": []}}, "plan.tasks: task description {} has no 'kind'"),
-    ({"plan": {"tasks": [{"kind": "dept"}], "attacks": []}}, "plan.tasks: unknown task 'dept'; did you mean 'depth'?"),
+    ({"plan": {"tasks": [{"kind": "dept"}], "attacks": []}}, "unknown task 'dept'; did you mean 'depth'?"),
     ({"plan": {"tasks": [{"kind": []}], "attacks": []}}, "plan.tasks: task []: "),
     ({"plan": {"tasks": [{"kind": 3}], "attacks": []}}, "plan.tasks: "),
     ({"plan": {"tasks": [{"kind": "depth", "self": 1}], "attacks": []}}, "plan.tasks: task 'depth'"),

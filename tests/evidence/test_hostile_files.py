@@ -21,6 +21,7 @@ from mtlattack.evaluation.keeping import ImageFile
 from mtlattack.evidence import read_evidence
 from mtlattack.evidence.packing.sealed import unseal
 from mtlattack.models import load_checkpoint
+from mtlattack.tasks import Depth
 from mtlattack.training import load_recipe
 
 Spoil = Callable[[h5py.File], object]
@@ -142,6 +143,20 @@ def test_what_is_wrong_is_said(case: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=message) as caught:
         read_evidence(path)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_kind_of_task_that_is_not_known_here_damages_nothing(tmp_path: Path) -> None:
+    """The module that registers it was not given."""
+    path, data = write(tmp_path, "1/1"), write_rooms(tmp_path / "rooms.h5", "test", 1)
+    with h5py.File(path, "r+") as file:
+        planned(tasks=[{"kind": "pose"}])(file)
+    with h5py.File(data, "r+") as file:
+        file.move("test/depth", "test/pose")
+    told = "unknown task 'pose'; known: .*; of a kind of your own give the module with --plugin or "
+    with pytest.raises(InputError, match=f"^{path}: {told}"):
+        read_evidence(path)
+    with pytest.raises(InputError, match=f"has no label for Depth.*; {told}"):
+        load_dataset(data, tasks={"depth": Depth()})
 
 
 def test_a_heap_in_which_hdf5_would_look_for_ever_is_refused(tmp_path: Path) -> None:

@@ -121,7 +121,11 @@ def test_a_file_in_place_of_a_module_is_refused():
             resolve_model(reference)
 
 
-def test_weights_alone_are_no_model(tmp_path):
+def test_weights_alone_are_no_model(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="^no checkpoint file some.pth$"):
+        resolve_model("some.pth")
+    (tmp_path / "some.pth").touch()
     with pytest.raises(
         InputError, match="some.pth holds weights alone; .*--model module:factory --checkpoint some.pth"
     ):

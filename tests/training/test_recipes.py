@@ -90,8 +90,11 @@ def test_an_unknown_recipe_names_the_nearest():
         ('adversarial = { attack = "universal-dgba" }', "universal-dgba is fitted on many images first"),
         ('adversarial = { method = "trades", attack = "minimal-total" }', "nothing to grow from"),
         ('adversarial = { method = "trades", attack = "pgd-total+segpgd" }', "segpgd weighs losses on labels"),
-        ("adversarial = { eps = 0 }", "adversarial.eps"),
-        ("adversarial = { eps = 300 }", "eps"),
+        ("seed = -1", "seed -1, expected a whole number of at least 0"),
+        ("seed = 5000000000", "seed: Input should be less than or equal to 4294967295"),
+        ("adversarial = { eps = 0 }", r"eps 0 is outside \(0, 255\] for linf"),
+        ("adversarial = { eps = 300 }", r"eps 300 is outside \(0, 255\] for linf"),
+        ("adversarial = { eps = -1, norm = 'l2' }", r"eps -1 is outside \(0, ∞\) for l2"),
         ('adversarial = { method = "free" }', "adversarial.method"),
         ("validation = { images = 0 }", "validation.images"),
         ('base = "none.toml"', "no recipe file none.toml"),
@@ -107,8 +110,12 @@ def test_a_bad_field_is_named_with_the_file(tmp_path, more, message):
 def test_labels_that_the_data_lacks_are_named(tmp_path):
     data = write_data(tmp_path / "toy.h5", 2)
     recipe = load_recipe(write_recipe(tmp_path, data, 'tasks = ["depth", "edge_texture"]'))
-    with pytest.raises(InputError, match="toy.h5 has no labels for edge_texture; it has depth, normals, segmentation"):
+    with pytest.raises(InputError, match="toy.h5 has no labels for edge_texture; it has depth, normals, segmentation$"):
         training_data(recipe)
+    with h5py.File(data, "r+") as file:
+        file.copy("train/depth", "train/pose")
+    with pytest.raises(InputError, match="no labels for pose; it has depth, .*; unknown task 'pose'; .* --plugin or"):
+        training_data(recipe.model_copy(update={"tasks": ["pose"]}))
     with pytest.raises(InputError, match="no data file"):
         training_data(recipe, str(tmp_path / "none.h5"))
 

@@ -10,6 +10,7 @@ from rich.text import Text
 from torch import nn
 
 from mtlattack.cli.leaderboard.options import BOARD, BoardOption
+from mtlattack.cli.lists import listed
 from mtlattack.data import load_dataset
 from mtlattack.epsilon import parse_epsilons
 from mtlattack.errors import InputError
@@ -76,7 +77,7 @@ def verify(
         ),
         images=images,
         nonce=nonce,
-        attacks=[part.strip() for part in attacks.split(",")],
+        attacks=listed(attacks, "--attacks"),
         eps=_levels(eps, stored),
         batch_size=batch_size,
         device=device,

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_val
 
 from mtlattack.data.sources.normals import LENGTHS, Frame
 from mtlattack.data.sources.signs import AGREEMENT
-from mtlattack.errors import InputError, UnknownNameError
-from mtlattack.tasks import Classes, MultiLabel, Normals, Regression, Task, create_task, task_types
+from mtlattack.errors import InputError
+from mtlattack.tasks import Classes, MultiLabel, Normals, Regression, Task, UnknownKindError, create_task, task_types
 from mtlattack.wording import counted
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -240,10 +240,10 @@ class NormalFiles(LabelFiles):
 
 
 def way_of(kind: str) -> str:
-    """Which of these descriptions a kind of task has; UnknownNameError for none, InputError for one without any."""
+    """Which of these descriptions a kind of task has; UnknownKindError for none, InputError for one without any."""
     kinds = task_types()
     if kind not in kinds:
-        raise UnknownNameError("kind of label", kind, kinds)
+        raise UnknownKindError(kind, "kind of label")
     found = next((way for way, base in _WAYS.items() if issubclass(kinds[kind], base)), None)
     if found is None:
         raise InputError(

@@ -19,6 +19,7 @@ from mtlattack.poisoning.labels import Labels
 from mtlattack.poisoning.learner import Learner, Solver
 from mtlattack.poisoning.patom import Patom
 from mtlattack.poisoning.tasks import TaskSet
+from mtlattack.schemas import Seed
 
 Share = Annotated[float, Field(gt=0, le=1)]
 
@@ -37,7 +38,7 @@ class Plan(BaseModel):
     )
     methods: list[Method] = Field(list(Method))
     budgets: list[float | int] = Field([0.2], min_length=1, description="share of a task's points, or points in all")
-    seeds: list[int] = Field(list(range(5)), min_length=1)
+    seeds: list[Seed] = Field(list(range(5)), min_length=1)
     test_share: float = 0.3
     ridge: float = Learner.ridge
     relation: float = Learner.relation

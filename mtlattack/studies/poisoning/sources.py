@@ -27,7 +27,7 @@ class Source:
     options: Mapping[str, str] = field(default_factory=dict)
     images: str = ""
     model: str = ""
-    splits: str = "test"
+    splits: tuple[str, ...] = ("test",)
 
 
 _FROZEN = {"components": "32"}
@@ -43,7 +43,7 @@ SOURCES = {
         {"tasks": "pairs", "components": "32", "limit": "2000"},
     ),
     "frozen-rooms": Source(0.1, 8, (), _FROZEN, "rooms", "rooms-resnet10t.shared"),
-    "frozen-nyuv2": Source(0.1, 8, (), _FROZEN, "nyuv2", "nyuv2-resnet10t.shared", "train,test"),
+    "frozen-nyuv2": Source(0.1, 8, (), _FROZEN, "nyuv2", "nyuv2-resnet10t.shared", ("train", "test")),
 }
 TOYS = {"toy-regression": Kind.REGRESSION, "toy-classes": Kind.CLASSIFICATION}
 
