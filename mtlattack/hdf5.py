@@ -27,6 +27,9 @@ _LOOKED_THROUGH = 64 * 2**20
 _HEAP = b"GCOL\x01\0\0\0"
 
 
+_READ = (h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.STRING, h5py.h5t.ENUM)
+
+
 class DamagedError(Exception):
     """What is in a file is not what belongs there; see `reading`."""
 
@@ -48,8 +51,8 @@ def open_hdf5(path: Path, kind: str, *, format: str, versions: Collection[int], 
     except (OSError, RuntimeError) as error:
         raise InputError(f"{path} is truncated or no HDF5 file ({_line(error)})") from None
     try:
-        found = tuple(_plain(file.attrs.get(name)) for name in ("format", "format_version"))
-    except (KeyError, OSError, RuntimeError, TypeError) as error:
+        found = tuple(_plain(attribute(file, name)) for name in ("format", "format_version"))
+    except (DamagedError, KeyError, OSError, RuntimeError, TypeError) as error:
         file.close()
         raise InputError(f"{path} is damaged ({_line(error)})") from None
     if found[0] != format or found[1] not in versions:
@@ -216,9 +219,24 @@ def _size(item: h5py.Group | h5py.Dataset) -> int:
     return int(item.file.id.get_filesize())
 
 
+def attribute(item: h5py.Group | h5py.Dataset, name: str) -> Any:
+    """The value of an attribute, None where there is none; DamagedError for one that is neither numbers nor texts."""
+    if name not in item.attrs:
+        return None
+    kind = h5py.h5a.open(item.id, name.encode("utf-8", "surrogateescape")).get_type().get_class()
+    if kind not in _READ:  # The HDF5 library dies over a sequence whose kind is another than those it has.
+        raise DamagedError(f"attribute {name} holds neither numbers nor texts")
+    return item.attrs[name]
+
+
+def attributes_of(item: h5py.Group | h5py.Dataset) -> dict[str, Any]:
+    """All attributes; DamagedError as for `attribute`."""
+    return {name: attribute(item, name) for name in item.attrs}
+
+
 def document_of(item: h5py.Group | h5py.Dataset, name: str) -> dict[str, Any]:
     """The JSON object that an attribute holds; DamagedError where it holds none."""
-    text = _plain(item.attrs.get(name))
+    text = _plain(attribute(item, name))
     if not isinstance(text, str):
         raise DamagedError(f"attribute {name} is missing, or no text")
     try:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mtlattack.data.labels import task_of, valid_places
 from mtlattack.data.prepared import open_prepared
 from mtlattack.files import json_value
+from mtlattack.hdf5 import attribute, reading
 
 ATTRIBUTE = "account"
 """Of a label in a prepared file, as JSON; outside fingerprints."""
@@ -115,11 +116,11 @@ def from_json(text: str) -> dict[str, Account]:
 def read_accounts(path: Path) -> dict[tuple[str, str], Account]:
     """By split and label what became of the labels that a file was prepared from; empty for files that do not say."""
     found: dict[tuple[str, str], Account] = {}
-    with open_prepared(path) as file:
+    with open_prepared(path) as file, reading(path):
         for split, group in file.items():
             for name, label in group.items() if isinstance(group, h5py.Group) else ():
-                if ATTRIBUTE in label.attrs:
-                    found[split, name] = Account(**json_value(label.attrs[ATTRIBUTE]))
+                if (text := attribute(label, ATTRIBUTE)) is not None:
+                    found[split, name] = Account(**json_value(text))
     return found
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from mtlattack.errors import InputError
+from mtlattack.hdf5 import attributes_of
 from mtlattack.tasks import Segmentation, Task, task_types
 
 IGNORE: int = Segmentation.ignore
@@ -19,7 +20,7 @@ def stored_task(name: str, label: h5py.Dataset) -> Task | None:
     A second segmentation of the same images carries its class count in its name (`segmentation40`).
     """
     try:
-        return task_of(name, label.attrs)
+        return task_of(name, attributes_of(label))
     except InputError as error:
         raise InputError(f"{label.file.filename}: {label.name} has {error}") from None
 

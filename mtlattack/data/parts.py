@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from mtlattack.data.provenance import SourceFile
 from mtlattack.errors import InputError
 from mtlattack.files import check_room, json_value, whole_file, write_whole
-from mtlattack.hdf5 import DamagedError, opened_hdf5
+from mtlattack.hdf5 import DamagedError, attribute, opened_hdf5
 
 LOCK = "lock"
 """Name of the file in the folder of parts that only one run can open for writing."""
@@ -55,7 +55,7 @@ class Parts:
         """Whether a part is there that is still what was written, and was made from these files."""
         try:
             with self._open(split, row) as part:
-                return part.attrs.get(_SEAL) == _digest(part) and _files(part) == list(files)
+                return attribute(part, _SEAL) == _digest(part) and _files(part) == list(files)
         except InputError:
             return False
 
@@ -71,7 +71,7 @@ class Parts:
     def account_of(self, split: str, row: int) -> str:
         """The account of a part's labels, as it was given."""
         with self._open(split, row) as part:
-            return str(part.attrs["account"])
+            return str(attribute(part, "account"))
 
     def write(
         self, split: str, row: int, arrays: Mapping[str, NDArray[Any]], files: Sequence[SourceFile], compression: int,
@@ -123,12 +123,12 @@ class Parts:
 
 
 def _files(part: h5py.File) -> list[SourceFile]:
-    return [SourceFile(*record) for record in json_value(part.attrs["files"])]
+    return [SourceFile(*record) for record in json_value(attribute(part, "files"))]
 
 
 def _digest(part: h5py.File) -> str:
     """SHA-256 of a part's arrays as they are stored, and of what is said of them."""
-    found = hashlib.sha256(json.dumps([part.attrs["files"], part.attrs["account"]]).encode())
+    found = hashlib.sha256(json.dumps([attribute(part, "files"), attribute(part, "account")]).encode())
     for name, array in part.items():
         if not isinstance(array, h5py.Dataset):
             raise DamagedError(f"{name} is no array")

@@ -18,7 +18,17 @@ from mtlattack.data.faults import Faults
 from mtlattack.data.identity import Identifier, Identity
 from mtlattack.data.labels import stored_task
 from mtlattack.errors import InputError, UnknownNameError
-from mtlattack.hdf5 import DamagedError, check_inside, check_stored, count_of, open_hdf5, reading, strings_of
+from mtlattack.hdf5 import (
+    DamagedError,
+    attribute,
+    attributes_of,
+    check_inside,
+    check_stored,
+    count_of,
+    open_hdf5,
+    reading,
+    strings_of,
+)
 from mtlattack.tasks import Task, TaskMap, UnknownKindError, alone
 from mtlattack.wording import counted
 
@@ -87,7 +97,7 @@ class PreparedDataset(TorchDataset[Batch]):
                 raise UnknownNameError(f"split in {self.path}:", split, splits)
             group = file[split]
             check_inside(group, file)
-            self.name = str(file.attrs["name"])
+            self.name = str(attributes_of(file)["name"])
             self.size = (_pixels(file, "height"), _pixels(file, "width"))
             _check_counts(self.path, group)
             all_ids = strings_of(group, "id")
@@ -97,7 +107,7 @@ class PreparedDataset(TorchDataset[Batch]):
             self._labels = _choose_labels(self.path, self.label_tasks, tasks, [x for x in stored if stored[x] is None])
             _check_shapes(self.path, group, self.size, dict(self._labels.values()))
             self.labels = [name for name in group if name not in ("image", "id")]
-            self._attributes = {name: dict(group[name].attrs) for name, _ in self._labels.values()}
+            self._attributes = {name: attributes_of(group[name]) for name in group if name != "id"}
         self._index = _select(all_ids, limit, every, ids, self.path)
         self.ids = [all_ids[i] for i in self._index]
 
@@ -152,7 +162,7 @@ class PreparedDataset(TorchDataset[Batch]):
             group = self._group()
             stored = {"image": "image", **{task: label for task, (label, _) in self._labels.items()}}
             identifier, names = Identifier(apart=stored.values()), sorted(name for name in group if name != "id")
-            scales = {name: group[name].attrs.get("scale", 1) for name in names}
+            scales = {name: self._attributes[name].get("scale", 1) for name in names}
             faults = Faults()
             for identity, row in zip(self.ids, self._index, strict=True):
                 identifier.begin(identity)
@@ -230,7 +240,7 @@ def join_batches(batches: Sequence[Batch]) -> Batch:
 
 
 def _pixels(file: h5py.File, side: str) -> int:
-    value = file.attrs[side]
+    value = attribute(file, side)
     if not isinstance(value, np.integer) or value < 1:
         raise DamagedError(f"attribute {side} is {str(value)[:60]!r}, expected a number of pixels")
     return int(value)

@@ -15,7 +15,7 @@ from mtlattack.data.labels import task_of, valid_places
 from mtlattack.data.prepared import open_prepared
 from mtlattack.data.provenance import SOURCES, compare_sources, read_sources
 from mtlattack.errors import InputError
-from mtlattack.hdf5 import DamagedError, check_inside, check_stored, reading, strings_of
+from mtlattack.hdf5 import DamagedError, attribute, attributes_of, check_inside, check_stored, reading, strings_of
 from mtlattack.progress import progress_bar
 from mtlattack.tasks import Task, UnknownKindError
 from mtlattack.wording import counted
@@ -72,7 +72,7 @@ def verify(path: str | Path, source: str | Path | None = None) -> Verification:
     """
     path = Path(path)
     with open_prepared(path) as file, reading(path):
-        attributes = file.attrs
+        attributes = attributes_of(file)
         problems = [Problem("", "", "", f"no attribute {name!r}") for name in _ATTRIBUTES if name not in attributes]
         size = _size(file)
         if size is None:
@@ -120,7 +120,7 @@ def _check_sources(file: h5py.File, source: Path | None) -> list[Problem]:
 
 def _size(file: h5py.File) -> tuple[int, int] | None:
     try:
-        height, width = int(file.attrs["height"]), int(file.attrs["width"])
+        height, width = int(attribute(file, "height")), int(attribute(file, "width"))
     except (KeyError, OverflowError, TypeError, ValueError):
         return None
     return (height, width) if height > 0 and width > 0 else None
@@ -160,6 +160,7 @@ def _check_arrays(
     once. `tasks` are the data sets in alphabetical order, None being images."""
     faults: dict[str, list[Problem]] = {name: [] for name in tasks}
     unseen = {name: task for name, task in tasks.items() if task is not None}  # no valid pixel so far
+    attributes = {name: attributes_of(group[name]) for name in tasks}
     identifier = Identifier()
     with progress_bar(f"verifying {split}", len(ids) * len(tasks), "arrays") as bar:
         for row, identity in enumerate(ids):
@@ -171,11 +172,11 @@ def _check_arrays(
                 except OSError as error:
                     faults[name].append(Problem(split, name, identity, f"cannot be read ({error})"))
                     continue
-                identifier.add(name, raw, group[name].attrs.get("scale", 1))
-                fault = _check_array(task, raw, group[name].attrs)
+                identifier.add(name, raw, attributes[name].get("scale", 1))
+                fault = _check_array(task, raw, attributes[name])
                 if fault:
                     faults[name].append(Problem(split, name, identity, fault))
-                elif name in unseen and valid_places(unseen[name], unseen[name].decode(raw, group[name].attrs)).any():
+                elif name in unseen and valid_places(unseen[name], unseen[name].decode(raw, attributes[name])).any():
                     del unseen[name]
     for name in unseen:
         if ids and not faults[name]:
@@ -193,16 +194,17 @@ def _check_layout(
     try:
         check_inside(item, group.file)
         check_stored(item)
+        attributes = attributes_of(item)
     except DamagedError as error:
         return None, [str(error)]
     task = None
     if name != "image":
         try:
-            task = task_of(name, item.attrs)
+            task = task_of(name, attributes)
         except InputError as error:
             return None, [str(error)]
         except (TypeError, ValueError):
-            return None, [f"attribute 'classes' is {item.attrs['classes']!r}, expected names or their number"]
+            return None, [f"attribute 'classes' is {attributes['classes']!r}, expected names or their number"]
         if task is None:
             return None, [str(UnknownKindError(name))]
     dtype = task.stored_dtype if task else "uint8"
@@ -216,7 +218,7 @@ def _check_layout(
     elif item.shape[:1] != (count,):
         faults.append(f"has shape {item.shape}, expected {counted(count, 'image')}")
     if task and task.scaled:
-        scale = item.attrs.get("scale")
+        scale = attributes.get("scale")
         if scale is None:
             faults.append("no attribute 'scale'")
         elif not (np.issubdtype(np.asarray(scale).dtype, np.number) and np.ndim(scale) == 0 and 0 < scale < np.inf):

@@ -169,6 +169,19 @@ def test_a_heap_in_which_hdf5_would_look_for_ever_is_refused(tmp_path: Path) -> 
         read_evidence(path)
 
 
+def test_a_text_of_a_kind_that_hdf5_dies_over_is_refused(tmp_path: Path) -> None:
+    """One byte: a sequence of characters that says that it is neither a sequence nor a text."""
+    path = write(tmp_path, "1/1")
+    text, neither = bytes([0x19, 1, 1, 0]), bytes([0x19, 9, 1, 0])
+    content = path.read_bytes()
+    assert text in content
+    path.write_bytes(content.replace(text, neither))
+    with pytest.raises(
+        InputError, match=r"evidence.h5 is damaged \(attribute format holds neither numbers nor texts\)"
+    ):
+        read_evidence(path)
+
+
 def test_a_plan_need_not_name_a_suite(tmp_path: Path) -> None:
     path = write(tmp_path, "1/1")
     with h5py.File(path, "r+") as file:
