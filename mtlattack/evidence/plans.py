@@ -56,6 +56,25 @@ class _Plan(_Part):
     batch_size: int = 1
 
 
+class _Calls(BaseModel):
+    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
+
+    images: int = Field(ge=1)
+    again: float
+    alone: float | None
+    without_gradient: list[str] = []
+    looks: dict[str, dict[str, float]] | None = None
+
+
+class _Environment(_Part):
+    calls: _Calls | None = None
+
+
+def check_environment(environment: dict[str, Any]) -> None:
+    """InputError unless what it says of the first calls of the model, from which flags come, can be that."""
+    validate(_Environment, environment, "environment.")
+
+
 def check_plan(plan: Any) -> dict[str, Task]:
     """The tasks of a plan, by name, in the order of the loss columns; UnknownKindError for a kind of task that is not
     known here, InputError for one that is no plan, which names the field."""

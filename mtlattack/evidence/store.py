@@ -31,7 +31,7 @@ from mtlattack.evidence.outcome import (
     targets_of,
     tasks_of_plan,
 )
-from mtlattack.evidence.plans import check_ids, check_plan
+from mtlattack.evidence.plans import check_environment, check_ids, check_plan
 from mtlattack.files import check_room, whole_file
 from mtlattack.hdf5 import DamagedError, array_of, check_array, count_of, document_of, group_of, opened_hdf5, strings_of
 from mtlattack.tasks import Task, TaskMap, UnknownKindError
@@ -142,7 +142,7 @@ class EvidenceFile:
         """
         with open_evidence(self.path) as file:
             plan, environment = document_of(file, "plan"), document_of(file, "environment")
-            tasks, ids = _checked(self.path, plan, strings_of(file, "id"))
+            tasks, ids = _checked(self.path, plan, environment, strings_of(file, "id"))
             targets, outcomes = targets_of(plan), []
             for name in job_names(plan):
                 group = group_of(file, name)
@@ -204,8 +204,11 @@ def _zeros(group: h5py.Group, name: str, shape: tuple[int, ...], dtype: type[np.
         array[begin : begin + rows] = np.zeros((rows, *shape[1:]), dtype)  # h5py would broadcast a 0 row by row
 
 
-def _checked(path: Path, plan: dict[str, Any], ids: list[str]) -> tuple[dict[str, Task], list[str]]:
+def _checked(
+    path: Path, plan: dict[str, Any], environment: dict[str, Any], ids: list[str]
+) -> tuple[dict[str, Task], list[str]]:
     try:
+        check_environment(environment)
         return check_plan(plan), check_ids(ids)
     except UnknownKindError as error:  # nothing is damaged
         raise InputError(f"{path}: {error}") from None

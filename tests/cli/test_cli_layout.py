@@ -41,7 +41,7 @@ def test_a_picture(name: str, cli: CommandLine) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["shared", "--tasks", ""], "--tasks '', expected names"),
+        (["shared", "--tasks", "depth,"], "--tasks 'depth,', expected names"),
         (["shared", "--backbone", "resnet18", "--output-stride", 7], "output stride 7, expected 8, 16 or 32"),
         (["shared", "--picture", "tree.gif"], "tree.gif"),
         (["sharde"], "layout 'sharde' is none of shared, separate, tree-5x5-<index>"),

@@ -49,6 +49,12 @@ def planned(**changes: object) -> Spoil:
     return lambda file: file.attrs.modify("plan", json.dumps(json.loads(file.attrs["plan"]) | changes))
 
 
+def shown(**changes: object) -> Spoil:
+    """What the first calls of the model have shown."""
+    calls = {"images": 2, "again": 0.0, "alone": None, "without_gradient": [], "looks": None} | changes
+    return lambda file: file.attrs.modify("environment", json.dumps({"calls": calls}))
+
+
 def elsewhere(name: str, **to: object) -> Spoil:
     """An array of the same type and shape that lies in another file."""
 
@@ -124,6 +130,8 @@ SPOILED: dict[str, tuple[Spoil, str]] = {
     "plan of another kind": (lambda f: f.attrs.modify("plan", "3"), "attribute plan is no JSON object"),
     "an attack without a threat": (planned(attacks=[{"config": {"name": "x"}}]), "config.norm: Field required"),
     "a batch size that is none": (planned(batch_size="x"), "plan.batch_size: Input should be"),
+    "first calls that show no numbers": (shown(looks={"depth": "x"}), "environment.calls.looks.depth: Input should be"),
+    "first calls without a number": (shown(again="0.1"), "environment.calls.again: Input should be"),
     "no model": (planned(model=None), "plan.model: Input should be"),
     "members that are not": (
         planned(ensembles=[{"name": "e", "norm": "l2", "eps": 0.1, "members": [7]}]),

@@ -61,7 +61,7 @@ def test_an_honest_row_passes_with_nothing_to_say_but_its_own_flags(board: Board
         (at("schema_version", 3), "schema_version: schema_version is 3, expected a whole number from 1 to 2"),
         (at("schema_version", 1), "schema_version: 1, new rows have 2"),
         (at("format", "other"), "format: Input should be 'mtlattack-row'"),
-        (at("<script>::error::\n\x1b[31m", 1), r"<script>::error::\n\x1b[31m: Extra inputs are not permitted"),
+        (at("<script>::error::\n\x1b[31m", 1), r"<script>::error:: \x1b[31m: Extra inputs are not permitted"),
         (lambda row: row.pop("model"), "model: Field required"),
     ],
 )  # fmt: skip

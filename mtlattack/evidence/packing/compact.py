@@ -30,7 +30,7 @@ from mtlattack.evidence.packing.stacking import (
     unstack_constant,
     values_of,
 )
-from mtlattack.evidence.plans import check_ids, check_plan
+from mtlattack.evidence.plans import check_environment, check_ids, check_plan
 from mtlattack.reading.hostile import read_regular
 
 FORMAT = "mtlattack-evidence-compact"
@@ -106,6 +106,7 @@ def _unpack(data: bytes) -> Evidence:
     tasks = check_plan(plan)
     if not isinstance(document["environment"], dict):
         raise InputError("environment is no object")
+    check_environment(document["environment"])
     jobs = 1 + len(plan["attacks"])
     targets = targets_of(plan)
     values = values_of(tasks, jobs + has_constant, len(ids)) + len(targets) * len(ids) * len(tasks) * len(ARRIVAL)
