@@ -19,6 +19,7 @@ def record_on_cuda(predict: Predict, sample: tuple[Tensor]) -> Predict:
     with torch.cuda.device(device), torch.cuda.stream(torch.cuda.current_stream(device)), warnings.catch_warnings():
         # torch records on a stream of its own: that is meant, and where warnings are errors no reason to refuse.
         warnings.filterwarnings("ignore", message="The AccumulateGrad node's stream does not match")
+        warnings.filterwarnings("ignore", message="Synchronization debug mode is a prototype")
         _never_waits(predict, sample)
         recorded: Any = torch.cuda.make_graphed_callables(predict, sample)
         return recorded

@@ -25,7 +25,7 @@ class Cuda:
         monkeypatch.setattr(torch.cuda, "stream", self.around)
         monkeypatch.setattr(torch.cuda, "current_stream", lambda device: self.stream)
         monkeypatch.setattr(torch.cuda, "get_sync_debug_mode", lambda: self.mode)
-        monkeypatch.setattr(torch.cuda, "set_sync_debug_mode", lambda mode: setattr(self, "mode", mode))
+        monkeypatch.setattr(torch.cuda, "set_sync_debug_mode", self.watch)
         monkeypatch.setattr(torch.cuda, "make_graphed_callables", self.record)
 
     @contextmanager
@@ -36,6 +36,10 @@ class Cuda:
             yield
         finally:
             self.stream = before
+
+    def watch(self, mode: str) -> None:
+        warnings.warn("Synchronization debug mode is a prototype feature and does not yet detect all", stacklevel=1)
+        self.mode = mode
 
     def predict(self, images: Tensor) -> dict[str, Tensor]:
         self.seen.append(self.mode)
