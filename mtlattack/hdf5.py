@@ -25,8 +25,7 @@ _MOST_OF_A_BYTE = 1100
 # Larger files are not looked through for heaps before they are opened.
 _LOOKED_THROUGH = 64 * 2**20
 _HEAP = b"GCOL\x01\0\0\0"
-
-
+# Types of attributes that are read: over others a damaged file ends the process.
 _READ = (h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.STRING, h5py.h5t.ENUM)
 
 
@@ -224,7 +223,7 @@ def attribute(item: h5py.Group | h5py.Dataset, name: str) -> Any:
     if name not in item.attrs:
         return None
     kind = h5py.h5a.open(item.id, name.encode("utf-8", "surrogateescape")).get_type().get_class()
-    if kind not in _READ:  # The HDF5 library dies over a sequence whose kind is another than those it has.
+    if kind not in _READ:
         raise DamagedError(f"attribute {name} holds neither numbers nor texts")
     return item.attrs[name]
 

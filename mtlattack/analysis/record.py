@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mtlattack.errors import InputError
+from mtlattack.files import write_whole
 from mtlattack.schemas import first_problem
 
 FORMAT = "mtlattack-record"
@@ -135,6 +136,11 @@ class Record(_Part):
     attacks: list[AttackResult]
     flags: list[Flag] = Field(default_factory=list, description="reasons not to trust a number")
     checked: list[str] = Field(default_factory=list, description="flags that could be looked for in this run")
+
+
+def write_record(path: Path, record: Record) -> None:
+    """Write a record, whole or not at all; an OSError names the file."""
+    write_whole(path, record.model_dump_json(indent=1) + "\n")
 
 
 def read_record(path: Path) -> Record:

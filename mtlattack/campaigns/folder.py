@@ -9,11 +9,12 @@ from mtlattack.campaigns.cells import Cell
 from mtlattack.errors import InputError
 from mtlattack.evaluation import load_suite
 from mtlattack.evidence import EvidenceFile
+from mtlattack.evidence.places import EVIDENCE, RECORD
 from mtlattack.files import read_json, write_json
 
 FORMAT = "mtlattack-campaign"
 FORMAT_VERSION = 1
-PLAN, RECORD = "campaign.json", "record.json"
+PLAN = "campaign.json"
 
 
 def make_plan(cells: Sequence[Cell], threads: int) -> dict[str, Any]:
@@ -53,7 +54,7 @@ def is_done(folder: Path) -> bool:
         return False
     try:
         read_record(folder / RECORD)
-        return all(done.all() for done in EvidenceFile(folder / "evidence.h5").done().values())
+        return all(done.all() for done in EvidenceFile(folder / EVIDENCE).done().values())
     except InputError:
         return False
 

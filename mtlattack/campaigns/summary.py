@@ -8,8 +8,8 @@ from rich.text import Text
 from mtlattack.analysis.record import Record, RobustSkill, Skill, read_record
 from mtlattack.campaigns.campaign import Ended
 from mtlattack.campaigns.cells import by_name
-from mtlattack.campaigns.folder import RECORD
 from mtlattack.epsilon import threat_text
+from mtlattack.evidence.places import RECORD
 from mtlattack.printing import Grid
 from mtlattack.wording import counted
 

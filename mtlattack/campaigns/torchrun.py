@@ -15,6 +15,7 @@ from mtlattack.data import PreparedDataset
 from mtlattack.errors import InputError
 from mtlattack.evaluation import evaluate
 from mtlattack.evidence import Shard
+from mtlattack.evidence.places import EVIDENCE
 from mtlattack.locking import held
 from mtlattack.tasks import Model
 
@@ -85,11 +86,11 @@ def evaluate_together(
         if ranks.rank > 0:
             return None
         shards = [_evidence_of(Shard(number, shard.of), folder) for number in range(1, shard.of + 1)]
-        return merge(shards, folder / "evidence.h5", fresh=fresh)
+        return merge(shards, folder / EVIDENCE, fresh=fresh)
 
 
 def _evidence_of(shard: Shard, folder: Path) -> Path:
-    return folder / shard.folder / "evidence.h5"
+    return folder / shard.folder / EVIDENCE
 
 
 @contextmanager

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
+from mtlattack.analysis.record import write_record
 from mtlattack.campaigns.cells import Cell
 from mtlattack.campaigns.engine import Circumstances, Result
-from mtlattack.campaigns.folder import RECORD
 from mtlattack.campaigns.guarding import guarded, settle
 from mtlattack.campaigns.stock import Stock
 from mtlattack.evaluation import evaluate
-from mtlattack.files import write_whole
+from mtlattack.evidence.places import EVIDENCE, RECORD
 
 
 class Worker:
@@ -34,7 +34,7 @@ class Worker:
             chosen.images,
             chosen.attacks,
             fit_data=chosen.fit_images,
-            path=folder / "evidence.h5",
+            path=folder / EVIDENCE,
             name=chosen.name,
             suite=chosen.reference,
             precision=cell.precision,  # type: ignore[arg-type]
@@ -43,4 +43,4 @@ class Worker:
             device=cell.device,
             seed=chosen.suite.seed,
         )
-        write_whole(folder / RECORD, finished.report().record.model_dump_json(indent=1) + "\n")
+        write_record(folder / RECORD, finished.report().record)

@@ -9,6 +9,7 @@ from mtlattack import evaluation
 from mtlattack.cli import choosing
 from mtlattack.cli.origin import images_of, model_of
 from mtlattack.cli.run import check_free, print_run
+from mtlattack.evidence.places import EVIDENCE
 from mtlattack.files import file_name
 from mtlattack.locking import held
 from mtlattack.wording import counted
@@ -89,7 +90,7 @@ def judge(
             file,
             victim,  # type: ignore[arg-type]
             clean,
-            path=folder / "evidence.h5",
+            path=folder / EVIDENCE,
             name=name,
             batch_size=batch_size or (said.batch_size if said else _BATCH_SIZE),
             device=device,

@@ -10,6 +10,7 @@ from mtlattack.analysis import merge
 from mtlattack.cli import choosing
 from mtlattack.cli.run import print_run
 from mtlattack.errors import InputError
+from mtlattack.evidence.places import EVIDENCE
 from mtlattack.locking import held
 
 
@@ -24,7 +25,7 @@ def merge_folders(
     shards = [shard for folder in folders for shard in _shards_in(folder)]
     place = out or _common_folder(shards)
     with held(place):
-        print_run(merge([shard / "evidence.h5" for shard in shards], place / "evidence.h5", fresh=fresh), place)
+        print_run(merge([shard / EVIDENCE for shard in shards], place / EVIDENCE, fresh=fresh), place)
 
 
 def _shards_in(folder: Path) -> list[Path]:

@@ -7,15 +7,14 @@ import typer
 
 from mtlattack import campaigns, evaluation
 from mtlattack.analysis import Run
+from mtlattack.analysis.record import write_record
 from mtlattack.analysis.tables import render
 from mtlattack.cli import choosing
 from mtlattack.errors import InputError
 from mtlattack.evidence import Shard
-from mtlattack.files import write_whole
+from mtlattack.evidence.places import EVIDENCE, RECORD
 from mtlattack.locking import held
 from mtlattack.printing import print_parts, print_paths
-
-_RECORD, _EVIDENCE = "record.json", "evidence.h5"
 
 
 def run(
@@ -71,17 +70,17 @@ def run(
         if together is not None:
             print_run(together, folder)
     elif part is not None:
-        evaluation.evaluate(*run_of, path=folder / part.folder / _EVIDENCE, shard=part, **options)
+        evaluation.evaluate(*run_of, path=folder / part.folder / EVIDENCE, shard=part, **options)
         print(f"shard {part} is done; when all {part.of} are: mtlattack merge {folder}")
     else:
         with held(folder):
             check_free(folder, fresh)
-            print_run(evaluation.evaluate(*run_of, path=folder / _EVIDENCE, **options), folder)
+            print_run(evaluation.evaluate(*run_of, path=folder / EVIDENCE, **options), folder)
 
 
 def check_free(folder: Path, fresh: bool) -> None:
     """InputError where the record of a run would take the place of something else: hours later it would be too late."""
-    record, evidence = folder / _RECORD, folder / _EVIDENCE
+    record, evidence = folder / RECORD, folder / EVIDENCE
     if record.is_dir() or (record.exists() and not evidence.exists() and not fresh):
         raise InputError(f"{record} is there and is of no run of this folder; choose another --out")
 
@@ -89,6 +88,6 @@ def check_free(folder: Path, fresh: bool) -> None:
 def print_run(finished: Run, folder: Path) -> None:
     """Keep the record beside the evidence, and print it."""
     report = finished.report()
-    write_whole(folder / _RECORD, report.record.model_dump_json(indent=1) + "\n")
+    write_record(folder / RECORD, report.record)
     print_parts(render(report.record))
-    print_paths(folder / _RECORD, folder / _EVIDENCE)
+    print_paths(folder / RECORD, folder / EVIDENCE)

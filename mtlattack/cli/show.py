@@ -13,10 +13,11 @@ from mtlattack.analysis.comparison import join_parts, render_comparison
 from mtlattack.analysis.tables import render, to_csv, to_markdown
 from mtlattack.errors import InputError
 from mtlattack.evaluation.kept import kept_record
+from mtlattack.evidence.places import EVIDENCE
 from mtlattack.models import file_hash
 from mtlattack.printing import complain, print_parts
 
-_EVIDENCE, _CAMPAIGN = "evidence.h5", "campaign.json"
+_CAMPAIGN = "campaign.json"
 
 
 class Format(StrEnum):
@@ -78,7 +79,7 @@ def show(
 
 def _cells(given: Path) -> list[Path]:
     """The runs in a campaign's folder; anything else as it is given."""
-    cells = sorted(given.glob(f"*/{_EVIDENCE}")) if (given / _CAMPAIGN).is_file() else []
+    cells = sorted(given.glob(f"*/{EVIDENCE}")) if (given / _CAMPAIGN).is_file() else []
     return [cell.parent for cell in cells] or [given]
 
 
@@ -138,9 +139,9 @@ def load_record(run: Path) -> Record:
 
 
 def _evidence(run: Path) -> Path:
-    path = run / _EVIDENCE if run.is_dir() else run
+    path = run / EVIDENCE if run.is_dir() else run
     if not path.is_file() or path.suffix == ".json":
-        raise InputError(f"no run at {run}: expected a folder with {_EVIDENCE}, or such a file")
+        raise InputError(f"no run at {run}: expected a folder with {EVIDENCE}, or such a file")
     return path
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import torch
 import typer
 
+from mtlattack.analysis.record import write_record
 from mtlattack.attacks import create_attack
 from mtlattack.cli.choosing import Fresh, say_doubts
 from mtlattack.commit import describe_commit
@@ -76,7 +77,7 @@ def train_recipe(
         device=device,
     )
     record = evidence.report().record
-    write_whole(path.with_suffix(".record.json"), record.model_dump_json(indent=1) + "\n")
+    write_record(path.with_suffix(".record.json"), record)
     facts = {
         "recipe": code(_command(recipe, data, adversarial, eps, start, seed, limit)),
         "training": escape(_describe(chosen)),

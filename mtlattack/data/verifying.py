@@ -121,7 +121,7 @@ def _check_sources(file: h5py.File, source: Path | None) -> list[Problem]:
 def _size(file: h5py.File) -> tuple[int, int] | None:
     try:
         height, width = int(attribute(file, "height")), int(attribute(file, "width"))
-    except (KeyError, OverflowError, TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         return None
     return (height, width) if height > 0 and width > 0 else None
 

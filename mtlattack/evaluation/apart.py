@@ -102,10 +102,9 @@ def judge_from(
     """Measure what the images of a file do to `victim`; `data` are the clean ones, with the file's ids in its order.
 
     On the model that they were made on, with the same batch size, the numbers are those of `evaluate`, bit for bit (on
-    CUDA up to rounding).
-    Every image is checked to be in the box and in the ball that the file claims. What else it says of its attacks
-    (steps, passes, which model) is its word: the plan has a part `judged`. InputError as for `evaluate`, for images
-    that are not finished or of other data, and for one that is outside.
+    CUDA up to rounding). Every image is checked to be in the box and in the ball that the file claims. What else it
+    says of its attacks (steps, passes, which model) is its word: the plan has a part `judged`. InputError as for
+    `evaluate`, for images that are not finished or of other data, and for one that is outside.
     """
     chosen, images = choose_device(device), labelled_images(data, victim.tasks)
     first = first_batch(victim, images, batch_size).to(chosen)

@@ -9,6 +9,7 @@ from typing import Any
 
 from mtlattack.errors import InputError
 from mtlattack.evidence import WHOLE, EvidenceFile, Shard, differing, parts_of
+from mtlattack.evidence.places import EVIDENCE, RECORD
 from mtlattack.files import check_same_plan, set_aside
 from mtlattack.locking import held
 
@@ -33,7 +34,7 @@ def evidence_at(
     environment = dict(environment) if shard == WHOLE else {**environment, "shard": str(shard)}
     if path is None:
         with TemporaryDirectory() as folder:
-            yield EvidenceFile.create(Path(folder) / "evidence.h5", plan, environment, own)
+            yield EvidenceFile.create(Path(folder) / EVIDENCE, plan, environment, own)
     else:
         with held(Path(path).parent):
             yield _open_or_create(Path(path), plan, environment, own, fresh)
@@ -43,7 +44,7 @@ def _open_or_create(
     path: Path, plan: Mapping[str, Any], environment: dict[str, Any], ids: list[str], fresh: bool
 ) -> EvidenceFile:
     if fresh:
-        set_aside(path.parent, [path.name, "record.json"])
+        set_aside(path.parent, [path.name, RECORD])
     if not path.exists():
         return EvidenceFile.create(path, plan, environment, ids)
     file = EvidenceFile(path)

@@ -15,6 +15,7 @@ import numpy as np
 
 from mtlattack.errors import InputError
 from mtlattack.evidence.parts import differing, parts_of
+from mtlattack.evidence.places import RECORD
 from mtlattack.evidence.shard import WHOLE, Shard
 from mtlattack.evidence.store import EvidenceFile, open_evidence
 from mtlattack.files import check_same_plan, set_aside, whole_file
@@ -62,7 +63,7 @@ def merge_shards(shards: Sequence[Path], path: Path, *, fresh: bool = False) -> 
             raise InputError(f"{part} cannot be what it is merged to; choose another --out")
     with held(path.parent):
         if fresh:
-            set_aside(path.parent, [path.name, "record.json"])
+            set_aside(path.parent, [path.name, RECORD])
         if path.exists():
             check_same_plan(path, "run", EvidenceFile(path).plan(), parts[0].plan)
         try:

@@ -17,6 +17,7 @@ import numpy as np
 from mtlattack.analysis.report import analyse
 from mtlattack.attacks import Attack, create_attack
 from mtlattack.evaluation import evaluate
+from mtlattack.evidence.places import EVIDENCE
 from mtlattack.studies.nested import LEAST_MODELS, Array, Effect, effect, effects
 from mtlattack.studies.networks import spread
 from mtlattack.studies.pictures import Forest, plot_forests
@@ -170,9 +171,7 @@ class AuxiliaryStudy(Study):
         network = trained(recipe(settings), settings["train_images"], folder)
         data = spread("rooms", network.tasks, settings["images"])
         attacks = attacks_on(main, settings["steps"])
-        run = evaluate(
-            network, data, list(attacks.values()), path=folder / "evidence.h5", name="auxiliary", device="cpu"
-        )  # type: ignore[arg-type]
+        run = evaluate(network, data, list(attacks.values()), path=folder / EVIDENCE, name="auxiliary", device="cpu")  # type: ignore[arg-type]
         analysis = analyse(run, RESAMPLES)
 
         def skill(metrics: Any) -> list[float]:

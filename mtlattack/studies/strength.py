@@ -12,6 +12,7 @@ from mtlattack.analysis.trust import Job
 from mtlattack.attacks import Attack
 from mtlattack.data import PreparedDataset
 from mtlattack.evaluation import evaluate
+from mtlattack.evidence.places import EVIDENCE
 from mtlattack.tasks import Model
 
 Array = NDArray[np.float64]
@@ -33,7 +34,7 @@ def attacked(
 
     The evidence is kept in `folder`, where a run that was killed goes on.
     """
-    run = evaluate(model, data, list(attacks.values()), path=folder / "evidence.h5", name=name, device="cpu")
+    run = evaluate(model, data, list(attacks.values()), path=folder / EVIDENCE, name=name, device="cpu")
     analysis = analyse(run, RESAMPLES)
     clean = analysis.skill(analysis.clean_metrics)
     return {

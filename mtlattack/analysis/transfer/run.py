@@ -9,9 +9,10 @@ from mtlattack.analysis.transfer.record import TransferRecord
 from mtlattack.errors import InputError
 from mtlattack.evidence import Agreement, AgreementFile, Evidence, read_evidence
 from mtlattack.evidence.agreement import Shape
+from mtlattack.evidence.places import EVIDENCE
 from mtlattack.files import read_json
 
-PLAN, EVIDENCE, AGREEMENT = "plan.json", "evidence.h5", "agreement.h5"
+PLAN, AGREEMENT = "plan.json", "agreement.h5"
 
 
 @dataclass(frozen=True)

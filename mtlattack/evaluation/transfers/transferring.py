@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from mtlattack.analysis.transfer import AGREEMENT, EVIDENCE, PLAN, Transfer, read_transfer
+from mtlattack.analysis.transfer import AGREEMENT, PLAN, Transfer, read_transfer
 from mtlattack.attacks import Attack, Standard, UniversalAttack
 from mtlattack.data import AnyData, Batch, LabelledImages, labelled_images
 from mtlattack.devices import choose_device
@@ -23,6 +23,7 @@ from mtlattack.evaluation.transfers.parties import Party, common_tasks, join, le
 from mtlattack.evaluation.transfers.shooting import shoot_all
 from mtlattack.evaluation.transfers.shots import Shot, shots_between_models, shots_between_tasks
 from mtlattack.evidence import AgreementFile
+from mtlattack.evidence.places import EVIDENCE
 from mtlattack.files import check_same_plan, file_name, read_json, set_aside, write_json
 from mtlattack.locking import held
 from mtlattack.models import SourceModel

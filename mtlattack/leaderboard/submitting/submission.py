@@ -10,6 +10,7 @@ from mtlattack.errors import InputError
 from mtlattack.evidence import Evidence, read_evidence
 from mtlattack.evidence.packing import MOST_BYTES
 from mtlattack.evidence.packing.compact import pack, unpack
+from mtlattack.evidence.places import EVIDENCE
 from mtlattack.files import write_whole_bytes
 from mtlattack.leaderboard.board import EVIDENCE_SUFFIX, ROW_SUFFIX, ROWS, Board, StoredRow, read_row
 from mtlattack.leaderboard.ledger import Event, append, read_ledger, statuses
@@ -61,7 +62,7 @@ def submit(
 
 def read_run(run: Path) -> Evidence:
     """The evidence of a finished run, from its folder or file."""
-    path = run / "evidence.h5" if run.is_dir() else run
+    path = run / EVIDENCE if run.is_dir() else run
     if not path.is_file():
         raise InputError(f"no run at {run}: expected a folder with evidence.h5, or such a file")
     return read_evidence(path)

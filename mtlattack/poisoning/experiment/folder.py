@@ -1,7 +1,6 @@
 """An experiment's folder: its plan, a file a finished cell; whatever is killed goes on where it was."""
 
 import csv
-import hashlib
 import io
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from mtlattack.files import (
     write_whole,
 )
 from mtlattack.locking import held
+from mtlattack.models import file_hash
 from mtlattack.poisoning.experiment.plan import Cell, Plan, plan_document
 from mtlattack.poisoning.experiment.trial import Outcome
 from mtlattack.poisoning.losses import Array
@@ -94,7 +94,7 @@ class Folder:
 def _digest(path: Path) -> str | None:
     """SHA-256 of a file; None where it cannot be read."""
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return file_hash(path)
     except OSError:
         return None
 

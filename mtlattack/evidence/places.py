@@ -1,0 +1,3 @@
+"""What the files in a run's folder are called."""
+
+EVIDENCE, RECORD = "evidence.h5", "record.json"
